@@ -1,0 +1,130 @@
+//! An open connection and the task that drives it.
+
+use crate::error::{ConnectError, Reason};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_postgres::{AsyncMessage, Client, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tracing::debug;
+
+/// What a server reports of itself when a connection opens.
+const REPORTED: [&str; 11] = [
+    "DateStyle",
+    "IntervalStyle",
+    "TimeZone",
+    "application_name",
+    "client_encoding",
+    "default_transaction_read_only",
+    "in_hot_standby",
+    "is_superuser",
+    "server_encoding",
+    "server_version",
+    "session_authorization",
+];
+
+/// An open connection.
+///
+/// Dropping it closes the socket at once, whatever the server does; requests that wait on it fail.
+/// [`Connection::close`] takes leave of the server first.
+pub struct Connection {
+    client: Client,
+    server: String,
+    reported: BTreeMap<&'static str, String>,
+    tls: MakeRustlsConnect,
+    /// One task, which is aborted when the set is dropped.
+    driver: JoinSet<()>,
+}
+
+impl Connection {
+    /// Sets the driver off. `tls` is kept for cancelling.
+    pub(crate) fn start<T>(
+        server: String,
+        client: Client,
+        connection: tokio_postgres::Connection<Socket, T>,
+        tls: MakeRustlsConnect,
+    ) -> Connection
+    where
+        T: tokio_postgres::tls::TlsStream + Unpin + Send + 'static,
+    {
+        let reported =
+            REPORTED.into_iter().filter_map(|name| Some((name, connection.parameter(name)?.to_owned()))).collect();
+        let mut driver = JoinSet::new();
+        driver.spawn(drive(server.clone(), connection));
+        Connection { client, server, reported, tls, driver }
+    }
+
+    /// The driver's client, for queries.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether the connection has ended, by the server's doing or the network's.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// The server connected to, as `host:port` or `/socket/folder:port`; for logs.
+    pub fn label(&self) -> &str {
+        &self.server
+    }
+
+    /// A server parameter as reported **when the connection opened**: `server_version`, `server_encoding`,
+    /// `in_hot_standby` (PostgreSQL 14 and later), `is_superuser` and a few more.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.reported.get(name).map(String::as_str)
+    }
+
+    /// Asks the server to cancel what runs now on this connection, over a connection of its own. The server does not
+    /// say whether it did. Not for a PgBouncer console, which takes it as RESUME.
+    ///
+    /// # Errors
+    /// When the request could not be delivered within `timeout`.
+    pub async fn cancel(&self, timeout: Duration) -> Result<(), ConnectError> {
+        let request = self.client.cancel_token();
+        match tokio::time::timeout(timeout, request.cancel_query(self.tls.clone())).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ConnectError::from_driver(&self.server, &error)),
+            Err(_) => Err(ConnectError::new(
+                &self.server,
+                Reason::Timeout,
+                format!("cancel request not taken within {} ms", timeout.as_millis()),
+            )),
+        }
+    }
+
+    /// Ends the session in the protocol's way, so that the server logs no lost client, and closes the socket; after
+    /// `timeout` it is closed all the same.
+    pub async fn close(self, timeout: Duration) {
+        let Connection { client, mut driver, server, .. } = self;
+        drop(client);
+        if tokio::time::timeout(timeout, driver.join_next()).await.is_err() {
+            debug!(server, "closed the connection without waiting any longer");
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+async fn drive<T>(server: String, mut connection: tokio_postgres::Connection<Socket, T>)
+where
+    T: tokio_postgres::tls::TlsStream + Unpin,
+{
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) => debug!(server, severity = notice.severity(), "{}", notice.message()),
+            Ok(_) => {}
+            Err(error) => {
+                let error = ConnectError::from_driver(&server, &error);
+                debug!(%error, "connection ended");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A conninfo as libpq's `key=value` string: `host=db1 dbname='my db' password='it\'s'`.
+
+use crate::error::TargetError;
+use crate::parameters::Parameters;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// Reads a `key=value` string; of a parameter given twice the last one counts.
+pub(crate) fn parse(text: &str) -> Result<Parameters, TargetError> {
+    let mut reader = Reader { rest: text.chars().peekable(), at: 1 };
+    let mut parameters = Parameters::new();
+    reader.skip_spaces();
+    while reader.rest.peek().is_some() {
+        let name = reader.name()?;
+        reader.skip_spaces();
+        let value = reader.value()?;
+        parameters.insert(name, value);
+        reader.skip_spaces();
+    }
+    Ok(parameters)
+}
+
+struct Reader<'a> {
+    rest: Peekable<Chars<'a>>,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn next(&mut self) -> Option<char> {
+        self.at += 1;
+        self.rest.next()
+    }
+
+    fn skip_spaces(&mut self) {
+        while self.rest.next_if(|c| c.is_ascii_whitespace()).is_some() {
+            self.at += 1;
+        }
+    }
+
+    fn name(&mut self) -> Result<String, TargetError> {
+        let start = self.at;
+        let mut name = String::new();
+        while let Some(c) = self.rest.next_if(|c| *c != '=' && !c.is_ascii_whitespace()) {
+            self.at += 1;
+            name.push(c);
+        }
+        self.skip_spaces();
+        let assigned = self.rest.next_if_eq(&'=').is_some();
+        self.at += 1;
+        if !assigned || name.is_empty() {
+            return Err(TargetError::Syntax {
+                at: start,
+                problem: "expected name=value here (a value with spaces has to stand in single quotes)",
+            });
+        }
+        Ok(name)
+    }
+
+    fn value(&mut self) -> Result<String, TargetError> {
+        let start = self.at;
+        let quoted = self.rest.next_if_eq(&'\'').is_some();
+        self.at += usize::from(quoted);
+        let mut value = String::new();
+        loop {
+            match self.rest.peek() {
+                None if quoted => {
+                    return Err(TargetError::Syntax { at: start, problem: "this quoted value has no closing quote" });
+                }
+                None => return Ok(value),
+                Some('\'') if quoted => {
+                    self.next();
+                    return Ok(value);
+                }
+                Some(c) if !quoted && c.is_ascii_whitespace() => return Ok(value),
+                Some(_) => {}
+            }
+            match self.next() {
+                Some('\\') => value.extend(self.next()),
+                c => value.extend(c),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Vec<(String, String)> {
+        parse(text).unwrap().into_iter().collect()
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn quotes_escapes_and_spaces() {
+        assert_eq!(
+            parsed(r"  dbname = 'my db'  host=a\ b password='it\'s \\ x'  options='' "),
+            [pair("dbname", "my db"), pair("host", "a b"), pair("options", ""), pair("password", r"it's \ x")]
+        );
+        assert_eq!(parsed("port=5432\nport=5433"), [pair("port", "5433")]);
+        assert_eq!(parsed(""), []);
+    }
+
+    #[test]
+    fn an_error_says_where_and_quotes_nothing() {
+        for (text, at) in
+            [("host=db1 password=my s3cret", 22), ("password='s3cret", 10), ("=s3cret", 1), ("host='a'  s3cret  ", 11)]
+        {
+            let error = parse(text).unwrap_err();
+            assert!(matches!(error, TargetError::Syntax { at: found, .. } if found == at), "{text}: {error}");
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+        }
+    }
+}

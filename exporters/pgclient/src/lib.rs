@@ -1,0 +1,30 @@
+//! One connection to anything that speaks the PostgreSQL protocol: conninfo, TLS, pgpass, limits, redaction.
+//!
+//! ```text
+//! conninfo ─► url | keyvalue ─┐
+//! service file ───────────────┼─► parameters ─► Target ─ connect ─► Connection
+//! PG* variables ──────────────┘                   │  ▲                  │
+//!                          with_database, with_setting  pgpass, tls     client, cancel
+//! ```
+//!
+//! What a [`Target`] is made of is read once; password file and certificates are read at every connect, so that a
+//! rotated one is seen. A password appears in no error, log line or `Debug` output of this crate.
+
+mod connect;
+mod connection;
+mod environment;
+mod error;
+mod keyvalue;
+mod options;
+mod parameters;
+mod pgpass;
+mod server;
+mod service;
+mod target;
+mod tls;
+mod url;
+
+pub use connection::Connection;
+pub use environment::Environment;
+pub use error::{ConnectError, Reason, TargetError};
+pub use target::Target;

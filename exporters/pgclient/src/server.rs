@@ -1,0 +1,193 @@
+//! The servers that a target names: host, address and port of each.
+
+use crate::error::TargetError;
+use crate::parameters::Parameters;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use tokio_postgres::config::Host;
+
+const DEFAULT_PORT: u16 = 5432;
+
+/// One server; its `Display` is its label, `host:port` or `/socket/folder:port`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Server {
+    pub host: Host,
+    /// Where to connect instead of looking up the host's name.
+    pub address: Option<IpAddr>,
+    pub port: u16,
+}
+
+impl Server {
+    pub(crate) fn is_unix(&self) -> bool {
+        matches!(self.host, Host::Unix(_)) && self.address.is_none()
+    }
+
+    /// The host's name as text, or the folder of the Unix socket.
+    pub(crate) fn host_name(&self) -> String {
+        match &self.host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(folder) => folder.display().to_string(),
+        }
+    }
+
+    /// The names that an entry of the password file may call it by.
+    pub(crate) fn names_in_password_file(&self) -> Vec<String> {
+        let socket = self.is_unix().then(|| "localhost".to_owned());
+        std::iter::once(self.host_name()).chain(socket).collect()
+    }
+
+    /// The addresses to try in turn; none for a Unix socket, which needs no address.
+    pub(crate) async fn addresses(&self) -> io::Result<Vec<Option<IpAddr>>> {
+        match (&self.host, self.address) {
+            (_, Some(address)) => Ok(vec![Some(address)]),
+            (Host::Unix(_), None) => Ok(vec![None]),
+            (Host::Tcp(name), None) => {
+                let mut addresses = Vec::new();
+                for address in tokio::net::lookup_host((name.as_str(), self.port)).await? {
+                    if !addresses.contains(&Some(address.ip())) {
+                        addresses.push(Some(address.ip()));
+                    }
+                }
+                Ok(addresses)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.host_name();
+        match self.host {
+            Host::Tcp(_) if name.contains(':') => write!(f, "[{name}]:{}", self.port),
+            _ => write!(f, "{name}:{}", self.port),
+        }
+    }
+}
+
+/// The servers of a target.
+#[derive(Clone)]
+pub(crate) enum Servers {
+    Given(Vec<Server>),
+    /// The one whose Unix socket stands in one of the folders, else localhost. Looked for at every connect, since a
+    /// server that is down has no socket.
+    Local {
+        socket_folders: Vec<PathBuf>,
+        port: u16,
+    },
+}
+
+impl Servers {
+    pub(crate) fn from_parameters(parameters: &Parameters, socket_folders: &[PathBuf]) -> Result<Servers, TargetError> {
+        let hosts = list(parameters, "host");
+        let addresses = list(parameters, "hostaddr");
+        let ports = list(parameters, "port");
+        let count = hosts.len().max(addresses.len());
+        if !hosts.is_empty() && !addresses.is_empty() && hosts.len() != addresses.len() {
+            let problem = format!("expected as many as hosts, found {} for {}", addresses.len(), hosts.len());
+            return Err(TargetError::value("hostaddr", problem));
+        }
+        if ports.len() > 1 && ports.len() != count {
+            let problem = format!("expected one, or as many as hosts, found {} for {count}", ports.len());
+            return Err(TargetError::value("port", problem));
+        }
+        if count == 0 {
+            return Ok(Servers::Local { socket_folders: socket_folders.to_vec(), port: port(&ports, 0)? });
+        }
+        let servers = (0..count).map(|index| {
+            let address = addresses.get(index).map(|text| address(text, index)).transpose()?;
+            let host = match (hosts.get(index), address) {
+                (Some(name), _) => host(name, index)?,
+                (None, Some(address)) => Host::Tcp(address.to_string()),
+                (None, None) => Host::Tcp("localhost".to_owned()),
+            };
+            Ok(Server { host, address, port: port(&ports, index)? })
+        });
+        Ok(Servers::Given(servers.collect::<Result<_, TargetError>>()?))
+    }
+
+    /// The servers as they are now.
+    pub(crate) fn list(&self) -> Vec<Server> {
+        match self {
+            Servers::Given(servers) => servers.clone(),
+            Servers::Local { socket_folders, port } => {
+                let folder = socket_folders.iter().find(|folder| folder.join(format!(".s.PGSQL.{port}")).exists());
+                let host =
+                    folder.map_or_else(|| Host::Tcp("localhost".to_owned()), |folder| Host::Unix(folder.clone()));
+                vec![Server { host, address: None, port: *port }]
+            }
+        }
+    }
+}
+
+fn list<'a>(parameters: &'a Parameters, name: &str) -> Vec<&'a str> {
+    parameters.get(name).map(|value| value.split(',').map(str::trim).collect()).unwrap_or_default()
+}
+
+fn host(name: &str, index: usize) -> Result<Host, TargetError> {
+    match name {
+        "" => Err(TargetError::value("host", format!("host {} of the list is empty", index + 1))),
+        _ if name.starts_with('@') => {
+            Err(TargetError::value("host", "a Unix socket without a file ('@…') is not supported"))
+        }
+        _ if name.starts_with('/') => Ok(Host::Unix(name.into())),
+        _ => Ok(Host::Tcp(name.to_owned())),
+    }
+}
+
+fn address(text: &str, index: usize) -> Result<IpAddr, TargetError> {
+    text.parse()
+        .map_err(|_| TargetError::value("hostaddr", format!("address {} of the list is no IP address", index + 1)))
+}
+
+/// The port of the server at `index`; a single one is that of all, an empty one the default.
+fn port(ports: &[&str], index: usize) -> Result<u16, TargetError> {
+    match ports.get(index).or_else(|| ports.first().filter(|_| ports.len() == 1)) {
+        None | Some(&"") => Ok(DEFAULT_PORT),
+        Some(text) => text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+            TargetError::value("port", format!("port {} of the list is no number from 1 to 65535", index + 1))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Result<String, String> {
+        let parameters = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let servers = Servers::from_parameters(&parameters, &[]).map_err(|error| error.to_string())?;
+        Ok(servers.list().iter().map(Server::to_string).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn lists() {
+        assert_eq!(labels(&[("host", "h1,h2"), ("port", "1,2")]).unwrap(), "h1:1 h2:2");
+        assert_eq!(labels(&[("host", "h1,h2"), ("port", "1")]).unwrap(), "h1:1 h2:1");
+        assert_eq!(labels(&[("host", "h1,/tmp"), ("port", ",2")]).unwrap(), "h1:5432 /tmp:2");
+        assert_eq!(labels(&[("hostaddr", "::1")]).unwrap(), "[::1]:5432");
+        assert_eq!(labels(&[("port", "5433")]).unwrap(), "localhost:5433");
+    }
+
+    #[test]
+    fn errors() {
+        assert_eq!(labels(&[("port", "s3cret")]).unwrap_err(), "port: port 1 of the list is no number from 1 to 65535");
+        assert!(labels(&[("host", "a"), ("port", "0")]).is_err());
+        assert!(labels(&[("host", "a"), ("port", "65536")]).is_err());
+        assert!(labels(&[("host", "a,b"), ("port", "1,2,3")]).is_err());
+        assert!(labels(&[("host", "a,,b")]).is_err());
+        assert!(labels(&[("host", "a,b"), ("hostaddr", "127.0.0.1")]).is_err());
+        assert!(labels(&[("hostaddr", "db1")]).is_err());
+    }
+
+    #[test]
+    fn the_local_server_is_where_its_socket_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = [PathBuf::from("/nonexistent"), folder.path().to_owned()];
+        let servers = Servers::from_parameters(&Parameters::new(), &folders).unwrap();
+        assert_eq!(servers.list()[0].to_string(), "localhost:5432");
+        std::fs::write(folder.path().join(".s.PGSQL.5432"), "").unwrap();
+        assert_eq!(servers.list()[0].to_string(), format!("{}:5432", folder.path().display()));
+    }
+}

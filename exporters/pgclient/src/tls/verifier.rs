@@ -1,0 +1,124 @@
+//! What libpq checks of a server's certificate: nothing, its chain, or its chain and its name.
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+/// Verifies a server's certificate as far as asked. That the server holds the certificate's key is always verified.
+#[derive(Debug)]
+pub(crate) struct ServerCertificate {
+    roots: Option<RootCertStore>,
+    trusted: Vec<CertificateDer<'static>>,
+    name: bool,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertificate {
+    /// `trusted` are the root certificates of the chain, or none to verify nothing; `name` whether to verify the name.
+    pub(crate) fn new(
+        trusted: Option<Vec<CertificateDer<'static>>>,
+        name: bool,
+        algorithms: WebPkiSupportedAlgorithms,
+    ) -> ServerCertificate {
+        let roots = trusted.as_ref().map(|certificates| {
+            let mut roots = RootCertStore::empty();
+            // A bundle may hold a few that are of no use; a chain that would need one of them is not verified.
+            roots.add_parsable_certificates(certificates.iter().cloned());
+            roots
+        });
+        ServerCertificate { roots, trusted: trusted.unwrap_or_default(), name, algorithms }
+    }
+}
+
+impl ServerCertVerifier for ServerCertificate {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(roots) = &self.roots else { return Ok(ServerCertVerified::assertion()) };
+        // A server's own self-signed certificate, given as the root, is trusted by being the same: it usually calls
+        // itself an authority, which a chain may not end in.
+        if !self.trusted.iter().any(|trusted| trusted == end_entity) {
+            let certificate = ParsedCertificate::try_from(end_entity)?;
+            let algorithms = self.algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms)?;
+        }
+        if self.name {
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms).or_else(|error| {
+            match version_1_key(certificate) {
+                Some(key) => verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms),
+                None => Err(error),
+            }
+        })
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// The public key of an X.509 version 1 certificate, which is what `openssl x509 -req` makes without an extension file.
+/// Such a certificate is not taken into a chain, but its key serves as well as any other where no chain is asked for.
+fn version_1_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
+    if ParsedCertificate::try_from(certificate).is_ok() {
+        return None;
+    }
+    let mut store = RootCertStore::empty();
+    store.add(certificate.clone().into_owned()).ok()?;
+    let content = store.roots.first()?.subject_public_key_info.as_ref();
+    Some(in_sequence(content)?.into())
+}
+
+/// The DER content with the tag and length of a SEQUENCE before it.
+fn in_sequence(content: &[u8]) -> Option<Vec<u8>> {
+    let [high, low] = u16::try_from(content.len()).ok()?.to_be_bytes();
+    let header: &[u8] = match content.len() {
+        0..0x80 => &[0x30, low],
+        0x80..0x100 => &[0x30, 0x81, low],
+        _ => &[0x30, 0x82, high, low],
+    };
+    Some([header, content].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences() {
+        let header = |length: usize| in_sequence(&vec![0; length]).map(|der| der[..der.len() - length].to_vec());
+        assert_eq!(header(0x7f).unwrap(), [0x30, 0x7f]);
+        assert_eq!(header(0x80).unwrap(), [0x30, 0x81, 0x80]);
+        assert_eq!(header(0x100).unwrap(), [0x30, 0x82, 1, 0]);
+        assert_eq!(header(0x10000), None);
+    }
+}
