@@ -1,0 +1,127 @@
+//! Results with a time to live and a single flight: who asks while another fetches waits for that one's result.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use moka::Expiry;
+use moka::future::Cache;
+
+use crate::source::SourceError;
+
+/// The part of its time to live after which a result counts as old, so that a scraper whose interval equals the time to
+/// live is not served every result twice because it came a few milliseconds early.
+const FRESH_PART: f64 = 0.95;
+
+/// Values by key, each with its own time to live.
+pub(crate) struct Results<K, V> {
+    cache: Cache<K, Kept<V>>,
+}
+
+#[derive(Clone)]
+struct Kept<V> {
+    value: V,
+    ttl: Duration,
+}
+
+struct ByTtl;
+
+impl<K, V> Expiry<K, Kept<V>> for ByTtl {
+    fn expire_after_create(&self, _: &K, kept: &Kept<V>, _: Instant) -> Option<Duration> {
+        Some(kept.ttl)
+    }
+
+    fn expire_after_update(&self, _: &K, kept: &Kept<V>, _: Instant, _: Option<Duration>) -> Option<Duration> {
+        Some(kept.ttl)
+    }
+}
+
+impl<K, V> Results<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    pub fn new() -> Self {
+        Self { cache: Cache::builder().expire_after(ByTtl).build() }
+    }
+
+    /// Whether there is a value within its time to live.
+    pub fn has(&self, key: &K) -> bool {
+        self.cache.contains_key(key)
+    }
+
+    /// The fresh value, or that of the fetch that runs, or that of a new one. An error goes to everyone who waited for
+    /// it and is not kept.
+    pub async fn get_or_fetch<F>(&self, key: K, ttl: Duration, fetch: F) -> Result<V, SourceError>
+    where
+        F: Future<Output = Result<V, SourceError>>,
+    {
+        let ttl = ttl.mul_f64(FRESH_PART);
+        let fetch = async { fetch.await.map(|value| Kept { value, ttl }) };
+        match self.cache.try_get_with(key, fetch).await {
+            Ok(kept) => Ok(kept.value),
+            Err(error) => Err(Arc::unwrap_or_clone(error)),
+        }
+    }
+
+    pub async fn keep(&self, key: K, value: V, ttl: Duration) {
+        self.cache.insert(key, Kept { value, ttl: ttl.mul_f64(FRESH_PART) }).await;
+    }
+
+    pub async fn forget(&self, key: &K) {
+        self.cache.invalidate(key).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    async fn ask(
+        results: &Results<u8, u32>,
+        fetches: &AtomicU32,
+        ttl: Duration,
+        fail: bool,
+    ) -> Result<u32, SourceError> {
+        let fetch = async {
+            tokio::task::yield_now().await;
+            let count = fetches.fetch_add(1, Ordering::SeqCst) + 1;
+            if fail { Err(SourceError::new("sql", "no")) } else { Ok(count) }
+        };
+        results.get_or_fetch(7, ttl, fetch).await
+    }
+
+    #[tokio::test]
+    async fn a_hundred_askers_share_one_fetch_also_without_a_time_to_live() {
+        for ttl in [LONG, Duration::ZERO] {
+            let (results, fetches) = (Results::new(), AtomicU32::new(0));
+            let all = futures_util::future::join_all((0..100).map(|_| ask(&results, &fetches, ttl, false))).await;
+            assert!(all.iter().all(|value| matches!(value, Ok(1))));
+            assert_eq!(fetches.load(Ordering::SeqCst), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_is_shared_by_those_who_waited_and_not_kept() {
+        let (results, fetches) = (Results::new(), AtomicU32::new(0));
+        let all = futures_util::future::join_all((0..50).map(|_| ask(&results, &fetches, LONG, true))).await;
+        assert!(all.iter().all(Result::is_err));
+        assert_eq!(fetches.load(Ordering::SeqCst), 1);
+        assert!(!results.has(&7));
+        assert_eq!(ask(&results, &fetches, LONG, false).await.ok(), Some(2));
+        assert!(results.has(&7));
+    }
+
+    #[tokio::test]
+    async fn without_a_time_to_live_the_next_asker_fetches_again() {
+        let (results, fetches) = (Results::new(), AtomicU32::new(0));
+        for expected in 1..=3 {
+            assert_eq!(ask(&results, &fetches, Duration::ZERO, false).await.ok(), Some(expected));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! All collectors of one exporter: loaded from files, checked against each other.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::collector::{Collector, Family, Fault, Place, Usage, read_file};
+use crate::exposition::Header;
+use crate::options::Tiers;
+
+/// A folder of collector files that the binary carries.
+#[derive(Debug, Clone)]
+pub struct EmbeddedFolder {
+    /// What `--config builtin:NAME` calls it.
+    pub name: &'static str,
+    /// File name and text of each.
+    pub files: Vec<(String, String)>,
+}
+
+/// Where collector files are.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    Embedded(EmbeddedFolder),
+    Path(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded(folder) => write!(f, "builtin:{}", folder.name),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Everything that is wrong with a set of collector files.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", list(faults))]
+pub(crate) struct LoadError {
+    pub faults: Vec<Fault>,
+}
+
+fn list(faults: &[Fault]) -> String {
+    faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Validated collectors, and the metric families that they own together.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    pub origin: String,
+    /// In the order of files and branches, lower priority first.
+    pub collectors: Vec<Collector>,
+    /// Sorted by name.
+    pub families: Vec<Family>,
+    /// The encoded heads of `families`.
+    pub headers: Vec<Header>,
+    /// For each collector and each of its columns: its families, as indexes into `families`.
+    pub column_families: Vec<Vec<Vec<usize>>>,
+    pub warnings: Vec<Fault>,
+}
+
+impl Catalog {
+    /// Reads all files of `origin`; `reserved` are metric names that the exporter itself owns.
+    ///
+    /// # Errors
+    /// Every fault of every file.
+    pub fn load(origin: &Origin, tiers: &Tiers, reserved: &[String]) -> Result<Self, LoadError> {
+        let (files, mut faults) = read_texts(origin);
+        let mut collectors = Vec::new();
+        let mut warnings = Vec::new();
+        for (name, text) in &files {
+            let (found, told) = read_file(name, text, tiers);
+            collectors.extend(found);
+            faults.extend(told.errors);
+            warnings.extend(told.warnings);
+        }
+        collectors.sort_by_key(|collector: &Collector| collector.priority);
+        check_branches(&collectors, &mut faults);
+        let families = own_families(&collectors, reserved, &mut faults);
+        if !faults.is_empty() {
+            faults.sort_by(|a, b| (&a.file, a.place).cmp(&(&b.file, b.place)));
+            return Err(LoadError { faults });
+        }
+        let place_of = |name: &str| families.binary_search_by(|family| family.name.as_str().cmp(name)).ok();
+        let column_families = collectors
+            .iter()
+            .map(|collector| {
+                let of =
+                    |column| collector.families_of(column).iter().filter_map(|family| place_of(&family.name)).collect();
+                collector.columns.iter().map(of).collect()
+            })
+            .collect();
+        let headers =
+            families.iter().map(|family| Header::new(&family.name, family.kind.word(), &family.help)).collect();
+        Ok(Self { origin: origin.to_string(), collectors, families, headers, column_families, warnings })
+    }
+}
+
+/// File names and texts; what cannot be read is a fault of the file as a whole.
+fn read_texts(origin: &Origin) -> (Vec<(String, String)>, Vec<Fault>) {
+    let path = match origin {
+        Origin::Embedded(folder) => return (folder.files.clone(), Vec::new()),
+        Origin::Path(path) => path,
+    };
+    let mut faults = Vec::new();
+    let mut files = Vec::new();
+    match yaml_files(path) {
+        Ok(paths) if paths.is_empty() => faults.push(whole(path, "no .yml or .yaml file in this folder")),
+        Ok(paths) => {
+            for path in paths {
+                match std::fs::read_to_string(&path) {
+                    Ok(text) => files.push((path.display().to_string(), text)),
+                    Err(error) => faults.push(whole(&path, &format!("cannot be read: {error}"))),
+                }
+            }
+        }
+        Err(error) => faults.push(whole(path, &format!("cannot be read: {error}"))),
+    }
+    (files, faults)
+}
+
+fn yaml_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !std::fs::metadata(path)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "yml" || ending == "yaml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn whole(path: &Path, message: &str) -> Fault {
+    let file = path.display().to_string().into();
+    Fault { file, place: Place::default(), message: message.into(), line: String::new() }
+}
+
+fn fault(collector: &Collector, place: Place, message: String) -> Fault {
+    Fault { file: collector.file.clone(), place, message, line: String::new() }
+}
+
+/// Branch keys are unique, and branches that share a name never run together.
+fn check_branches(collectors: &[Collector], faults: &mut Vec<Fault>) {
+    for (at, collector) in collectors.iter().enumerate() {
+        for earlier in &collectors[..at] {
+            let there = format!("{}:{}", earlier.file, earlier.place.line);
+            if earlier.key == collector.key {
+                if earlier.file != collector.file {
+                    let message = format!("branch {} is there already, at {there}", collector.key);
+                    faults.push(fault(collector, collector.place, message));
+                }
+            } else if earlier.name == collector.name && may_run_together(earlier, collector) {
+                let message = format!(
+                    "branches {} and {} ({there}) share the name {} and metrics, and can both run: versions {} and {} overlap and no tag tells them apart",
+                    collector.key, earlier.key, collector.name, collector.versions, earlier.versions
+                );
+                faults.push(fault(collector, collector.place, message));
+            }
+        }
+    }
+}
+
+fn may_run_together(one: &Collector, other: &Collector) -> bool {
+    let excludes = |a: &str, b: &str| {
+        let role = |tag: &str| match tag {
+            "primary" | "master" | "leader" => Some(true),
+            "standby" | "replica" | "slave" => Some(false),
+            _ => None,
+        };
+        let facts = ["dbname:", "username:"];
+        matches!((role(a), role(b)), (Some(x), Some(y)) if x != y)
+            || a.strip_prefix("not:") == Some(b)
+            || b.strip_prefix("not:") == Some(a)
+            || facts
+                .iter()
+                .any(|kind| matches!((a.strip_prefix(kind), b.strip_prefix(kind)), (Some(x), Some(y)) if x != y))
+    };
+    let apart = one.tags.iter().any(|a| other.tags.iter().any(|b| excludes(a, b)));
+    let shares = |column: &crate::collector::Column| {
+        let mine = one.families_of(column);
+        other
+            .columns
+            .iter()
+            .any(|column| other.families_of(column).iter().any(|family| mine.iter().any(|m| m.name == family.name)))
+    };
+    !one.skip
+        && !other.skip
+        && !apart
+        && one.versions.overlaps(&other.versions)
+        && one.columns.iter().filter(|column| column.usage != Usage::Label).any(shares)
+}
+
+/// All families, sorted by name; one name has one type, and none is the exporter's own.
+fn own_families(collectors: &[Collector], reserved: &[String], faults: &mut Vec<Fault>) -> Vec<Family> {
+    let mut owners: HashMap<String, (Family, &Collector)> = HashMap::new();
+    for collector in collectors {
+        for column in &collector.columns {
+            for family in collector.families_of(column) {
+                if reserved.contains(&family.name) {
+                    let message = format!("metric {} is the exporter's own: choose another name", family.name);
+                    faults.push(fault(collector, column.place, message));
+                }
+                match owners.get(&family.name) {
+                    Some((first, owner)) if first.kind != family.kind => {
+                        let (kind, other) = (family.kind.word(), first.kind.word());
+                        let message = format!(
+                            "metric {} is a {kind} here and a {other} in branch {} ({})",
+                            family.name, owner.key, owner.file
+                        );
+                        faults.push(fault(collector, column.place, message));
+                    }
+                    Some(_) => {}
+                    None => {
+                        owners.insert(family.name.clone(), (family, collector));
+                    }
+                }
+            }
+        }
+    }
+    let mut families: Vec<Family> = owners.into_values().map(|(family, _)| family).collect();
+    families.sort_by(|a, b| a.name.cmp(&b.name));
+    families
+}

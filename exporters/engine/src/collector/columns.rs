@@ -1,0 +1,219 @@
+//! The columns of a collector: what each is for, and that their names fit together.
+
+use super::faults::Faults;
+use super::read::{Fields, is_label_name, is_metric_name};
+use super::yaml::{Kind, Node, Place};
+use super::{Ask, Collector, Column, Usage};
+
+const COLUMN_KEYS: &[&str] =
+    &["usage", "name", "rename", "scale", "default", "bucket", "description", "expr", "min_version", "max_version"];
+const USAGES: &str = "LABEL, GAUGE, COUNTER, HISTOGRAM, DISCARD";
+
+/// Reads `metrics` into the collector's columns and checks them together.
+pub(super) fn read_columns(collector: &mut Collector, place: Place, metrics: Option<&Node>, faults: &mut Faults) {
+    let items: &[Node] = match metrics.map(|node| &node.kind) {
+        Some(Kind::List(items)) => items,
+        Some(_) => {
+            let node = metrics.map_or(place, |node| node.place);
+            faults.error(node, format!("metrics of branch {}: expected a list of columns", collector.key));
+            return;
+        }
+        None => &[],
+    };
+    let before = faults.errors.len();
+    for item in items {
+        let column = read_column(item, faults);
+        collector.columns.extend(column);
+    }
+    if faults.errors.len() > before {
+        return;
+    }
+    if !collector.columns.iter().any(|column| column.usage.kind().is_some()) {
+        faults.error(
+            place,
+            format!("branch {} has no metric: expected a GAUGE, COUNTER or HISTOGRAM column", collector.key),
+        );
+    }
+    check_names(collector, faults);
+    for column in collector.columns.iter().filter(|column| column.expression.is_some()) {
+        if matches!(collector.ask, Ask::Query(_)) {
+            faults.error(
+                column.place,
+                format!("column {}: expr belongs to the from form, this branch has a query", column.name),
+            );
+        }
+    }
+}
+
+fn read_column(item: &Node, faults: &mut Faults) -> Option<Column> {
+    let one = match &item.kind {
+        Kind::Map(entries) if entries.len() == 1 => &entries[0],
+        _ => {
+            faults.error(
+                item.place,
+                format!("expected one column, as in `- name: {{ usage: GAUGE }}`, found {}", describe(item)),
+            );
+            return None;
+        }
+    };
+    let (key, body) = one;
+    let Some(name) = key.scalar() else {
+        faults.error(key.place, format!("expected the name of a column, found {}", key.describe()));
+        return None;
+    };
+    let Kind::Map(entries) = &body.kind else {
+        faults.error(body.place, format!("column {name}: expected a map with usage, found {}", body.describe()));
+        return None;
+    };
+    let (entries, tail) = split_description(name, entries, faults);
+    let fields = Fields::of(entries.into_iter(), &format!("column {name}"), COLUMN_KEYS, faults);
+    let column_name = fields.text("name", faults).unwrap_or_else(|| name.to_owned());
+    let usage = read_usage(name, key.place, &fields, faults)?;
+    Some(Column {
+        exposed: fields.text("rename", faults).unwrap_or_else(|| column_name.clone()),
+        name: column_name,
+        usage,
+        scale: fields.number("scale", faults),
+        default: fields.number("default", faults),
+        buckets: read_buckets(name, key.place, usage, &fields, faults),
+        description: fields.text("description", faults).unwrap_or_default() + &tail,
+        expression: fields.text("expr", faults),
+        versions: fields.versions(faults),
+        place: key.place,
+    })
+}
+
+fn describe(item: &Node) -> String {
+    match &item.kind {
+        Kind::Map(entries) => format!("a map of {} keys", entries.len()),
+        _ => item.describe(),
+    }
+}
+
+/// In `{ usage: GAUGE, description: one, two }` YAML sees a key `two` without a value. Published configurations are full
+/// of it, so such keys, after a description, are read as the rest of it, with a warning.
+fn split_description<'a>(
+    column: &str,
+    entries: &'a [(Node, Node)],
+    faults: &mut Faults,
+) -> (Vec<(&'a Node, &'a Node)>, String) {
+    let mut kept = Vec::new();
+    let mut tail = String::new();
+    let mut described = false;
+    for (key, value) in entries {
+        if described && matches!(value.kind, Kind::Null) {
+            let part = key.scalar().unwrap_or_default();
+            faults
+                .warning(key.place, format!("column {column}: read \", {part}\" as part of the description: quote it"));
+            tail.push_str(", ");
+            tail.push_str(part);
+            continue;
+        }
+        described |= key.scalar() == Some("description");
+        kept.push((key, value));
+    }
+    (kept, tail)
+}
+
+fn read_usage(column: &str, place: Place, fields: &Fields<'_>, faults: &mut Faults) -> Option<Usage> {
+    let Some(node) = fields.get("usage") else {
+        faults.error(place, format!("column {column} has no usage: expected one of {USAGES}"));
+        return None;
+    };
+    let usage = match node.scalar().unwrap_or_default().to_ascii_uppercase().as_str() {
+        "LABEL" => Some(Usage::Label),
+        "GAUGE" => Some(Usage::Gauge),
+        "COUNTER" => Some(Usage::Counter),
+        "HISTOGRAM" => Some(Usage::Histogram),
+        "DISCARD" => Some(Usage::Discard),
+        _ => None,
+    };
+    if usage.is_none() {
+        faults
+            .error(node.place, format!("column {column}: unknown usage {}: expected one of {USAGES}", node.describe()));
+    }
+    usage
+}
+
+fn read_buckets(column: &str, place: Place, usage: Usage, fields: &Fields<'_>, faults: &mut Faults) -> Vec<f64> {
+    let nodes = fields.list("bucket", faults);
+    let at = fields.get("bucket").map_or(place, |node| node.place);
+    let mut bounds: Vec<f64> = Vec::new();
+    for node in nodes {
+        let bound = node.scalar().and_then(|text| text.parse::<f64>().ok()).filter(|bound| bound.is_finite());
+        match bound {
+            Some(bound) if bounds.last().is_none_or(|last| bound > *last) => bounds.push(bound),
+            _ => faults.error(
+                node.place,
+                format!("column {column}: expected a bound above the one before it, found {}", node.describe()),
+            ),
+        }
+    }
+    match usage {
+        Usage::Histogram if nodes.is_empty() => {
+            faults.error(at, format!("column {column}: a HISTOGRAM needs bucket, a list of upper bounds"))
+        }
+        Usage::Histogram => {}
+        _ if !nodes.is_empty() => faults.error(at, format!("column {column}: bucket belongs to a HISTOGRAM")),
+        _ => {}
+    }
+    bounds
+}
+
+/// No two columns, labels or metrics of one version may share a name, and every name must be legal.
+fn check_names(collector: &Collector, faults: &mut Faults) {
+    let histogram = collector.columns.iter().any(|column| column.usage == Usage::Histogram);
+    for (at, column) in collector.columns.iter().enumerate() {
+        let name = &column.exposed;
+        match column.usage {
+            Usage::Discard => {}
+            Usage::Label if !is_label_name(name) => {
+                faults.error(
+                    column.place,
+                    format!("{name:?} cannot name a label: expected letters, digits and _, not a digit or __ first"),
+                );
+            }
+            Usage::Label if name == "le" && histogram => {
+                faults.error(column.place, "the label le belongs to the histogram of this branch");
+            }
+            Usage::Label => {}
+            _ if !is_metric_name(&format!("{}_{name}", collector.name)) => {
+                faults.error(
+                    column.place,
+                    format!(
+                        "{:?} cannot name a metric: expected letters, digits, _ and :",
+                        format!("{}_{name}", collector.name)
+                    ),
+                );
+            }
+            _ => {}
+        }
+        for earlier in collector.columns[..at].iter().filter(|earlier| earlier.versions.overlaps(&column.versions)) {
+            if earlier.name == column.name {
+                faults.error(
+                    column.place,
+                    format!("column {} is there already, at line {}", column.name, earlier.place.line),
+                );
+            } else if (earlier.usage == Usage::Label) == (column.usage == Usage::Label)
+                && shares_a_name(collector, earlier, column)
+            {
+                let line = earlier.place.line;
+                faults.error(
+                    column.place,
+                    format!(
+                        "column {} gives {name}, which column {} at line {line} gives already",
+                        column.name, earlier.name
+                    ),
+                );
+            }
+        }
+    }
+}
+
+fn shares_a_name(collector: &Collector, one: &Column, other: &Column) -> bool {
+    if one.usage == Usage::Label {
+        return one.exposed == other.exposed;
+    }
+    let families = collector.families_of(one);
+    collector.families_of(other).iter().any(|family| families.iter().any(|mine| mine.name == family.name))
+}

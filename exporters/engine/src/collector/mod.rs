@@ -1,0 +1,184 @@
+//! The collector file: one branch is one query and what its columns mean.
+//!
+//! `yaml` reads a text into a tree with places, `read` turns the tree into [`Collector`]s and tells every fault.
+
+mod columns;
+mod faults;
+mod read;
+mod yaml;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::facts::{Version, VersionRange};
+
+pub(crate) use faults::Fault;
+pub(crate) use read::{is_label_name, read_file};
+pub(crate) use yaml::Place;
+
+/// One validated branch of a collector file.
+#[derive(Debug, Clone)]
+pub(crate) struct Collector {
+    /// The branch key: unique in the catalog, the label `collector`.
+    pub key: Arc<str>,
+    /// The prefix of its metrics; several branches may share it.
+    pub name: String,
+    pub description: String,
+    /// Link to the documentation of what it reads.
+    pub source: Option<String>,
+    pub ask: Ask,
+    pub predicates: Vec<Predicate>,
+    pub tags: Vec<String>,
+    pub ttl: Duration,
+    /// How long the last good result may be served when a fetch fails.
+    pub stale: Duration,
+    pub timeout: Duration,
+    /// Lower goes first.
+    pub priority: i64,
+    pub versions: VersionRange,
+    /// Its failure fails the server.
+    pub fatal: bool,
+    /// Loaded, never planned.
+    pub skip: bool,
+    pub max_series: Option<usize>,
+    pub columns: Vec<Column>,
+    /// File and place, for messages and pages.
+    pub file: Arc<str>,
+    pub place: Place,
+}
+
+/// How a collector asks.
+#[derive(Debug, Clone)]
+pub(crate) enum Ask {
+    /// The whole query in the source's language.
+    Query(String),
+    /// What follows FROM; the select list is made of the columns.
+    From(String),
+}
+
+/// A query that must say yes before the collector's own is run.
+#[derive(Debug, Clone)]
+pub(crate) struct Predicate {
+    pub name: String,
+    pub query: String,
+    pub ttl: Duration,
+}
+
+/// One column of the result.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    /// Its name in the result.
+    pub name: String,
+    /// The label's name, or the metric's name after the prefix.
+    pub exposed: String,
+    pub usage: Usage,
+    pub scale: Option<f64>,
+    /// The value that stands for NULL, before scaling.
+    pub default: Option<f64>,
+    /// Upper bounds, for a histogram.
+    pub buckets: Vec<f64>,
+    pub description: String,
+    /// Its select expression, in the FROM form.
+    pub expression: Option<String>,
+    pub versions: VersionRange,
+    pub place: Place,
+}
+
+/// What a column is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Usage {
+    Label,
+    Gauge,
+    Counter,
+    Histogram,
+    Discard,
+}
+
+impl Usage {
+    /// The type that the exposition tells; a histogram of snapshots is exposed as gauges.
+    pub fn kind(self) -> Option<MetricKind> {
+        match self {
+            Self::Counter => Some(MetricKind::Counter),
+            Self::Gauge | Self::Histogram => Some(MetricKind::Gauge),
+            Self::Label | Self::Discard => None,
+        }
+    }
+}
+
+/// The type of a metric family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MetricKind {
+    Counter,
+    Gauge,
+}
+
+impl MetricKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
+/// One metric family that a column makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Family {
+    pub name: String,
+    pub kind: MetricKind,
+    pub help: String,
+}
+
+impl Collector {
+    /// The columns that exist in `version`.
+    pub fn columns_in(&self, version: Version) -> impl Iterator<Item = (usize, &Column)> {
+        self.columns.iter().enumerate().filter(move |(_, column)| column.versions.contains(version))
+    }
+
+    /// The query's text for a server of `version`; names of extensions' schemas are still to be filled in.
+    pub fn text(&self, version: Version) -> String {
+        match &self.ask {
+            Ask::Query(query) => query.clone(),
+            Ask::From(from) => {
+                let list: Vec<String> = self
+                    .columns_in(version)
+                    .filter(|(_, column)| column.usage != Usage::Discard)
+                    .map(|(_, column)| match &column.expression {
+                        Some(expression) => format!("{expression} AS {}", quote(&column.name)),
+                        None => quote(&column.name),
+                    })
+                    .collect();
+                format!("SELECT {}\nFROM {from}", list.join(",\n       "))
+            }
+        }
+    }
+
+    /// The families of one of its columns: none for labels, three for a histogram, else one.
+    pub fn families_of(&self, column: &Column) -> Vec<Family> {
+        let Some(kind) = column.usage.kind() else { return Vec::new() };
+        let base = format!("{}_{}", self.name, column.exposed);
+        let help = &column.description;
+        if column.usage != Usage::Histogram {
+            return vec![Family { name: base, kind, help: help.clone() }];
+        }
+        [("bucket", "cumulative bucket"), ("count", "observation count"), ("sum", "observation sum")]
+            .map(|(suffix, what)| Family { name: format!("{base}_{suffix}"), kind, help: format!("{help} ({what})") })
+            .into()
+    }
+
+    /// Names of its labels, in the file's order; two columns of different versions may share one.
+    pub fn labels(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for column in self.columns.iter().filter(|column| column.usage == Usage::Label) {
+            if !names.contains(&column.exposed.as_str()) {
+                names.push(&column.exposed);
+            }
+        }
+        names
+    }
+}
+
+/// `name` as a quoted SQL identifier.
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,230 @@
+//! A YAML text as a tree whose every node knows its place, so that all faults can be told at once.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, Spanned};
+
+/// Line and column in a file, both from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Place {
+    pub line: u64,
+    pub column: u64,
+}
+
+/// One node. Numbers and booleans keep their spelling, since `1.10` is a version and `on` may be a name.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub place: Place,
+    pub kind: Kind,
+    /// Its bytes in the text.
+    range: Option<Range<usize>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    Null,
+    Bool(bool, String),
+    Number(String),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// What this is, for an error that expected something else.
+    pub fn describe(&self) -> String {
+        match &self.kind {
+            Kind::Null => "nothing".into(),
+            Kind::Bool(_, text) | Kind::Number(text) => text.clone(),
+            Kind::Text(text) => format!("{text:?}"),
+            Kind::List(_) => "a list".into(),
+            Kind::Map(_) => "a map".into(),
+        }
+    }
+
+    /// The text of a scalar as it was written; `None` for nothing, lists and maps.
+    pub fn scalar(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Bool(_, text) | Kind::Number(text) | Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Parses one YAML document; further documents are an error.
+///
+/// # Errors
+/// The place and the parser's message, when the text is not YAML.
+pub(crate) fn parse(text: &str) -> Result<Node, (Place, String)> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        with_snippet: false,
+    };
+    let mut node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let place = error.location().map_or(Place::default(), |at| Place { line: at.line(), column: at.column() });
+        (place, message_of(&error.to_string()))
+    })?;
+    restore_spelling(&mut node, text);
+    Ok(node)
+}
+
+/// The parser's message without its own copy of the place and its advice about its API.
+fn message_of(full: &str) -> String {
+    let line = full.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let rest = line.split_once(": ").filter(|(at, _)| at.starts_with("line ")).map_or(line, |(_, rest)| rest);
+    rest.split(" at line ").next().unwrap_or(rest).to_owned()
+}
+
+/// Numbers and booleans arrive as values: put back what the file says there.
+fn restore_spelling(node: &mut Node, text: &str) {
+    match &mut node.kind {
+        Kind::Bool(_, spelling) | Kind::Number(spelling) => {
+            if let Some(raw) = node.range.clone().and_then(|range| text.get(range)) {
+                *spelling = raw.trim().to_owned();
+            }
+        }
+        Kind::List(items) => items.iter_mut().for_each(|item| restore_spelling(item, text)),
+        Kind::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+            restore_spelling(key, text);
+            restore_spelling(value, text);
+        }),
+        Kind::Null | Kind::Text(_) => {}
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value: Bare(kind), defined, .. } = Spanned::<Bare>::deserialize(deserializer)?;
+        let span = defined.span();
+        let range = span.byte_offset().zip(span.byte_len()).map(|(start, len)| start as usize..(start + len) as usize);
+        Ok(Self { place: Place { line: defined.line(), column: defined.column() }, kind, range })
+    }
+}
+
+/// A node without its place.
+struct Bare(Kind);
+
+impl<'de> Deserialize<'de> for Bare {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BareVisitor).map(Bare)
+    }
+}
+
+struct BareVisitor;
+
+impl<'de> Visitor<'de> for BareVisitor {
+    type Value = Kind;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a scalar, a list or a map")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Kind, E> {
+        Ok(Kind::Null)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Kind, E> {
+        Ok(Kind::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Kind, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Kind, E> {
+        Ok(Kind::Bool(value, value.to_string()))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Kind, E> {
+        Ok(Kind::Number(value.to_string()))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Kind, E> {
+        Ok(Kind::Number(value.to_string()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Kind, E> {
+        Ok(Kind::Number(value.to_string()))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Kind, E> {
+        Ok(Kind::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Kind, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Kind::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Kind, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Kind::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scalars(node: &Node, out: &mut Vec<String>) {
+        match &node.kind {
+            Kind::List(items) => items.iter().for_each(|item| scalars(item, out)),
+            Kind::Map(entries) => entries.iter().for_each(|(key, value)| {
+                scalars(key, out);
+                scalars(value, out);
+            }),
+            _ => out.push(format!("{}:{} {}", node.place.line, node.place.column, node.describe())),
+        }
+    }
+
+    #[test]
+    fn every_scalar_keeps_its_spelling_and_place() {
+        let node = parse("a: 1.10\nb: &x { c: yes, d: 090600 }\ne: *x\nf:\n").unwrap();
+        let mut found = Vec::new();
+        scalars(&node, &mut found);
+        assert_eq!(
+            found,
+            [
+                "1:1 \"a\"",
+                "1:4 1.10",
+                "2:1 \"b\"",
+                "2:9 \"c\"",
+                "2:12 yes",
+                "2:17 \"d\"",
+                "2:20 090600",
+                "3:1 \"e\"",
+                "2:9 \"c\"",
+                "2:12 yes",
+                "2:17 \"d\"",
+                "2:20 090600",
+                "4:1 \"f\"",
+                "4:2 nothing"
+            ]
+        );
+    }
+
+    #[test]
+    fn merge_keys_and_duplicates_reach_the_reader() {
+        let node = parse("a: &a { x: 1, y: 2 }\nb:\n  <<: *a\n  x: 3\nb: 4\n").unwrap();
+        let Kind::Map(entries) = node.kind else { panic!("a map") };
+        assert_eq!(entries.len(), 3);
+        let Kind::Map(merged) = &entries[1].1.kind else { panic!("a map") };
+        let mut names: Vec<_> = merged.iter().map(|(k, v)| (k.scalar().unwrap(), v.scalar().unwrap())).collect();
+        names.sort_unstable();
+        assert_eq!(names, [("x", "3"), ("y", "2")]);
+    }
+
+    #[test]
+    fn what_is_not_yaml_is_told_with_its_place() {
+        let (place, message) = parse("a: [1\nb: 2\n").unwrap_err();
+        assert_eq!((place, message.as_str()), (Place { line: 2, column: 2 }, "illegal placement of ':' indicator"));
+    }
+}

@@ -1,0 +1,104 @@
+//! Counts that live as long as the exporter, also across reloads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::exposition::Drop;
+
+/// Labels of a failed fetch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ErrorLabels {
+    pub collector: String,
+    pub datname: String,
+    pub reason: String,
+}
+
+/// Labels of dropped samples.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct DropLabels {
+    pub collector: String,
+    pub reason: String,
+}
+
+/// The exporter's own counters, and the registry that encodes them.
+pub(crate) struct Counters {
+    pub registry: Registry,
+    pub errors: Family<ErrorLabels, Counter>,
+    pub drops: Family<DropLabels, Counter>,
+    pub queries: Counter,
+    pub received_bytes: Counter,
+    pub query_seconds: Counter<f64, AtomicU64>,
+    pub scrapes: Counter,
+    /// Scrapes during which the server was not up.
+    pub failed_scrapes: AtomicU64,
+    pub reload_successful: Gauge,
+    pub reload_success_seconds: Gauge<f64, AtomicU64>,
+}
+
+impl Counters {
+    /// All at zero; `namespace` begins their names.
+    pub fn new(namespace: &str, constant_labels: &[(String, String)]) -> Self {
+        let mut counters = Self {
+            registry: Registry::with_prefix_and_labels(
+                format!("{namespace}_exporter"),
+                constant_labels.iter().map(|(name, value)| (name.clone().into(), value.clone().into())),
+            ),
+            errors: Family::default(),
+            drops: Family::default(),
+            queries: Counter::default(),
+            received_bytes: Counter::default(),
+            query_seconds: Counter::default(),
+            scrapes: Counter::default(),
+            failed_scrapes: AtomicU64::new(0),
+            reload_successful: Gauge::default(),
+            reload_success_seconds: Gauge::default(),
+        };
+        let registry = &mut counters.registry;
+        registry.register("collector_errors", "Failed fetches of a collector, by reason", counters.errors.clone());
+        registry.register("dropped_samples", "Samples left out of a page, by reason", counters.drops.clone());
+        registry.register("queries", "Queries sent to the server", counters.queries.clone());
+        registry.register("received_bytes", "Bytes of rows received from the server", counters.received_bytes.clone());
+        registry.register(
+            "query_seconds",
+            "Seconds that queries took, from sending to the last row",
+            counters.query_seconds.clone(),
+        );
+        registry.register("scrapes", "Scrapes answered", counters.scrapes.clone());
+        registry.register(
+            "config_last_reload_successful",
+            "Whether the last load of the collector files succeeded",
+            counters.reload_successful.clone(),
+        );
+        registry.register(
+            "config_last_reload_success_timestamp_seconds",
+            "When the collector files were last loaded, in Unix seconds",
+            counters.reload_success_seconds.clone(),
+        );
+        counters
+    }
+
+    /// Counts a failed fetch.
+    pub fn failed(&self, collector: &str, database: &str, reason: &str) {
+        let labels = ErrorLabels { collector: collector.into(), datname: database.into(), reason: reason.into() };
+        self.errors.get_or_create(&labels).inc();
+    }
+
+    /// Counts samples that were left out.
+    pub fn dropped(&self, collector: &str, why: Drop, samples: u64) {
+        let labels = DropLabels { collector: collector.into(), reason: why.word().into() };
+        self.drops.get_or_create(&labels).inc_by(samples);
+    }
+
+    /// Counts a scrape and whether the server was up during it.
+    pub fn scraped(&self, up: bool) {
+        self.scrapes.inc();
+        if !up {
+            self.failed_scrapes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The words of both formats: heads of families, labels, numbers.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+use super::Format;
+use super::gzip::{self, Deflated};
+
+/// A number of a sample; whole numbers stay whole, so that those above 2^53 keep every digit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number {
+    Int(i64),
+    Float(f64),
+}
+
+/// Appends a number as both formats write it.
+pub(super) fn write_number(out: &mut Vec<u8>, number: Number) {
+    match number {
+        Number::Int(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+        Number::Float(value) if value.is_nan() => out.extend_from_slice(b"NaN"),
+        Number::Float(value) if value.is_infinite() => {
+            out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
+        }
+        Number::Float(value) => {
+            let mut buffer = zmij::Buffer::new();
+            let text = buffer.format(value);
+            out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
+        }
+    }
+}
+
+/// Appends `name="value"`, with a comma before it unless it is the first after `{`.
+pub(super) fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.push(if out.is_empty() { b'{' } else { b',' });
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"=\"");
+    for &byte in value.as_bytes() {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            byte => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+/// Closes what [`write_label`] opened.
+pub(super) fn close_labels(out: &mut Vec<u8>) {
+    if !out.is_empty() {
+        out.push(b'}');
+    }
+}
+
+/// Appends one sample; `labels` is empty or a closed label set.
+pub(super) fn write_sample(out: &mut Vec<u8>, name: &str, labels: &[u8], number: Number) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(labels);
+    out.push(b' ');
+    write_number(out, number);
+    out.push(b'\n');
+}
+
+/// The HELP and TYPE lines of one family, in each format.
+#[derive(Debug)]
+pub(crate) struct Header {
+    text: Bytes,
+    open_metrics: Bytes,
+    deflated: OnceLock<[Deflated; 2]>,
+}
+
+impl Header {
+    /// A head; `kind` is `counter`, `gauge` or `unknown`.
+    pub fn new(name: &str, kind: &str, help: &str) -> Self {
+        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+        let untyped = if kind == "unknown" { "untyped" } else { kind };
+        let text = format!("# HELP {name} {help}\n# TYPE {name} {untyped}\n");
+        // A counter's family is named without `_total` in OpenMetrics, and a counter cannot be without it.
+        let (family, kind) = match (kind, name.strip_suffix("_total")) {
+            ("counter", Some(family)) => (family, kind),
+            ("counter", None) => (name, "unknown"),
+            _ => (name, kind),
+        };
+        let help = help.replace('"', "\\\"");
+        let open_metrics = format!("# TYPE {family} {kind}\n# HELP {family} {help}\n");
+        Self { text: text.into(), open_metrics: open_metrics.into(), deflated: OnceLock::new() }
+    }
+
+    pub(super) fn bytes(&self, format: Format) -> &Bytes {
+        match format {
+            Format::Text => &self.text,
+            Format::OpenMetrics => &self.open_metrics,
+        }
+    }
+
+    pub(super) fn deflated(&self, format: Format) -> &Bytes {
+        let [text, open_metrics] = self.deflated.get_or_init(|| {
+            let mut both = gzip::deflate([&self.text, &self.open_metrics].into_iter()).into_iter();
+            [both.next().unwrap_or_default(), both.next().unwrap_or_default()]
+        });
+        match format {
+            Format::Text => &text.0,
+            Format::OpenMetrics => &open_metrics.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(number: Number) -> String {
+        let mut out = Vec::new();
+        write_number(&mut out, number);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_exact_and_short() {
+        assert_eq!(number(Number::Int(9_007_199_254_740_993)), "9007199254740993");
+        assert_eq!(number(Number::Float(1.0)), "1");
+        assert_eq!(number(Number::Float(0.1)), "0.1");
+        assert_eq!(number(Number::Float(f64::NAN)), "NaN");
+        assert_eq!(number(Number::Float(f64::NEG_INFINITY)), "-Inf");
+    }
+
+    #[test]
+    fn labels_are_escaped() {
+        let mut out = Vec::new();
+        write_label(&mut out, "a", "q\"b\\n\nl");
+        write_label(&mut out, "b", "");
+        close_labels(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "{a=\"q\\\"b\\\\n\\nl\",b=\"\"}");
+    }
+
+    #[test]
+    fn a_counter_without_total_has_no_type_in_openmetrics() {
+        let total = Header::new("x_total", "counter", "say \"x\"");
+        assert_eq!(total.bytes(Format::Text), "# HELP x_total say \"x\"\n# TYPE x_total counter\n");
+        assert_eq!(total.bytes(Format::OpenMetrics), "# TYPE x counter\n# HELP x say \\\"x\\\"\n");
+        assert_eq!(Header::new("x", "counter", "").bytes(Format::OpenMetrics), "# TYPE x unknown\n# HELP x \n");
+    }
+}

@@ -1,0 +1,172 @@
+//! What is known about a server: its version, role, database, extensions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// A server version as one number: `major·10000 + minor` from PostgreSQL 10 on (`170004`), and
+/// `major·10000 + minor·100 + patch` below it and for PgBouncer and pgBackRest (`90624`, `12401`, `25500`).
+///
+/// 0 is "unknown"; an unknown version is inside every range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Version(pub u32);
+
+impl Version {
+    /// Reads `14`, `140000`, `090600`, `9.6`, `14.2`, `1.24`, `1.24.1` or `12400`.
+    ///
+    /// A leading zero does not make the number octal. A whole number below 1000 is a major version.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.trim().split('.').map(|part| {
+            let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| part.parse::<u32>().ok()).flatten()
+        });
+        let major = parts.next()??;
+        let Some(minor) = parts.next() else {
+            let short = major < 1000;
+            return Some(Self(if short { major.checked_mul(10_000)? } else { major }));
+        };
+        let (minor, patch) = (minor?, parts.next().unwrap_or(Some(0))?);
+        if parts.next().is_some() || major >= 1000 || minor >= 100 || patch >= 100 {
+            return None;
+        }
+        let rest = if major >= 10 { minor } else { minor * 100 + patch };
+        Some(Self(major * 10_000 + rest))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (major, rest) = (self.0 / 10_000, self.0 % 10_000);
+        match (self.0, major) {
+            (0, _) => f.write_str("unknown"),
+            (_, 10..) => write!(f, "{major}.{rest}"),
+            _ => write!(f, "{major}.{}.{}", rest / 100, rest % 100),
+        }
+    }
+}
+
+/// A range of versions: `min` is inside, `max` is not; a missing bound is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VersionRange {
+    /// The first version inside.
+    pub min: Option<Version>,
+    /// The first version outside.
+    pub max: Option<Version>,
+}
+
+impl VersionRange {
+    /// Whether `version` is inside; an unknown version always is.
+    pub fn contains(&self, version: Version) -> bool {
+        version.0 == 0 || (self.min.is_none_or(|min| version >= min) && self.max.is_none_or(|max| version < max))
+    }
+
+    /// Whether some version is inside both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let below = |a: Option<Version>, b: Option<Version>| !matches!((a, b), (Some(a), Some(b)) if a >= b);
+        below(self.min, other.max) && below(other.min, self.max)
+    }
+
+    /// Whether no version can be inside.
+    pub fn is_empty(&self) -> bool {
+        matches!((self.min, self.max), (Some(min), Some(max)) if min >= max)
+    }
+}
+
+impl fmt::Display for VersionRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min, self.max) {
+            (None, None) => f.write_str("all versions"),
+            (Some(min), None) => write!(f, "{min} and later"),
+            (None, Some(max)) => write!(f, "before {max}"),
+            (Some(min), Some(max)) => write!(f, "{min} to before {max}"),
+        }
+    }
+}
+
+/// Whether a server takes writes or replays another one's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    /// Not in recovery.
+    #[default]
+    Primary,
+    /// In recovery.
+    Standby,
+}
+
+impl Role {
+    /// The word that pages and health endpoints use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Standby => "replica",
+        }
+    }
+}
+
+/// What one look at one database of a server found. Planning depends on nothing else about the server.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ServerFacts {
+    /// The server's version.
+    pub version: Version,
+    /// Primary or standby.
+    pub role: Role,
+    /// The database that this session is connected to; the value of the label `datname`.
+    pub database: String,
+    /// The user that this session runs as.
+    pub user: String,
+    /// Extensions of this database: name → schema.
+    pub extensions: BTreeMap<String, String>,
+    /// Schemas of this database.
+    pub schemas: BTreeSet<String>,
+    /// The server's other databases that are to be read, found from the main one; empty where there is no such thing.
+    pub databases: Vec<String>,
+    /// Seconds that the standby's data is behind the primary, if it is a standby and that is known.
+    pub lag_seconds: Option<f64>,
+}
+
+impl ServerFacts {
+    /// Whether a plan made for `other` would be the same here.
+    pub(crate) fn plans_like(&self, other: &Self) -> bool {
+        self.version == other.version
+            && self.role == other.role
+            && self.database == other.database
+            && self.user == other.user
+            && self.extensions == other.extensions
+            && self.schemas == other.schemas
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_in_every_spelling() {
+        for (text, number) in [
+            ("14", 140_000),
+            ("140000", 140_000),
+            ("090600", 90_600),
+            ("9.6", 90_600),
+            ("14.2", 140_002),
+            ("1.24", 12_400),
+            ("1.24.1", 12_401),
+            ("12400", 12_400),
+            ("010700", 10_700),
+            ("2.55", 25_500),
+            ("1.8", 10_800),
+        ] {
+            assert_eq!(Version::parse(text), Some(Version(number)), "{text}");
+        }
+        for bad in ["", "x", "1.", "-1", "1e5", "1.2.3.4", "14beta1"] {
+            assert_eq!(Version::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_upper_bound_is_outside_and_unknown_is_inside() {
+        let range = VersionRange { min: Some(Version(140_000)), max: Some(Version(180_000)) };
+        assert!(range.contains(Version(140_000)) && range.contains(Version(179_999)) && range.contains(Version(0)));
+        assert!(!range.contains(Version(180_000)) && !range.contains(Version(130_009)));
+        assert!(!range.overlaps(&VersionRange { min: Some(Version(180_000)), max: None }));
+        assert!(range.overlaps(&VersionRange::default()));
+    }
+}

@@ -1,0 +1,89 @@
+//! What is planned for each database, what is not and why, and what each collector costs.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use super::health::word;
+use crate::scrape::{DatabaseView, Record, Scraper};
+use crate::source::Source;
+
+/// The plan of every database, as text.
+pub(crate) fn explain<S: Source>(scraper: &Scraper<S>) -> String {
+    let mut out = format!("# server {}, collectors of {}\n", scraper.source.target(), scraper.catalog.origin);
+    match scraper.last_look() {
+        None => out.push_str("# not looked at yet: it will be at the first scrape\n"),
+        // Writing to a String cannot fail, here and below.
+        Some((Ok(facts), at)) => {
+            let (role, version, age) = (facts.role.word(), facts.version, at.elapsed().as_secs());
+            writeln!(out, "# {role}, version {version}, user {}, looked at {age} s ago", facts.user).ok();
+        }
+        Some((Err(error), at)) => {
+            writeln!(out, "# {}: {error} ({}), {} s ago", word(&error), error.reason, at.elapsed().as_secs()).ok();
+        }
+    }
+    for database in scraper.databases() {
+        explain_database(&mut out, scraper, &database);
+    }
+    out
+}
+
+fn explain_database<S: Source>(out: &mut String, scraper: &Scraper<S>, database: &DatabaseView) {
+    let main = if database.main { ", the main one" } else { "" };
+    writeln!(out, "\n## database {}{main}", database.name).ok();
+    if let Some(error) = &database.record.error {
+        writeln!(out, "cannot be read: {error} ({})", error.reason).ok();
+    }
+    if database.facts.is_none() {
+        return;
+    }
+    let titles = ["collector", "ttl", "age", "ms", "rows", "series", "state"];
+    writeln!(
+        out,
+        "{:<22} {:>5} {:>6} {:>8} {:>7} {:>7}  {}",
+        titles[0], titles[1], titles[2], titles[3], titles[4], titles[5], titles[6]
+    )
+    .ok();
+    for planned in &database.plan.planned {
+        let collector = &scraper.catalog.collectors[planned.collector];
+        let record = scraper.record(planned.collector, &database.name);
+        let (age, rows, series) = match &record.good {
+            Some(good) => (good.at.elapsed().as_secs().to_string(), good.block.rows, good.block.series),
+            None => ("-".into(), 0, 0),
+        };
+        let ttl = scraper.ttl(planned.collector).as_secs_f64();
+        let ms = record.duration.as_secs_f64() * 1e3;
+        writeln!(out, "{:<22} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {}", collector.key, state(&record))
+            .ok();
+    }
+    for (index, reason) in &database.plan.left_out {
+        writeln!(out, "{:<22} not planned: {reason}", scraper.catalog.collectors[*index].key).ok();
+    }
+}
+
+/// One line on what became of a collector.
+pub(super) fn state(record: &Record) -> String {
+    if let Some(failure) = &record.failure {
+        let wait = failure.next_try.saturating_duration_since(Instant::now());
+        let next =
+            if wait == Duration::ZERO { "at the next scrape".into() } else { format!("in {} s", wait.as_secs() + 1) };
+        return format!(
+            "failed {} times ({}): {}; next try {next}",
+            failure.in_a_row, failure.error.reason, failure.error
+        );
+    }
+    match &record.good {
+        _ if record.in_flight => "running".into(),
+        Some(good) if good.block.skipped => "skipped by a predicate".into(),
+        Some(good) if good.block.drops.is_empty() => "ok".into(),
+        Some(good) => {
+            let drops: Vec<String> = good
+                .block
+                .drops
+                .iter()
+                .map(|(why, (count, example))| format!("{count} {} ({example})", why.word()))
+                .collect();
+            format!("ok, but samples dropped: {}", drops.join(", "))
+        }
+        None => "not run yet".into(),
+    }
+}

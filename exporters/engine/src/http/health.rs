@@ -1,0 +1,78 @@
+//! Health: the exporter's own, and the server's by role, for load balancers and orchestrators.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::{Service, text};
+use crate::facts::{Role, ServerFacts};
+use crate::source::{Source, SourceError};
+
+type Parameters = Query<HashMap<String, String>>;
+
+/// The exporter is alive when it answers.
+pub(super) async fn liveness() -> Response {
+    text(StatusCode::OK, "alive")
+}
+
+/// The server answers, in either role.
+pub(super) async fn either<S: Source>(State(service): State<Arc<Service<S>>>, parameters: Parameters) -> Response {
+    answer(service, None, parameters).await
+}
+
+/// The server answers and takes writes.
+pub(super) async fn primary<S: Source>(State(service): State<Arc<Service<S>>>, parameters: Parameters) -> Response {
+    answer(service, Some(Role::Primary), parameters).await
+}
+
+/// The server answers and is a standby.
+pub(super) async fn standby<S: Source>(State(service): State<Arc<Service<S>>>, parameters: Parameters) -> Response {
+    answer(service, Some(Role::Standby), parameters).await
+}
+
+async fn answer<S: Source>(service: Arc<Service<S>>, wanted: Option<Role>, parameters: Parameters) -> Response {
+    let max_lag = match parameters.get("max_lag").map(|text| text.parse::<f64>()) {
+        None => None,
+        Some(Ok(seconds)) if seconds >= 0.0 => Some(seconds),
+        Some(_) => return text(StatusCode::BAD_REQUEST, "max_lag: expected seconds, as in ?max_lag=10"),
+    };
+    match service.scraper().look(service.look_timeout).await {
+        Ok(facts) => text(status(&facts, wanted, max_lag), facts.role.word()),
+        Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, word(&error)),
+    }
+}
+
+fn status(facts: &ServerFacts, wanted: Option<Role>, max_lag_seconds: Option<f64>) -> StatusCode {
+    if wanted.is_some_and(|role| role != facts.role) {
+        return StatusCode::NOT_FOUND;
+    }
+    // A standby whose lag is unknown is not known to be close enough.
+    let close = |most| facts.role == Role::Primary || facts.lag_seconds.is_some_and(|lag| lag <= most);
+    if max_lag_seconds.is_none_or(close) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// The state of a server that could not be looked at.
+pub(super) fn word(error: &SourceError) -> &'static str {
+    if error.reason == "starting" { "starting" } else { "down" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_and_lag_decide_the_status() {
+        let mut facts = ServerFacts { role: Role::Standby, lag_seconds: Some(5.0), ..ServerFacts::default() };
+        assert_eq!(status(&facts, None, None), StatusCode::OK);
+        assert_eq!(status(&facts, Some(Role::Primary), None), StatusCode::NOT_FOUND);
+        assert_eq!(status(&facts, Some(Role::Standby), Some(5.0)), StatusCode::OK);
+        assert_eq!(status(&facts, Some(Role::Standby), Some(4.9)), StatusCode::SERVICE_UNAVAILABLE);
+        facts.lag_seconds = None;
+        assert_eq!(status(&facts, Some(Role::Standby), Some(4.9)), StatusCode::SERVICE_UNAVAILABLE);
+        facts.role = Role::Primary;
+        assert_eq!(status(&facts, Some(Role::Primary), Some(0.0)), StatusCode::OK);
+    }
+}

@@ -1,0 +1,75 @@
+//! `/metrics`: format and deadline from the scraper's headers, the page in chunks.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+
+use super::Service;
+use crate::exposition::{Format, accepts_gzip};
+use crate::source::Source;
+
+const TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
+/// Kept back from the scraper's limit for the way there and back.
+const MARGIN: Duration = Duration::from_millis(500);
+/// No scraper waits longer than this.
+const LONGEST: Duration = Duration::from_secs(300);
+
+pub(super) async fn metrics<S: Source>(State(service): State<Arc<Service<S>>>, headers: HeaderMap) -> Response {
+    let deadline = Instant::now() + time_to_answer(header(&headers, &TIMEOUT), service.scrape_timeout);
+    let format = Format::negotiate(all(&headers, &header::ACCEPT).as_deref(), service.prefer_open_metrics);
+    let gzip = accepts_gzip(all(&headers, &header::ACCEPT_ENCODING).as_deref());
+    let page = service.scraper().scrape(deadline, format, gzip).await;
+    let length = page.length.to_string();
+    let body = Body::from_stream(stream::iter(page.chunks.into_iter().map(Ok::<_, Infallible>)));
+    let head = [
+        (header::CONTENT_TYPE, format.content_type()),
+        (header::CONTENT_LENGTH, length.as_str()),
+        (header::VARY, "Accept, Accept-Encoding"),
+    ];
+    let mut response = (StatusCode::OK, head, body).into_response();
+    if gzip {
+        response.headers_mut().insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A header that may come several times, as one list.
+fn all(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+/// The scraper's own limit less a margin, else the one that the exporter was started with.
+fn time_to_answer(limit: Option<&str>, otherwise: Duration) -> Duration {
+    let limit = limit.and_then(|text| text.trim().parse().ok()).filter(|seconds: &f64| *seconds > 0.0);
+    let Some(limit) = limit.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) else { return otherwise };
+    let limit = limit.min(LONGEST);
+    limit - MARGIN.min(limit / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scrapers_limit_counts_less_a_margin() {
+        let answer = |limit| time_to_answer(limit, Duration::from_secs(9)).as_millis();
+        assert_eq!(answer(Some("10")), 9500);
+        assert_eq!(answer(Some("1")), 750);
+        assert_eq!(answer(None), 9000);
+        for strange in ["", "-1", "0", "x", "NaN"] {
+            assert_eq!(answer(Some(strange)), 9000, "{strange}");
+        }
+        assert_eq!(answer(Some("1e300")), 9000);
+    }
+}

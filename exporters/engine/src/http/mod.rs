@@ -1,0 +1,146 @@
+//! The HTTP interface: metrics, health by role, and pages for people.
+
+mod explain;
+mod health;
+mod landing;
+mod metrics;
+mod pages;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+
+use crate::catalog::{Catalog, LoadError};
+use crate::scrape::Scraper;
+use crate::source::Source;
+
+pub(crate) use explain::explain;
+
+/// Paths that the metrics may not take.
+pub(crate) const FIXED_PATHS: &[&str] = &[
+    "/",
+    "/up",
+    "/health",
+    "/liveness",
+    "/readiness",
+    "/read",
+    "/primary",
+    "/leader",
+    "/master",
+    "/read-write",
+    "/rw",
+    "/replica",
+    "/standby",
+    "/slave",
+    "/read-only",
+    "/ro",
+    "/explain",
+    "/stat",
+    "/reload",
+    "/-/reload",
+    "/version",
+];
+
+/// What all handlers share.
+pub(crate) struct Service<S: Source> {
+    /// The name of the program.
+    pub name: &'static str,
+    pub telemetry_path: String,
+    /// How long a scrape may take whose scraper does not say.
+    pub scrape_timeout: Duration,
+    /// How long a health endpoint waits for the server.
+    pub look_timeout: Duration,
+    pub prefer_open_metrics: bool,
+    scraper: RwLock<Arc<Scraper<S>>>,
+    load: Box<dyn Fn() -> Result<Catalog, LoadError> + Send + Sync>,
+}
+
+impl<S: Source> Service<S> {
+    /// A service around its first scraper; `load` reads the collector files anew.
+    pub fn new(
+        name: &'static str,
+        options: &crate::options::Options,
+        look_timeout: Duration,
+        scraper: Arc<Scraper<S>>,
+        load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let service = Self {
+            name,
+            telemetry_path: options.telemetry_path.clone(),
+            scrape_timeout: options.scrape_timeout,
+            look_timeout,
+            prefer_open_metrics: options.openmetrics,
+            scraper: RwLock::new(scraper),
+            load: Box::new(load),
+        };
+        service.note_load(true);
+        Arc::new(service)
+    }
+
+    /// The scraper that is current; a request keeps the one it began with.
+    pub fn scraper(&self) -> Arc<Scraper<S>> {
+        self.scraper.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Loads the collector files anew. With any fault in them the old collectors stay.
+    pub fn reload(&self) -> Result<usize, LoadError> {
+        let loaded = (self.load)();
+        self.note_load(loaded.is_ok());
+        match loaded {
+            Ok(catalog) => {
+                let count = catalog.collectors.len();
+                tracing::info!(origin = catalog.origin, collectors = count, "collector files loaded anew");
+                let old = self.scraper();
+                let new = Scraper::new(catalog, old.source.clone(), old.settings.clone(), old.counters.clone());
+                *self.scraper.write().unwrap_or_else(PoisonError::into_inner) = new;
+                Ok(count)
+            }
+            Err(error) => {
+                tracing::error!(faults = error.faults.len(), %error, "collector files have faults: the old ones stay");
+                Err(error)
+            }
+        }
+    }
+
+    fn note_load(&self, success: bool) {
+        let counters = self.scraper().counters.clone();
+        counters.reload_successful.set(i64::from(success));
+        if success {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            counters.reload_success_seconds.set(now.as_secs_f64());
+        }
+    }
+}
+
+/// All routes.
+pub(crate) fn router<S: Source>(service: Arc<Service<S>>) -> Router {
+    let reload = || post(pages::reload::<S>).fallback(pages::only_post);
+    let mut router = Router::new()
+        .route(&service.telemetry_path, get(metrics::metrics::<S>))
+        .route("/", get(landing::landing::<S>))
+        .route("/liveness", any(health::liveness))
+        .route("/explain", get(pages::explain_page::<S>))
+        .route("/stat", get(pages::stat::<S>))
+        .route("/version", get(pages::version::<S>))
+        .route("/reload", reload())
+        .route("/-/reload", reload());
+    for path in ["/up", "/health", "/readiness", "/read"] {
+        router = router.route(path, any(health::either::<S>));
+    }
+    for path in ["/primary", "/leader", "/master", "/read-write", "/rw"] {
+        router = router.route(path, any(health::primary::<S>));
+    }
+    for path in ["/replica", "/standby", "/slave", "/read-only", "/ro"] {
+        router = router.route(path, any(health::standby::<S>));
+    }
+    router.fallback(pages::not_found).with_state(service)
+}
+
+/// Plain text with a status.
+fn text(status: StatusCode, body: impl Into<String>) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body.into()).into_response()
+}

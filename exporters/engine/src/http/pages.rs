@@ -1,0 +1,77 @@
+//! Small pages in plain text: explain, stat, version, reload.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::{Service, explain, text};
+use crate::build;
+use crate::source::Source;
+
+pub(super) async fn explain_page<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
+    text(StatusCode::OK, explain(&service.scraper()))
+}
+
+/// One line for each planned collector of each database.
+pub(super) async fn stat<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
+    let scraper = service.scraper();
+    let mut out = String::new();
+    let head = ["datname", "collector", "visits", "hits", "errors", "skips", "series", "ttl/s", "duration/ms"];
+    line(&mut out, &head.map(String::from));
+    for database in scraper.databases() {
+        for planned in &database.plan.planned {
+            let record = scraper.record(planned.collector, &database.name);
+            let series = record.good.as_ref().map_or(0, |good| good.block.series);
+            let cells = [
+                database.name.to_string(),
+                scraper.catalog.collectors[planned.collector].key.to_string(),
+                record.visits.to_string(),
+                record.hits.to_string(),
+                record.errors.to_string(),
+                record.skips.to_string(),
+                series.to_string(),
+                scraper.ttl(planned.collector).as_secs().to_string(),
+                format!("{:.1}", record.duration.as_secs_f64() * 1e3),
+            ];
+            line(&mut out, &cells);
+        }
+    }
+    text(StatusCode::OK, out)
+}
+
+fn line(out: &mut String, [datname, collector, numbers @ ..]: &[String; 9]) {
+    // Writing to a String cannot fail.
+    write!(out, "{datname:<24} {collector:<24}").ok();
+    for number in numbers {
+        write!(out, " {number:>11}").ok();
+    }
+    out.push('\n');
+}
+
+pub(super) async fn version<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
+    let mut out = service.name.to_owned();
+    for (name, value) in build::LABELS {
+        write!(out, "\n{name}: {value}").ok();
+    }
+    text(StatusCode::OK, out)
+}
+
+pub(super) async fn reload<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
+    match service.reload() {
+        Ok(_) => text(StatusCode::OK, "server reloaded"),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("fail to reload: {error}")),
+    }
+}
+
+pub(super) async fn only_post() -> Response {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed").into_response();
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+    response
+}
+
+pub(super) async fn not_found() -> Response {
+    text(StatusCode::NOT_FOUND, "not found; / lists what is here")
+}

@@ -1,0 +1,36 @@
+//! Everything that is the same for every exporter. In the order of the flow:
+//!
+//! - `run` reads the command line (`cli`, `options`), loads the catalog, serves (`listen`, `http`), reloads, stops;
+//! - `catalog` and `collector` turn YAML files into validated collectors, or into every fault with its place;
+//! - `scrape` answers one request before its deadline: it opens sessions of a [`Source`], reads [`ServerFacts`],
+//!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due through `cache`;
+//! - `exposition` encodes [`Rows`] once, and joins the pieces to a page;
+//! - `counters`, `log`, `list`, `build` say what the exporter itself did and is.
+//!
+//! An exporter implements [`Source`] and [`Session`] and calls [`run`]. Nothing here knows a database driver.
+
+mod build;
+mod cache;
+mod catalog;
+mod cli;
+mod collector;
+mod counters;
+mod exposition;
+mod facts;
+mod http;
+mod list;
+mod listen;
+mod log;
+mod options;
+mod plan;
+mod rows;
+mod run;
+mod scrape;
+mod source;
+
+pub use catalog::EmbeddedFolder;
+pub use facts::{Role, ServerFacts, Version};
+pub use options::parse_bool;
+pub use rows::{Broken, Rows, Value};
+pub use run::{Connected, Context, Exporter, run};
+pub use source::{Connections, Query, Session, Source, SourceError};

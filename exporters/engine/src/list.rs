@@ -1,0 +1,110 @@
+//! The catalogue as a list: every metric that the collectors can give.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::catalog::Catalog;
+use crate::cli::ListFormat;
+use crate::collector::{Collector, Column};
+use crate::facts::VersionRange;
+
+/// One metric of one collector.
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: String,
+    r#type: &'static str,
+    labels: Vec<String>,
+    unit: Option<&'static str>,
+    versions: String,
+    help: String,
+    collector: String,
+}
+
+/// Prints all metrics, sorted by name.
+///
+/// # Errors
+/// JSON that cannot be written, which does not happen with such plain data.
+pub(crate) fn list(catalog: &Catalog, format: ListFormat) -> Result<String, serde_json::Error> {
+    let mut metrics: Vec<Listed> = catalog
+        .collectors
+        .iter()
+        .flat_map(|collector| collector.columns.iter().flat_map(|column| listed(collector, column)))
+        .collect();
+    metrics.sort_by(|a, b| (&a.name, &a.collector).cmp(&(&b.name, &b.collector)));
+    match format {
+        ListFormat::Json => serde_json::to_string_pretty(&metrics).map(|text| text + "\n"),
+        ListFormat::Table => Ok(table(&metrics)),
+        ListFormat::Markdown => Ok(markdown(catalog, &metrics)),
+    }
+}
+
+fn listed(collector: &Collector, column: &Column) -> Vec<Listed> {
+    let labels: Vec<String> = collector.labels().into_iter().map(str::to_owned).collect();
+    let families = collector.families_of(column);
+    let listed = |family: crate::collector::Family| Listed {
+        unit: unit(&family.name),
+        labels: labels.iter().cloned().chain(family.name.ends_with("_bucket").then(|| "le".to_owned())).collect(),
+        name: family.name,
+        r#type: family.kind.word(),
+        versions: both(collector.versions, column.versions).to_string(),
+        help: family.help,
+        collector: collector.key.to_string(),
+    };
+    families.into_iter().map(listed).collect()
+}
+
+/// The versions that are in both ranges.
+fn both(one: VersionRange, other: VersionRange) -> VersionRange {
+    let max = match (one.max, other.max) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    VersionRange { min: one.min.max(other.min), max }
+}
+
+fn unit(name: &str) -> Option<&'static str> {
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    [("_seconds", "seconds"), ("_bytes", "bytes"), ("_ratio", "ratio")]
+        .iter()
+        .find(|(ending, _)| name.ends_with(ending))
+        .map(|(_, unit)| *unit)
+}
+
+fn table(metrics: &[Listed]) -> String {
+    let mut out = String::new();
+    let width = metrics.iter().map(|metric| metric.name.len()).max().unwrap_or_default();
+    for metric in metrics {
+        let labels = metric.labels.join(",");
+        // Writing to a String cannot fail, here and below.
+        writeln!(
+            out,
+            "{:<width$}  {:<7}  {:<20}  {{{labels}}}  {}",
+            metric.name, metric.r#type, metric.versions, metric.help
+        )
+        .ok();
+    }
+    out
+}
+
+fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
+    let mut out = String::from("# Metrics\n");
+    let mut keys: Vec<&Collector> = catalog.collectors.iter().collect();
+    keys.sort_by(|a, b| a.key.cmp(&b.key));
+    for collector in keys {
+        writeln!(out, "\n## {}\n\n{}", collector.key, collector.description).ok();
+        if let Some(source) = &collector.source {
+            writeln!(out, "Reads [{source}]({source}).").ok();
+        }
+        let labels = collector.labels().iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+        let labels = if labels.is_empty() { "none".into() } else { labels };
+        let tags = if collector.tags.is_empty() { "every database".into() } else { collector.tags.join(", ") };
+        writeln!(out, "\nLabels: {labels}. Runs in: {tags}. Time to live: {} s.\n", collector.ttl.as_secs_f64()).ok();
+        out.push_str("| metric | type | versions | meaning |\n|---|---|---|---|\n");
+        for metric in metrics.iter().filter(|metric| *metric.collector == *collector.key) {
+            let help = metric.help.replace('|', "\\|");
+            writeln!(out, "| `{}` | {} | {} | {help} |", metric.name, metric.r#type, metric.versions).ok();
+        }
+    }
+    out
+}

@@ -1,0 +1,142 @@
+//! Which collectors run on a server, and why the others do not. Pure: the same facts give the same plan.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::collector::{Collector, quote};
+use crate::facts::{Role, ServerFacts, VersionRange};
+use crate::source::Query;
+
+/// What the exporter itself brings to planning.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection {
+    /// The product's own tag, as in `pgbouncer`.
+    pub product: String,
+    /// The tags that `--tag` gives.
+    pub tags: BTreeSet<String>,
+}
+
+/// The plan for one database.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub planned: Vec<Planned>,
+    /// Collectors left out, as indexes into the catalog.
+    pub left_out: Vec<(usize, LeftOut)>,
+}
+
+/// One collector that runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    /// Index into the catalog.
+    pub collector: usize,
+    pub query: Query,
+    pub predicates: Vec<Query>,
+}
+
+/// Why a collector does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LeftOut {
+    Skipped,
+    OtherProduct(String),
+    Version(VersionRange),
+    MainDatabaseOnly,
+    Role(&'static str),
+    Database(String),
+    User(String),
+    Extension(String),
+    Schema(String),
+    TagMissing(String),
+    TagPresent(String),
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Skipped => f.write_str("switched off in its file (skip: true)"),
+            Self::OtherProduct(product) => write!(f, "is for {product}"),
+            Self::Version(range) => write!(f, "is for versions {range}"),
+            Self::MainDatabaseOnly => f.write_str("runs once per server, in the main database (tag cluster)"),
+            Self::Role(role) => write!(f, "is for a {role}"),
+            Self::Database(name) => write!(f, "is for the database {name}"),
+            Self::User(name) => write!(f, "is for the user {name}"),
+            Self::Extension(name) => {
+                write!(f, "extension {name} is not in this database: CREATE EXTENSION {}", quote(name))
+            }
+            Self::Schema(name) => write!(f, "schema {name} is not in this database"),
+            Self::TagMissing(tag) => write!(f, "needs --tag {tag}"),
+            Self::TagPresent(tag) => write!(f, "does not run with --tag {tag}"),
+        }
+    }
+}
+
+/// Plans one database: `main` is whether it is the one that the exporter was pointed at.
+pub(crate) fn plan(catalog: &Catalog, facts: &ServerFacts, selection: &Selection, main: bool) -> Plan {
+    let mut plan = Plan::default();
+    for (index, collector) in catalog.collectors.iter().enumerate() {
+        match left_out(collector, facts, selection, main) {
+            Some(reason) => plan.left_out.push((index, reason)),
+            None => plan.planned.push(Planned {
+                collector: index,
+                query: query(collector, collector.text(facts.version), facts),
+                predicates: collector.predicates.iter().map(|p| query(collector, p.query.clone(), facts)).collect(),
+            }),
+        }
+    }
+    plan
+}
+
+fn query(collector: &Collector, text: String, facts: &ServerFacts) -> Query {
+    let text = Arc::from(with_schemas(text, facts));
+    Query { collector: collector.key.clone(), text, timeout: collector.timeout }
+}
+
+/// Fills in `@extschema:name@`, PostgreSQL's own notation for the schema that an extension lives in.
+fn with_schemas(mut text: String, facts: &ServerFacts) -> String {
+    while let Some((start, name, end)) = find_mark(&text) {
+        let schema = facts.extensions.get(&name).map_or_else(|| quote(&name), |schema| quote(schema));
+        text.replace_range(start..end, &schema);
+    }
+    text
+}
+
+fn find_mark(text: &str) -> Option<(usize, String, usize)> {
+    const MARK: &str = "@extschema:";
+    let start = text.find(MARK)?;
+    let name_at = start + MARK.len();
+    let end = name_at + text[name_at..].find('@')?;
+    Some((start, text[name_at..end].to_owned(), end + 1))
+}
+
+fn left_out(collector: &Collector, facts: &ServerFacts, selection: &Selection, main: bool) -> Option<LeftOut> {
+    if collector.skip {
+        return Some(LeftOut::Skipped);
+    }
+    let for_bouncer = collector.tags.iter().any(|tag| tag == "pgbouncer");
+    if for_bouncer != (selection.product == "pgbouncer") {
+        return Some(LeftOut::OtherProduct(if for_bouncer { "PgBouncer".into() } else { "a database server".into() }));
+    }
+    if !collector.versions.contains(facts.version) {
+        return Some(LeftOut::Version(collector.versions));
+    }
+    collector.tags.iter().find_map(|tag| unmet(tag, facts, selection, main))
+}
+
+fn unmet(tag: &str, facts: &ServerFacts, selection: &Selection, main: bool) -> Option<LeftOut> {
+    let (holds, reason) = match tag.split_once(':') {
+        Some(("dbname", name)) => (facts.database == name, LeftOut::Database(name.into())),
+        Some(("username", name)) => (facts.user == name, LeftOut::User(name.into())),
+        Some(("extension", name)) => (facts.extensions.contains_key(name), LeftOut::Extension(name.into())),
+        Some(("schema", name)) => (facts.schemas.contains(name), LeftOut::Schema(name.into())),
+        Some(("not", name)) => (!selection.tags.contains(name), LeftOut::TagPresent(name.into())),
+        _ => match tag {
+            "pgbouncer" => (true, LeftOut::Skipped),
+            "cluster" => (main, LeftOut::MainDatabaseOnly),
+            "primary" | "master" | "leader" => (facts.role == Role::Primary, LeftOut::Role("primary")),
+            "standby" | "replica" | "slave" => (facts.role == Role::Standby, LeftOut::Role("standby")),
+            other => (selection.tags.contains(other), LeftOut::TagMissing(other.into())),
+        },
+    };
+    (!holds).then_some(reason)
+}

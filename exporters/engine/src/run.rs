@@ -1,0 +1,260 @@
+//! From the command line to a running exporter: the only place that knows the order.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::catalog::{Catalog, EmbeddedFolder, LoadError, Origin};
+use crate::cli::{self, Cli, ConfigPath, Task};
+use crate::counters::Counters;
+use crate::exposition::Format;
+use crate::http::{self, Service};
+use crate::listen::{self, ListenOptions};
+use crate::options::Options;
+use crate::plan::Selection;
+use crate::scrape::{ScrapeSettings, Scraper, reserved_names};
+use crate::source::Source;
+use crate::{list, log};
+
+/// How long requests that run may go on after the signal to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What makes one exporter different from the others, beside its source.
+#[derive(Debug, Clone)]
+pub struct Exporter {
+    /// The program's name.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// The port that it listens on by default.
+    pub port: u16,
+    /// What its metrics begin with.
+    pub namespace: &'static str,
+    /// What its environment variables begin with.
+    pub env_prefix: &'static str,
+    /// Flags of its own that have a variable: the flag's id, and the variable's name after the prefix.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// The collector folders inside the program; the first is the default.
+    pub embedded: Vec<EmbeddedFolder>,
+}
+
+/// What an exporter may need to know to make its source.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Whether the collectors are those inside the program.
+    pub embedded: bool,
+    /// The longest time that one query of the collectors may run.
+    pub longest_query: Duration,
+}
+
+/// A source and how long a health endpoint waits for it.
+pub struct Connected<S> {
+    /// Where rows come from.
+    pub source: S,
+    /// How long to wait for a look at the server.
+    pub look_timeout: Duration,
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Runs an exporter: reads the command line, does what it says, and gives the exit code.
+///
+/// `connect` makes the source out of the exporter's own flags; it does not wait for the server.
+pub fn run<O, S>(
+    exporter: Exporter,
+    arguments: impl Iterator<Item = OsString>,
+    connect: impl FnOnce(O, &Context) -> Result<Connected<S>, Failure>,
+) -> ExitCode
+where
+    O: Args,
+    S: Source,
+{
+    let cli = match cli::read::<O>(&exporter, arguments) {
+        Ok(cli) => cli,
+        Err(text) => {
+            let wrong = text.use_stderr();
+            // Nobody is left to tell when the terminal is gone.
+            text.print().ok();
+            return if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match act(&exporter, cli, connect) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", exporter.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act<O: Args, S: Source>(
+    exporter: &Exporter,
+    cli: Cli<O>,
+    connect: impl FnOnce(O, &Context) -> Result<Connected<S>, Failure>,
+) -> Result<(), Failure> {
+    let Cli { options, own, command } = cli;
+    log::start(&options.log_level, &options.log_format)?;
+    let namespace = options.namespace.clone().unwrap_or_else(|| exporter.namespace.to_owned());
+    let config = match &command {
+        Some(Task::Check { path: Some(path) }) => Some(path.clone()),
+        _ => options.config.clone(),
+    };
+    let origin = origin(exporter, config.as_deref())?;
+    let tiers = options.cache_ttls;
+    let load = {
+        let (origin, reserved) = (origin.clone(), reserved_names(&namespace));
+        move || Catalog::load(&origin, &tiers, &reserved)
+    };
+    let catalog = load().map_err(|error| summary(&error, &origin))?;
+    for warning in &catalog.warnings {
+        tracing::warn!("{}", warning.to_string().lines().next().unwrap_or_default());
+    }
+    match command {
+        Some(Task::Check { .. }) => return print(&checked(&catalog)),
+        Some(Task::Metrics { format }) => return print(&list::list(&catalog, format)?),
+        None if options.dry_run => return print(&(list::list(&catalog, cli::ListFormat::Table)? + &checked(&catalog))),
+        _ => {}
+    }
+    let longest_query = catalog.collectors.iter().map(|collector| collector.timeout).max().unwrap_or_default();
+    let context = Context { embedded: matches!(origin, Origin::Embedded(_)), longest_query };
+    // Inside the runtime, since a source may begin tasks of its own.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let done = runtime.block_on(async {
+        let Connected { source, look_timeout } = connect(own, &context)?;
+        let settings = settings(exporter, &options, namespace);
+        let counters = Arc::new(Counters::new(&settings.namespace, &settings.constant_labels));
+        let scraper = Scraper::new(catalog, Arc::new(source), settings, counters);
+        if options.explain || matches!(command, Some(Task::Explain)) {
+            scraper.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
+            return print(&http::explain(&scraper));
+        }
+        serve(exporter, &options, look_timeout, scraper, load).await
+    });
+    // A query that hangs on a frozen server does not hold up the end.
+    runtime.shutdown_background();
+    done
+}
+
+fn origin(exporter: &Exporter, config: Option<&str>) -> Result<Origin, Failure> {
+    let known = || exporter.embedded.iter().map(|folder| folder.name).collect::<Vec<_>>().join(", ");
+    match config.map(ConfigPath::parse) {
+        Some(ConfigPath::Path(path)) => Ok(Origin::Path(path)),
+        Some(ConfigPath::Builtin(name)) => match exporter.embedded.iter().find(|folder| folder.name == name) {
+            Some(folder) => Ok(Origin::Embedded(folder.clone())),
+            None => {
+                Err(format!("--config builtin:{name}: no such folder inside the program: expected one of {}", known())
+                    .into())
+            }
+        },
+        None => exporter
+            .embedded
+            .first()
+            .cloned()
+            .map(Origin::Embedded)
+            .ok_or_else(|| "no collectors: give --config".into()),
+    }
+}
+
+fn summary(error: &LoadError, origin: &Origin) -> Failure {
+    let count = error.faults.len();
+    format!("{count} {} in the collector files of {origin}\n{error}", if count == 1 { "fault" } else { "faults" })
+        .into()
+}
+
+fn checked(catalog: &Catalog) -> String {
+    format!(
+        "{}: {} collectors, {} metrics, no fault\n",
+        catalog.origin,
+        catalog.collectors.len(),
+        catalog.families.len()
+    )
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+fn settings(exporter: &Exporter, options: &Options, namespace: String) -> ScrapeSettings {
+    let tags = options.tag.iter().map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()).collect();
+    ScrapeSettings {
+        namespace,
+        selection: Selection { product: exporter.namespace.to_owned(), tags },
+        constant_labels: options.label.clone().unwrap_or_else(|| Arc::from([])),
+        disable_cache: options.disable_cache,
+        disable_intro: options.disable_intro,
+        started: Instant::now(),
+    }
+}
+
+async fn serve<S: Source>(
+    exporter: &Exporter,
+    options: &Options,
+    look_timeout: Duration,
+    scraper: Arc<Scraper<S>>,
+    load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
+) -> Result<(), Failure> {
+    let listeners = listen::bind(&ListenOptions {
+        addresses: options.listen_address.clone(),
+        systemd_socket: options.systemd_socket,
+        web_config: options.web_config.clone(),
+    })
+    .await?;
+    if options.fail_fast {
+        let looked = scraper.look(look_timeout).await;
+        looked.map_err(|error| {
+            format!("{}: {error} ({}); started with --fail-fast", scraper.source.target(), error.reason)
+        })?;
+    }
+    let scheme = listeners.scheme();
+    let addresses: Vec<String> = listeners.addresses().iter().map(|at| format!("{scheme}://{at}")).collect();
+    tracing::info!(
+        program = exporter.name,
+        version = crate::build::VERSION,
+        target = scraper.source.target(),
+        config = scraper.catalog.origin,
+        collectors = scraper.catalog.collectors.len(),
+        listen = addresses.join(" "),
+        "started"
+    );
+    let service = Service::new(exporter.name, options, look_timeout, scraper, load);
+    let reloads = tokio::spawn(reload_on_signal(service.clone())?);
+    listeners.serve(http::router(service), stop_signal()?, GRACE).await;
+    reloads.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends with the first SIGTERM or SIGINT.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
+    })
+}
+
+/// Loads the collector files anew at each SIGHUP and SIGUSR1.
+fn reload_on_signal<S: Source>(service: Arc<Service<S>>) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut user = signal(SignalKind::user_defined1())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => {}
+                _ = user.recv() => {}
+            }
+            // What came of it is logged, and in a metric.
+            service.reload().ok();
+        }
+    })
+}

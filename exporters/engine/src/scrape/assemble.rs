@@ -1,0 +1,89 @@
+//! From what is there to a page: which results are shown, and what is said of those that are not.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::pass::Pass;
+use super::{DatabaseView, Record, Scraper, epoch};
+use crate::exposition::{Block, Format, Page, Part};
+use crate::facts::ServerFacts;
+use crate::plan::Planned;
+use crate::source::{Source, SourceError};
+
+/// One planned collector of one database, as a page shows it.
+pub(super) struct Shown {
+    pub collector: usize,
+    pub database: Arc<str>,
+    /// Its lines; `None` if there is nothing that may be served.
+    pub block: Option<Arc<Block>>,
+    /// Whether it is a good result of now or within its time to live.
+    pub success: bool,
+    pub age: Option<Duration>,
+    pub record: Record,
+}
+
+impl<S: Source> Scraper<S> {
+    /// The page after a pass. What did not come in time is left out and said to be so.
+    pub(super) fn page(&self, pass: &Pass, asked: Instant, format: Format, gzip: bool) -> Page {
+        let mut up = self.look_since(pass.started);
+        let databases = self.databases();
+        let mut shown = Vec::new();
+        let mut parts = Vec::new();
+        for (at, database) in databases.iter().enumerate() {
+            let mine = self.show_database(database, pass.started, up.is_ok());
+            let failed = mine.iter().find(|one| self.catalog.collectors[one.collector].fatal && !one.success);
+            if let Some(fatal) = failed {
+                if database.main && up.is_ok() {
+                    let key = &self.catalog.collectors[fatal.collector].key;
+                    up = Err(SourceError::new("fatal", format!("collector {key} is fatal and has failed")));
+                }
+            } else {
+                parts.extend(mine.iter().filter_map(|one| {
+                    Some(Part { collector: one.collector, database: at, block: one.block.clone()? })
+                }));
+            }
+            shown.extend(mine);
+        }
+        self.counters.scraped(up.is_ok());
+        let own = self.report(&up, &databases, &shown, asked);
+        let page = Page::build(&self.catalog, &parts, own, format, gzip);
+        for (collector, count) in &page.repeated {
+            self.counters.dropped(&self.catalog.collectors[*collector].key, crate::exposition::Drop::Duplicate, *count);
+        }
+        page
+    }
+
+    /// The look of this pass; an older one does not count, since up means "a query answered now".
+    fn look_since(&self, started: Instant) -> Result<Arc<ServerFacts>, SourceError> {
+        match self.last_look() {
+            Some((look, at)) if at >= started => look,
+            _ => {
+                Err(SourceError::new("timeout", format!("no answer from {} before the deadline", self.source.target())))
+            }
+        }
+    }
+
+    fn show_database(&self, database: &DatabaseView, started: Instant, up: bool) -> Vec<Shown> {
+        let Some(facts) = &database.facts else { return Vec::new() };
+        database.plan.planned.iter().map(|planned| self.show(planned, facts, &database.name, started, up)).collect()
+    }
+
+    fn show(&self, planned: &Planned, facts: &ServerFacts, database: &Arc<str>, started: Instant, up: bool) -> Shown {
+        let slot = (planned.collector, database.clone());
+        let record = self.ledger.record(&slot);
+        let good = record.good.as_ref().filter(|good| good.epoch == epoch(planned, facts));
+        let now = good.is_some_and(|good| good.at >= started);
+        let fresh = up && (now || self.is_fresh(planned, facts, database));
+        let stale = self.catalog.collectors[planned.collector].stale;
+        let servable = good.filter(|good| fresh || (good.at.elapsed() <= stale && stale > Duration::ZERO));
+        self.ledger.wanted(&slot, fresh && !now);
+        Shown {
+            collector: planned.collector,
+            database: database.clone(),
+            block: servable.map(|good| good.block.clone()),
+            success: fresh,
+            age: servable.map(|good| good.at.elapsed()),
+            record,
+        }
+    }
+}

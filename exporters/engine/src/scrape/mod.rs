@@ -1,0 +1,178 @@
+//! One scrape: look at the server, fetch what is due, answer before the deadline with what is there.
+//!
+//! `pass` collects (scrapes that come while it runs share it), `visit` reads one database, `ledger` remembers what became
+//! of each collector, `assemble` makes the page, `report` adds what the exporter says of itself.
+
+mod assemble;
+mod ledger;
+mod pass;
+mod report;
+mod visit;
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use crate::cache::Results;
+use crate::catalog::Catalog;
+use crate::counters::Counters;
+use crate::exposition::{Block, Format, Page};
+use crate::facts::ServerFacts;
+use crate::options::Labels;
+use crate::plan::{Plan, Planned, Selection, plan};
+use crate::source::{Source, SourceError};
+
+pub(crate) use ledger::{DatabaseRecord, Record};
+use ledger::{Ledger, Slot};
+use pass::Pass;
+pub(crate) use report::reserved_names;
+
+/// How old a look at the server may be for a health endpoint.
+const LOOK_AGE: Duration = Duration::from_secs(1);
+
+/// What does not change while the exporter runs.
+#[derive(Debug, Clone)]
+pub(crate) struct ScrapeSettings {
+    /// Prefix of the exporter's own metrics.
+    pub namespace: String,
+    pub selection: Selection,
+    pub constant_labels: Labels,
+    pub disable_cache: bool,
+    pub disable_intro: bool,
+    pub started: Instant,
+}
+
+/// A catalog, a source, and what is known of both. A reload makes a new one around the same source.
+pub(crate) struct Scraper<S: Source> {
+    pub catalog: Catalog,
+    pub source: Arc<S>,
+    pub settings: ScrapeSettings,
+    pub counters: Arc<Counters>,
+    results: Results<ResultKey, Arc<Block>>,
+    looks: Results<(), Arc<ServerFacts>>,
+    ledger: Arc<Ledger>,
+    pass: Mutex<Option<Pass>>,
+    known: RwLock<Known>,
+}
+
+/// A slot and what it was asked of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ResultKey {
+    slot: Slot,
+    epoch: u64,
+}
+
+/// The last look at the server, and the facts of each database from its last visit.
+#[derive(Default)]
+struct Known {
+    look: Option<(Result<Arc<ServerFacts>, SourceError>, Instant)>,
+    main: Option<Arc<ServerFacts>>,
+    databases: HashMap<Arc<str>, Arc<ServerFacts>>,
+    passes: u64,
+}
+
+/// One database as a page sees it.
+pub(crate) struct DatabaseView {
+    pub name: Arc<str>,
+    pub main: bool,
+    /// `None` until the first visit.
+    pub facts: Option<Arc<ServerFacts>>,
+    pub plan: Plan,
+    pub record: DatabaseRecord,
+}
+
+impl<S: Source> Scraper<S> {
+    pub fn new(catalog: Catalog, source: Arc<S>, settings: ScrapeSettings, counters: Arc<Counters>) -> Arc<Self> {
+        Arc::new(Self {
+            catalog,
+            source,
+            settings,
+            counters,
+            results: Results::new(),
+            looks: Results::new(),
+            ledger: Arc::default(),
+            pass: Mutex::default(),
+            known: RwLock::default(),
+        })
+    }
+
+    /// Answers a scrape by `deadline`, whatever the server does.
+    pub async fn scrape(self: &Arc<Self>, deadline: Instant, format: Format, gzip: bool) -> Page {
+        let asked = Instant::now();
+        let pass = self.join_pass(deadline);
+        pass.wait(deadline).await;
+        self.page(&pass, asked, format, gzip)
+    }
+
+    /// The pass that runs, if it may still take its time, or a new one.
+    fn join_pass(self: &Arc<Self>, deadline: Instant) -> Pass {
+        let mut current = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some(pass) if pass.is_running() => pass.clone(),
+            _ => current.insert(Pass::start(self.clone(), deadline)).clone(),
+        }
+    }
+
+    /// Looks at the server, or takes a look at most a second old; gives up after `patience`.
+    pub async fn look(&self, patience: Duration) -> Result<Arc<ServerFacts>, SourceError> {
+        let look = self.looks.get_or_fetch((), LOOK_AGE, async {
+            let session = self.source.open(None).await?;
+            crate::source::Session::facts(&session).await.map(Arc::new)
+        });
+        match tokio::time::timeout(patience, look).await {
+            Ok(look) => look,
+            Err(_) => {
+                Err(SourceError::new("timeout", format!("no answer from {} within {patience:?}", self.source.target())))
+            }
+        }
+    }
+
+    /// The outcome of the last look of any kind, without asking the server.
+    pub fn last_look(&self) -> Option<(Result<Arc<ServerFacts>, SourceError>, Instant)> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).look.clone()
+    }
+
+    /// Every database as it is known now, the main one first.
+    pub fn databases(&self) -> Vec<DatabaseView> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(main) = &known.main else { return Vec::new() };
+        let others = main.databases.iter().filter(|name| **name != main.database);
+        let names = std::iter::once(&main.database).chain(others);
+        names
+            .enumerate()
+            .map(|(at, name)| {
+                let facts = if at == 0 { Some(main.clone()) } else { known.databases.get(name.as_str()).cloned() };
+                let plan = facts.as_ref().map(|facts| self.plan(facts, at == 0)).unwrap_or_default();
+                DatabaseView {
+                    name: name.as_str().into(),
+                    main: at == 0,
+                    facts,
+                    plan,
+                    record: self.ledger.database(name),
+                }
+            })
+            .collect()
+    }
+
+    /// What is remembered of a collector in a database.
+    pub fn record(&self, collector: usize, database: &Arc<str>) -> Record {
+        self.ledger.record(&(collector, database.clone()))
+    }
+
+    fn plan(&self, facts: &ServerFacts, main: bool) -> Plan {
+        plan(&self.catalog, facts, &self.settings.selection, main)
+    }
+
+    /// The time to live that holds for a collector.
+    pub fn ttl(&self, collector: usize) -> Duration {
+        if self.settings.disable_cache { Duration::ZERO } else { self.catalog.collectors[collector].ttl }
+    }
+}
+
+/// What a result depends on beside its slot, as one number.
+pub(crate) fn epoch(planned: &Planned, facts: &ServerFacts) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (facts.version, facts.role, &planned.query.text).hash(&mut hasher);
+    hasher.finish()
+}

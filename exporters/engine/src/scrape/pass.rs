@@ -1,0 +1,164 @@
+//! A pass over all databases. It runs on its own: a scraper that hangs up does not stop it.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::sync::{oneshot, watch};
+
+use super::Scraper;
+use crate::facts::ServerFacts;
+use crate::source::{Source, SourceError};
+
+/// A pass that runs or has run; clones are the same pass.
+#[derive(Clone)]
+pub(super) struct Pass {
+    pub started: Instant,
+    deadline: Instant,
+    done: watch::Receiver<bool>,
+}
+
+impl Pass {
+    /// Begins to collect. After the deadline no further database is begun; queries that run go on to their own timeouts
+    /// and land in the cache.
+    pub fn start<S: Source>(scraper: Arc<Scraper<S>>, deadline: Instant) -> Self {
+        let (finished, done) = watch::channel(false);
+        let started = Instant::now();
+        tokio::spawn(async move {
+            scraper.run_pass(deadline).await;
+            finished.send_replace(true);
+        });
+        Self { started, deadline, done }
+    }
+
+    /// Whether another scrape may share it.
+    pub fn is_running(&self) -> bool {
+        !*self.done.borrow() && self.done.has_changed().is_ok() && Instant::now() < self.deadline
+    }
+
+    /// Waits for its end, at most until `deadline`.
+    pub async fn wait(&self, deadline: Instant) {
+        let mut done = self.done.clone();
+        let end = done.wait_for(|done| *done);
+        // Either way the page is made of what is there.
+        drop(tokio::time::timeout_at(deadline.into(), end).await);
+    }
+}
+
+impl<S: Source> Scraper<S> {
+    async fn run_pass(self: &Arc<Self>, deadline: Instant) {
+        let (looked, look) = oneshot::channel();
+        let scraper = self.clone();
+        let main = tokio::spawn(async move { scraper.visit_main(looked).await });
+        // The other databases are known as soon as the look is there, while the main one's queries still run.
+        if let Ok(facts) = look.await {
+            self.visit_others(&facts, deadline).await;
+        }
+        if let Err(panic) = main.await {
+            tracing::error!(%panic, "a visit of the main database ended in a panic");
+        }
+    }
+
+    async fn visit_main(self: &Arc<Self>, looked: oneshot::Sender<Arc<ServerFacts>>) {
+        let mut looked = Some(looked);
+        let begun = Instant::now();
+        let found = self
+            .visit(None, |look| {
+                self.note_look(look.clone());
+                if let (Ok(facts), Some(looked)) = (look, looked.take()) {
+                    // Nobody waits when the pass was abandoned.
+                    looked.send(facts.clone()).ok();
+                }
+            })
+            .await;
+        match &found {
+            Ok(facts) => self.looks.keep((), facts.clone(), super::LOOK_AGE).await,
+            Err(_) => self.looks.forget(&()).await,
+        }
+        let error = found.err();
+        let name = self.main_name();
+        if self.ledger.visited(&name, begun.elapsed(), error.clone()) {
+            match error {
+                Some(error) => {
+                    tracing::warn!(target = self.source.target(), reason = error.reason, %error, "server is down")
+                }
+                None => tracing::info!(target = self.source.target(), "server is up"),
+            }
+        }
+    }
+
+    fn note_look(&self, look: Result<Arc<ServerFacts>, SourceError>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(facts) = &look {
+            if let Some(before) =
+                known.main.as_ref().filter(|before| before.role != facts.role || before.version != facts.version)
+            {
+                let (was, is) = (before.role.word(), facts.role.word());
+                tracing::info!(was, is, version = %facts.version, "role or version has changed: planning anew");
+            }
+            known.main = Some(facts.clone());
+            known.databases.retain(|name, _| facts.databases.iter().any(|other| **other == **name));
+            self.ledger.retain(|name| *name == *facts.database || facts.databases.iter().any(|other| *other == *name));
+        }
+        known.look = Some((look, Instant::now()));
+    }
+
+    pub(super) fn main_name(&self) -> Arc<str> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.main.as_ref().map_or_else(|| "".into(), |facts| facts.database.as_str().into())
+    }
+
+    /// Visits the databases beside the main one, a few at a time. The order turns round at each pass: those visited last
+    /// still have their connections and come first, and what one deadline cuts off is first in the next pass.
+    async fn visit_others(self: &Arc<Self>, main: &ServerFacts, deadline: Instant) {
+        let mut names: Vec<&String> = main.databases.iter().filter(|name| **name != main.database).collect();
+        let turn = {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.passes += 1;
+            known.passes.is_multiple_of(2)
+        };
+        if turn {
+            names.reverse();
+        }
+        let visits = names.into_iter().map(|name| async move {
+            if Instant::now() < deadline && self.is_due(name) {
+                let scraper = self.clone();
+                let name: Arc<str> = name.as_str().into();
+                if let Err(panic) = tokio::spawn(async move { scraper.visit_other(name).await }).await {
+                    tracing::error!(%panic, "a visit of a database ended in a panic");
+                }
+            }
+        });
+        stream::iter(visits).for_each_concurrent(self.source.lanes().max(1), |visit| visit).await;
+    }
+
+    /// Whether a database was never visited or has something that is no longer fresh.
+    fn is_due(&self, name: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(facts) = known.databases.get(name).cloned() else { return true };
+        drop(known);
+        !self.due(&facts, false).is_empty()
+    }
+
+    async fn visit_other(self: &Arc<Self>, name: Arc<str>) {
+        let begun = Instant::now();
+        let found = self
+            .visit(Some(&name), |look| {
+                if let Ok(facts) = look {
+                    let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                    known.databases.insert(name.clone(), facts.clone());
+                }
+            })
+            .await;
+        let error = found.err();
+        if self.ledger.visited(&name, begun.elapsed(), error.clone()) {
+            match error {
+                Some(error) => {
+                    tracing::warn!(datname = &*name, reason = error.reason, %error, "database cannot be read")
+                }
+                None => tracing::info!(datname = &*name, "database is read"),
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! A visit to one database: its facts and everything that is due, in one flight.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
+use super::{ResultKey, Scraper, Slot, epoch};
+use crate::exposition::{Block, encode};
+use crate::facts::ServerFacts;
+use crate::plan::Planned;
+use crate::rows::{Rows, Value};
+use crate::source::{Query, Session, Source, SourceError};
+
+/// A connection that had died while nobody used it is noticed only in use: then the visit is made again, once.
+const CLOSED: &str = "closed";
+/// A query that took longer than this goes behind the others of its flight.
+const SLOW: Duration = Duration::from_millis(100);
+
+impl<S: Source> Scraper<S> {
+    /// Reads one database; `on_look` hears the facts, or why there are none, as soon as they are known.
+    pub(super) async fn visit(
+        self: &Arc<Self>,
+        database: Option<&str>,
+        mut on_look: impl FnMut(&Result<Arc<ServerFacts>, SourceError>) + Send,
+    ) -> Result<Arc<ServerFacts>, SourceError> {
+        let mut again = true;
+        loop {
+            let found = match self.source.open(database).await {
+                Ok(session) => self.read(&session, database, again, &mut on_look).await,
+                Err(error) => Err(error),
+            };
+            match found {
+                Err(error) if error.reason == CLOSED && again => again = false,
+                Err(error) => {
+                    self.fail_due(database, &error);
+                    let failed = Err(error);
+                    on_look(&failed);
+                    return failed;
+                }
+                Ok(facts) => return Ok(facts),
+            }
+        }
+    }
+
+    async fn read(
+        self: &Arc<Self>,
+        session: &S::Session,
+        database: Option<&str>,
+        again: bool,
+        on_look: &mut (impl FnMut(&Result<Arc<ServerFacts>, SourceError>) + Send),
+    ) -> Result<Arc<ServerFacts>, SourceError> {
+        let main = database.is_none();
+        let before = self.known_facts(database);
+        let due = before.as_ref().map(|facts| self.due(facts, main)).unwrap_or_default();
+        let look = async {
+            let look = session.facts().await.map(Arc::new);
+            if look.is_ok() {
+                on_look(&look);
+            }
+            look
+        };
+        // The look goes out first, so that no slow query stands before it.
+        let (facts, ()) = tokio::join!(look, self.fetch_all(session, before.as_ref(), due, again));
+        let facts = facts?;
+        if before.is_none_or(|before| !before.plans_like(&facts)) {
+            let due = self.due(&facts, main);
+            self.fetch_all(session, Some(&facts), due, false).await;
+        }
+        Ok(facts)
+    }
+
+    fn known_facts(&self, database: Option<&str>) -> Option<Arc<ServerFacts>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        match database {
+            None => known.main.clone(),
+            Some(name) => known.databases.get(name).cloned(),
+        }
+    }
+
+    /// What is planned, neither fresh nor in flight, and not paused after failures; slow ones last.
+    pub(super) fn due(&self, facts: &ServerFacts, main: bool) -> Vec<Planned> {
+        let now = Instant::now();
+        let database: Arc<str> = facts.database.as_str().into();
+        let mut due: Vec<(bool, Planned)> = Vec::new();
+        for planned in self.plan(facts, main).planned {
+            let record = self.ledger.record(&(planned.collector, database.clone()));
+            let fresh = self.is_fresh(&planned, facts, &database);
+            let paused = record.failure.as_ref().is_some_and(|failure| failure.next_try > now);
+            if !fresh && !paused && !record.in_flight {
+                due.push((record.duration > SLOW, planned));
+            }
+        }
+        due.sort_by_key(|(slow, _)| *slow);
+        due.into_iter().map(|(_, planned)| planned).collect()
+    }
+
+    /// Whether there is a result within its time to live, asked of the same version and role by the same query.
+    pub(super) fn is_fresh(&self, planned: &Planned, facts: &ServerFacts, database: &Arc<str>) -> bool {
+        self.results.has(&ResultKey { slot: (planned.collector, database.clone()), epoch: epoch(planned, facts) })
+    }
+
+    async fn fetch_all(&self, session: &S::Session, facts: Option<&Arc<ServerFacts>>, due: Vec<Planned>, again: bool) {
+        if let Some(facts) = facts {
+            join_all(due.into_iter().map(|planned| self.fetch(session, facts, planned, again))).await;
+        }
+    }
+
+    /// Fetches one collector and notes what became of it.
+    async fn fetch(&self, session: &S::Session, facts: &ServerFacts, planned: Planned, again: bool) {
+        let slot: Slot = (planned.collector, facts.database.as_str().into());
+        let Some(_in_flight) = self.ledger.begin(&slot) else { return };
+        let epoch = epoch(&planned, facts);
+        let key = ResultKey { slot: slot.clone(), epoch };
+        let run = async {
+            let begun = Instant::now();
+            let fetched = self.run(session, facts, &planned, &slot).await;
+            match &fetched {
+                Ok(block) => self.note_success(&slot, block.clone(), epoch, begun.elapsed()),
+                Err(error) if error.reason == CLOSED && again => {}
+                Err(error) => self.note_failure(&slot, error.clone(), begun.elapsed()),
+            }
+            fetched
+        };
+        // What became of it is noted by whoever ran it.
+        self.results.get_or_fetch(key, self.ttl(planned.collector), run).await.ok();
+    }
+
+    /// Asks the predicates, then the query, and encodes the rows.
+    async fn run(
+        &self,
+        session: &S::Session,
+        facts: &ServerFacts,
+        planned: &Planned,
+        slot: &Slot,
+    ) -> Result<Arc<Block>, SourceError> {
+        for (index, predicate) in planned.predicates.iter().enumerate() {
+            if !self.predicate_holds(session, planned, slot, index, predicate).await? {
+                return Ok(Arc::new(Block::skipped()));
+            }
+        }
+        let rows = self.ask(session, &planned.query).await?;
+        let labels = &self.settings.constant_labels;
+        encode(&self.catalog, planned.collector, &rows, facts.version, &facts.database, labels).map(Arc::new)
+    }
+
+    async fn predicate_holds(
+        &self,
+        session: &S::Session,
+        planned: &Planned,
+        slot: &Slot,
+        index: usize,
+        query: &Query,
+    ) -> Result<bool, SourceError> {
+        let predicate = &self.catalog.collectors[planned.collector].predicates[index];
+        if let Some(answer) = self.ledger.predicate(slot, index, predicate.ttl) {
+            return Ok(answer);
+        }
+        let rows = self.ask(session, query).await?;
+        let answer = match rows.cells.as_slice() {
+            [] | [Value::Null] => false,
+            [Value::Bool(answer)] => *answer,
+            _ => {
+                let found = format!("{} rows of {} columns", rows.len(), rows.columns.len());
+                let message =
+                    format!("predicate {} of {}: expected one boolean, found {found}", predicate.name, query.collector);
+                return Err(SourceError::new("shape", message));
+            }
+        };
+        self.ledger.keep_predicate(slot, index, answer);
+        Ok(answer)
+    }
+
+    async fn ask(&self, session: &S::Session, query: &Query) -> Result<Rows, SourceError> {
+        let begun = Instant::now();
+        let rows = session.fetch(query).await;
+        self.counters.queries.inc();
+        self.counters.query_seconds.inc_by(begun.elapsed().as_secs_f64());
+        if let Ok(rows) = &rows {
+            self.counters.received_bytes.inc_by(rows.received_bytes);
+        }
+        rows
+    }
+
+    fn note_success(&self, slot: &Slot, block: Arc<Block>, epoch: u64, duration: Duration) {
+        let collector = &self.catalog.collectors[slot.0];
+        for (why, (count, example)) in &block.drops {
+            self.counters.dropped(&collector.key, *why, *count);
+            if self.ledger.first_drop(slot.0, *why) {
+                tracing::warn!(
+                    collector = &*collector.key,
+                    datname = &*slot.1,
+                    reason = why.word(),
+                    count,
+                    example,
+                    "samples dropped"
+                );
+            }
+        }
+        let failed_before = self.ledger.succeeded(slot, block, epoch, duration);
+        if failed_before > 0 {
+            tracing::info!(collector = &*collector.key, datname = &*slot.1, failed_before, "collector works again");
+        }
+    }
+
+    fn note_failure(&self, slot: &Slot, error: SourceError, duration: Duration) {
+        let collector = &self.catalog.collectors[slot.0];
+        self.counters.failed(&collector.key, &slot.1, error.reason);
+        let message = error.message.clone();
+        let reason = error.reason;
+        if self.ledger.failed(slot, error, self.ttl(slot.0), duration) {
+            tracing::warn!(
+                collector = &*collector.key,
+                datname = &*slot.1,
+                reason,
+                error = message,
+                "collector failed"
+            );
+        } else {
+            tracing::debug!(
+                collector = &*collector.key,
+                datname = &*slot.1,
+                reason,
+                error = message,
+                "collector failed again"
+            );
+        }
+    }
+
+    /// No session: everything that was due has failed for that reason.
+    fn fail_due(&self, database: Option<&str>, error: &SourceError) {
+        let Some(facts) = self.known_facts(database) else { return };
+        for planned in self.due(&facts, database.is_none()) {
+            let slot: Slot = (planned.collector, facts.database.as_str().into());
+            self.counters.failed(&self.catalog.collectors[slot.0].key, &slot.1, error.reason);
+            self.ledger.failed(&slot, error.clone(), self.ttl(slot.0), Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Where rows come from: the two traits that an exporter implements.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::facts::ServerFacts;
+use crate::rows::Rows;
+
+/// A server that rows come from.
+pub trait Source: Send + Sync + 'static {
+    /// One place on it that answers queries.
+    type Session: Session;
+
+    /// Opens a session with `database`, or with the main one when that is `None`.
+    ///
+    /// A session is for its holder alone until it is dropped; the source keeps its connections open between sessions
+    /// and never has more of them than its budget, so this may wait for one to come free.
+    fn open(&self, database: Option<&str>) -> impl Future<Output = Result<Self::Session, SourceError>> + Send;
+
+    /// How many databases may be read at once beside the main one.
+    fn lanes(&self) -> usize;
+
+    /// The connections as they are now.
+    fn connections(&self) -> Connections;
+
+    /// Which server this is, for pages and logs; never with a password.
+    fn target(&self) -> String;
+}
+
+/// One place on a server that answers queries.
+pub trait Session: Send + Sync + 'static {
+    /// Looks at the server now: version, role, database, extensions.
+    fn facts(&self) -> impl Future<Output = Result<ServerFacts, SourceError>> + Send;
+
+    /// Runs one query to its end or its timeout. Queries polled together go out together.
+    fn fetch(&self, query: &Query) -> impl Future<Output = Result<Rows, SourceError>> + Send;
+}
+
+/// One question to a session, in the language of its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// The collector that asks.
+    pub collector: Arc<str>,
+    /// SQL, a SHOW command, or a jq filter.
+    pub text: Arc<str>,
+    /// How long it may run on the server.
+    pub timeout: Duration,
+}
+
+/// How many connections a source holds and has opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Connections {
+    /// Open now.
+    pub open: u64,
+    /// The most that may be open.
+    pub budget: u64,
+    /// Opened since the start.
+    pub opened: u64,
+}
+
+/// Why a session or a result could not be had.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct SourceError {
+    /// One short stable word, the value of a label: `refused`, `timeout`, `auth`, `sql`, `permission`, `lock`, …
+    pub reason: &'static str,
+    /// What was tried, on what, and what was found; never with a password.
+    pub message: String,
+}
+
+impl SourceError {
+    /// An error from its reason and message.
+    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
