@@ -1,0 +1,197 @@
+//! Cells in PostgreSQL's binary format, by type, as the engine's values.
+
+use std::error::Error;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use engine::{Broken, Value};
+use postgres_types::{FromSql, Kind, Type};
+use tokio_postgres::Row;
+
+/// Seconds from 1970-01-01 to 2000-01-01, where PostgreSQL's clock begins.
+const EPOCH_SECONDS: f64 = 946_684_800.0;
+const DAY_SECONDS: f64 = 86_400.0;
+/// What `extract(epoch FROM interval)` takes for a year and a month.
+const YEAR_SECONDS: f64 = 365.25 * DAY_SECONDS;
+const MONTH_SECONDS: f64 = 30.0 * DAY_SECONDS;
+
+/// One cell of a row. What cannot be read is told in the value, and costs that cell only.
+pub(crate) fn cell(row: &Row, at: usize) -> Value {
+    match row.try_get::<_, Cell>(at) {
+        Ok(Cell(value)) => value,
+        Err(_) => Value::Broken(Broken::Unreadable),
+    }
+}
+
+struct Cell(Value);
+
+impl<'a> FromSql<'a> for Cell {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(read(ty, raw).unwrap_or(Value::Broken(Broken::Unreadable))))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(Value::Null))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+/// `None` when the bytes do not fit the type, or the type has no number or text.
+fn read(ty: &Type, raw: &[u8]) -> Option<Value> {
+    match ty.kind() {
+        Kind::Domain(inner) => return read(inner, raw),
+        Kind::Enum(_) => return Some(text(raw)),
+        Kind::Array(_) => return array(ty, raw),
+        _ => {}
+    }
+    Some(match *ty {
+        Type::BOOL => Value::Bool(raw.first()? != &0),
+        Type::INT2 => Value::Int(i16::from_be_bytes(raw.try_into().ok()?).into()),
+        Type::INT4 => Value::Int(i32::from_be_bytes(raw.try_into().ok()?).into()),
+        Type::INT8 => Value::Int(i64::from_be_bytes(raw.try_into().ok()?)),
+        Type::OID
+        | Type::XID
+        | Type::CID
+        | Type::REGCLASS
+        | Type::REGTYPE
+        | Type::REGPROC
+        | Type::REGPROCEDURE
+        | Type::REGROLE
+        | Type::REGNAMESPACE => Value::Int(u32::from_be_bytes(raw.try_into().ok()?).into()),
+        Type::XID8 | Type::PG_LSN => unsigned(u64::from_be_bytes(raw.try_into().ok()?)),
+        Type::FLOAT4 => Value::Float(f32::from_be_bytes(raw.try_into().ok()?).into()),
+        Type::FLOAT8 => Value::Float(f64::from_be_bytes(raw.try_into().ok()?)),
+        Type::NUMERIC => numeric(raw)?,
+        Type::TIMESTAMP | Type::TIMESTAMPTZ => timestamp(i64::from_be_bytes(raw.try_into().ok()?)),
+        Type::DATE => date(i32::from_be_bytes(raw.try_into().ok()?)),
+        Type::INTERVAL => interval(raw)?,
+        Type::TIME => Value::Float(i64::from_be_bytes(raw.try_into().ok()?) as f64 / 1e6),
+        Type::INET | Type::CIDR => address(raw)?,
+        Type::UUID => uuid(raw)?,
+        // The first byte of jsonb is its version.
+        Type::JSONB => text(raw.get(1..)?),
+        Type::CHAR => text(raw.split(|byte| *byte == 0).next()?),
+        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::JSON | Type::XML => text(raw),
+        _ => return None,
+    })
+}
+
+fn text(raw: &[u8]) -> Value {
+    match std::str::from_utf8(raw) {
+        Ok(text) => Value::Text(text.to_owned()),
+        Err(_) => Value::Broken(Broken::Utf8),
+    }
+}
+
+fn unsigned(value: u64) -> Value {
+    i64::try_from(value).map_or(Value::Float(value as f64), Value::Int)
+}
+
+fn timestamp(microseconds: i64) -> Value {
+    Value::Float(match microseconds {
+        i64::MAX => f64::INFINITY,
+        i64::MIN => f64::NEG_INFINITY,
+        // Whole seconds and their fraction apart, so that no digit is lost.
+        _ => {
+            (microseconds.div_euclid(1_000_000) as f64 + EPOCH_SECONDS)
+                + microseconds.rem_euclid(1_000_000) as f64 / 1e6
+        }
+    })
+}
+
+fn date(days: i32) -> Value {
+    Value::Float(match days {
+        i32::MAX => f64::INFINITY,
+        i32::MIN => f64::NEG_INFINITY,
+        days => f64::from(days) * DAY_SECONDS + EPOCH_SECONDS,
+    })
+}
+
+fn interval(raw: &[u8]) -> Option<Value> {
+    let microseconds = i64::from_be_bytes(raw.get(..8)?.try_into().ok()?);
+    let days = i32::from_be_bytes(raw.get(8..12)?.try_into().ok()?);
+    let months = i32::from_be_bytes(raw.get(12..16)?.try_into().ok()?);
+    Some(Value::Float(match (microseconds, days, months) {
+        (i64::MAX, i32::MAX, i32::MAX) => f64::INFINITY,
+        (i64::MIN, i32::MIN, i32::MIN) => f64::NEG_INFINITY,
+        _ => {
+            let calendar = f64::from(months / 12) * YEAR_SECONDS + f64::from(months % 12) * MONTH_SECONDS;
+            calendar + f64::from(days) * DAY_SECONDS + microseconds as f64 / 1e6
+        }
+    }))
+}
+
+/// Sign, weight and groups of four decimal digits, the first of them worth 10000^weight.
+fn numeric(raw: &[u8]) -> Option<Value> {
+    let word = |at: usize| Some(u16::from_be_bytes(raw.get(at..at + 2)?.try_into().ok()?));
+    let count = usize::from(word(0)?);
+    let weight = i32::from(i16::from_be_bytes(raw.get(2..4)?.try_into().ok()?));
+    let negative = match word(4)? {
+        0x0000 => false,
+        0x4000 => true,
+        0xC000 => return Some(Value::Float(f64::NAN)),
+        0xD000 => return Some(Value::Float(f64::INFINITY)),
+        0xF000 => return Some(Value::Float(f64::NEG_INFINITY)),
+        _ => return None,
+    };
+    let groups: Vec<u16> = (0..count).map(|at| word(8 + 2 * at)).collect::<Option<_>>()?;
+    let mut digits = String::with_capacity(4 * count + 8);
+    for group in &groups {
+        digits.push_str(&format!("{group:04}"));
+    }
+    // The decimal point stands after `weight + 1` groups: said by an exponent, the standard parser rounds correctly.
+    let exponent = 4 * (weight + 1 - i32::try_from(count).ok()?);
+    let sign = if negative { "-" } else { "" };
+    let whole = (0..=8).contains(&exponent).then(|| format!("{sign}{digits}{}", "0".repeat(exponent as usize)));
+    if let Some(value) = whole.and_then(|whole| whole.parse().ok()) {
+        return Some(Value::Int(value));
+    }
+    if digits.is_empty() {
+        return Some(Value::Int(0));
+    }
+    format!("{sign}{digits}e{exponent}").parse().ok().map(Value::Float)
+}
+
+/// Family, prefix length, is-cidr, length, address.
+fn address(raw: &[u8]) -> Option<Value> {
+    let (head, bytes) = raw.split_at_checked(4)?;
+    let (address, full) = match bytes.len() {
+        4 => (Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?).to_string(), 32),
+        16 => (Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).to_string(), 128),
+        _ => return None,
+    };
+    let (bits, is_cidr) = (head[1], head[2] != 0);
+    Some(Value::Text(if bits == full && !is_cidr { address } else { format!("{address}/{bits}") }))
+}
+
+fn uuid(raw: &[u8]) -> Option<Value> {
+    let hex: String = <[u8; 16]>::try_from(raw).ok()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+    Some(Value::Text(parts.join("-")))
+}
+
+/// An array as PostgreSQL writes it, `{a,b}`, for use as a label.
+fn array(ty: &Type, raw: &[u8]) -> Option<Value> {
+    let items = Vec::<Option<Cell>>::from_sql(ty, raw).ok()?;
+    let mut texts = Vec::with_capacity(items.len());
+    for item in items {
+        texts.push(match item.map_or(Value::Null, |Cell(value)| value) {
+            Value::Null => "NULL".to_owned(),
+            Value::Bool(value) => if value { "t" } else { "f" }.to_owned(),
+            Value::Int(value) => value.to_string(),
+            Value::Float(value) => value.to_string(),
+            Value::Text(text) => quoted(text),
+            broken @ Value::Broken(_) => return Some(broken),
+        });
+    }
+    Some(Value::Text(format!("{{{}}}", texts.join(","))))
+}
+
+fn quoted(text: String) -> String {
+    let plain = !text.is_empty()
+        && !text.eq_ignore_ascii_case("null")
+        && !text.contains(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | ',' | '"' | '\\'));
+    if plain { text } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
+}

@@ -1,0 +1,59 @@
+//! One look at a server, in one statement.
+
+use std::error::Error;
+
+use engine::{Role, ServerFacts, Version};
+use postgres_types::{FromSql, Kind, Type};
+use tokio_postgres::Row;
+
+/// Everything that planning depends on, and the lag for health endpoints. Names come as text whatever their encoding.
+pub(crate) const SQL: &str = "\
+SELECT pg_catalog.current_setting('server_version_num')::int4,
+       pg_catalog.pg_is_in_recovery(),
+       pg_catalog.current_database()::text,
+       current_user::text,
+       ARRAY(SELECT e.extname::text FROM pg_catalog.pg_extension e ORDER BY e.oid),
+       ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY e.oid),
+       ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_(toast|temp)'),
+       ARRAY(SELECT d.datname::text FROM pg_catalog.pg_database d
+              WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit NOT IN (0, -2)
+                AND d.datname <> pg_catalog.current_database() AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
+              ORDER BY d.datname),
+       CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
+            WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
+                 AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver w WHERE w.status = 'streaming') THEN 0
+            ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END::float8";
+
+/// Reads the row that [`SQL`] gives.
+///
+/// # Errors
+/// A row of another shape.
+pub(crate) fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
+    let names = |at: usize| row.try_get::<_, Vec<Name>>(at).map(|names| names.into_iter().map(|name| name.0));
+    let version: i32 = row.try_get(0)?;
+    let standby: bool = row.try_get(1)?;
+    Ok(ServerFacts {
+        version: Version(u32::try_from(version).unwrap_or_default()),
+        role: if standby { Role::Standby } else { Role::Primary },
+        database: row.try_get::<_, Name>(2)?.0,
+        user: row.try_get::<_, Name>(3)?.0,
+        extensions: names(4)?.zip(names(5)?).collect(),
+        schemas: names(6)?.collect(),
+        // A name that is not UTF-8 cannot be sent back as it is, so its database cannot be connected to.
+        databases: names(7)?.filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).collect(),
+        lag_seconds: row.try_get(8)?,
+    })
+}
+
+/// Text of a name. In a database with encoding SQL_ASCII it may be any bytes.
+struct Name(String);
+
+impl<'a> FromSql<'a> for Name {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(String::from_utf8_lossy(raw).into_owned()))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::TEXT || *ty == Type::NAME || *ty.kind() == Kind::Pseudo
+    }
+}

@@ -1,0 +1,38 @@
+//! `pg-exporter`: Prometheus metrics of a PostgreSQL server.
+//!
+//! `options` are its own flags, `source` opens sessions out of a `pool` of connections, `session` asks, `facts` is the
+//! look at the server, `databases` chooses which others to read, `decode` reads the cells of a result.
+
+mod databases;
+mod decode;
+mod facts;
+mod options;
+mod pool;
+mod session;
+mod source;
+
+use std::process::ExitCode;
+
+use engine::{EmbeddedFolder, Exporter};
+use rust_embed::RustEmbed;
+
+#[derive(RustEmbed)]
+#[folder = "../../collectors/pg"]
+struct Collectors;
+
+fn main() -> ExitCode {
+    let mut names: Vec<_> = Collectors::iter().filter(|name| name.ends_with(".yml")).collect();
+    names.sort_unstable();
+    let text = |name: &str| Collectors::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
+    let files = names.iter().filter_map(|name| Some((format!("builtin:pg/{name}"), text(name)?))).collect();
+    let exporter = Exporter {
+        name: "pg-exporter",
+        about: "Prometheus exporter for PostgreSQL: primary and standby, every database of the instance",
+        port: 9630,
+        namespace: "pg",
+        env_prefix: "PG_EXPORTER",
+        environment: options::ENVIRONMENT,
+        embedded: vec![EmbeddedFolder { name: "pg", files }],
+    };
+    engine::run(exporter, std::env::args_os(), options::PgOptions::connect)
+}

@@ -1,0 +1,216 @@
+//! One connection in use: queries that go out together, each with its own time limit.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engine::{Query, Rows, ServerFacts, Session, SourceError};
+use futures_util::{StreamExt, pin_mut};
+use tokio::sync::{oneshot, watch};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, Row, RowStream, Statement};
+
+use crate::databases::Discovery;
+use crate::decode::cell;
+use crate::facts;
+use crate::pool::{Kept, Pool};
+
+/// How long a cancelled query has to come back before its connection is given up.
+const CANCEL_GRACE: Duration = Duration::from_secs(1);
+
+/// A connection until it is put back. If queries still run on it, or one did not heed its cancellation, it is closed
+/// instead.
+pub(crate) struct PgSession {
+    pool: Arc<Pool>,
+    discovery: Arc<Discovery>,
+    kept: Option<Kept>,
+    running: AtomicUsize,
+    /// Becomes true when the connection is given up: whoever still waits on it fails at once.
+    broken: watch::Sender<bool>,
+    /// Resolves when the query before has ended: a query's time begins then, since the server runs one after another.
+    previous: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+impl PgSession {
+    pub(crate) fn new(pool: Arc<Pool>, kept: Kept, discovery: Arc<Discovery>) -> Self {
+        let (running, broken) = (AtomicUsize::new(0), watch::Sender::new(false));
+        Self { pool, discovery, kept: Some(kept), running, broken, previous: Mutex::default() }
+    }
+
+    fn kept(&self) -> Result<&Kept, SourceError> {
+        self.kept.as_ref().ok_or_else(|| SourceError::new("closed", "the connection is gone"))
+    }
+
+    /// Runs `query` within `timeout`, counted from when its turn comes. Then it is cancelled; if that does not end it,
+    /// the session is broken.
+    async fn limited<T>(
+        &self,
+        query: impl Future<Output = Result<T, Error>>,
+        timeout: Duration,
+    ) -> Result<T, SourceError> {
+        let (ended, previous) = self.queue();
+        self.running.fetch_add(1, Ordering::Relaxed);
+        let mut query = pin!(query);
+        let overdue = async {
+            if let Some(previous) = previous {
+                // An error means that the one before was dropped, which ends it too.
+                previous.await.ok();
+            }
+            tokio::time::sleep(timeout).await;
+        };
+        let result = tokio::select! {
+            biased;
+            result = &mut query => result.map_err(|error| self.error(&error)),
+            () = overdue => self.cancelled(query, timeout).await,
+            () = self.given_up() => Err(self.timed_out(timeout)),
+        };
+        // Not reached when the caller gives up before: then the query still runs, and stays counted.
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        drop(ended);
+        result
+    }
+
+    fn queue(&self) -> (oneshot::Sender<()>, Option<oneshot::Receiver<()>>) {
+        let (ended, end) = oneshot::channel();
+        let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner).replace(end);
+        (ended, previous)
+    }
+
+    async fn given_up(&self) {
+        // The sender lives as long as the session, so this ends only with the value.
+        self.broken.subscribe().wait_for(|broken| *broken).await.ok();
+    }
+
+    fn timed_out(&self, timeout: Duration) -> SourceError {
+        SourceError::new("timeout", format!("{}: no result within {} ms", self.pool.label(), timeout.as_millis()))
+    }
+
+    async fn cancelled<T>(
+        &self,
+        query: impl Future<Output = Result<T, Error>>,
+        timeout: Duration,
+    ) -> Result<T, SourceError> {
+        let undelivered = self.kept()?.connection.cancel(CANCEL_GRACE).await.is_err();
+        match tokio::time::timeout(CANCEL_GRACE, query).await {
+            Ok(Ok(result)) => return Ok(result),
+            Ok(Err(_)) => {}
+            Err(_) => {
+                tracing::debug!(
+                    server = self.pool.label(),
+                    undelivered,
+                    "cancellation not heeded: closing the connection"
+                );
+                self.broken.send_replace(true);
+            }
+        }
+        Err(self.timed_out(timeout))
+    }
+
+    fn error(&self, error: &Error) -> SourceError {
+        let label = self.pool.label();
+        if let Some(db) = error.as_db_error() {
+            let detail = db.hint().or(db.detail()).map(|more| format!(": {more}")).unwrap_or_default();
+            let message = format!("{label}: {} ({}){detail}", db.message(), db.code().code());
+            return SourceError::new(reason(db.code()), message);
+        }
+        let reason = if error.is_closed() || self.connection_closed() { "closed" } else { "protocol" };
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        SourceError::new(reason, format!("{label}: {error}{cause}"))
+    }
+
+    fn connection_closed(&self) -> bool {
+        self.kept.as_ref().is_none_or(|kept| kept.connection.is_closed())
+    }
+
+    async fn rows(&self, kept: &Kept, sql: &Arc<str>) -> Result<(Vec<String>, Vec<Row>), Error> {
+        let stream = self.start(kept, sql).await?;
+        pin_mut!(stream);
+        let mut rows: Vec<Row> = Vec::new();
+        while let Some(row) = stream.next().await {
+            rows.push(row?);
+        }
+        let columns = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
+        Ok((columns.unwrap_or_default(), rows))
+    }
+
+    /// The first time on a connection a query goes out in one message; the second time it is prepared, which costs a
+    /// round trip once and spares the server the planning from then on.
+    async fn start(&self, kept: &Kept, sql: &Arc<str>) -> Result<RowStream, Error> {
+        let client = kept.connection.client();
+        let known = kept.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
+        let prepared: Statement = match known {
+            Some(Some(statement)) => statement,
+            Some(None) => {
+                let statement = client.prepare(sql).await?;
+                kept.statements
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(sql.clone(), Some(statement.clone()));
+                statement
+            }
+            None => {
+                kept.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.clone(), None);
+                let nothing: [(i32, postgres_types::Type); 0] = [];
+                return client.query_typed_raw(sql, nothing).await;
+            }
+        };
+        let nothing: [i32; 0] = [];
+        let started = client.query_raw(&prepared, nothing).await;
+        if started.is_err() {
+            // A statement that fails may be one that the server wants planned anew.
+            kept.statements.lock().unwrap_or_else(PoisonError::into_inner).remove(sql);
+        }
+        started
+    }
+}
+
+/// The word for what the server said.
+fn reason(code: &SqlState) -> &'static str {
+    match code.code() {
+        "57014" => "timeout",
+        "55P03" => "lock",
+        "42501" => "permission",
+        "57P01" | "57P02" => "closed",
+        "57P03" => "starting",
+        "53300" => "too_many_connections",
+        _ => "sql",
+    }
+}
+
+impl Session for PgSession {
+    async fn facts(&self) -> Result<ServerFacts, SourceError> {
+        let kept = self.kept()?;
+        let sql: Arc<str> = facts::SQL.into();
+        let look = async {
+            let (_, rows) = self.rows(kept, &sql).await?;
+            rows.first().map(facts::read).transpose()
+        };
+        let facts = self.limited(look, self.pool.connect_timeout).await?;
+        let mut facts = facts.ok_or_else(|| SourceError::new("protocol", "the server answered a look with no row"))?;
+        facts.databases = self.discovery.select(facts.databases);
+        Ok(facts)
+    }
+
+    async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
+        let kept = self.kept()?;
+        let (columns, rows) = self.limited(self.rows(kept, &query.text), query.timeout).await?;
+        let mut cells = Vec::with_capacity(columns.len() * rows.len());
+        let mut received_bytes = 0;
+        for row in &rows {
+            received_bytes += row.raw_size_bytes() as u64;
+            cells.extend((0..columns.len()).map(|at| cell(row, at)));
+        }
+        Ok(Rows { columns, cells, received_bytes })
+    }
+}
+
+impl Drop for PgSession {
+    fn drop(&mut self) {
+        let idle = self.running.load(Ordering::Relaxed) == 0 && !*self.broken.borrow();
+        if let Some(kept) = self.kept.take().filter(|_| idle) {
+            self.pool.put_back(kept);
+        }
+    }
+}
