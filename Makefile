@@ -1,0 +1,40 @@
+# Two commands do all: `make demo` and `make test`. Each installs what it needs on a fresh Debian 12 machine with Rust.
+
+CARGO ?= cargo
+DENY_VERSION = 0.20.2
+
+.PHONY: demo test check bench bless fetch deny
+
+## demo: a primary with load, a standby, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS
+demo: fetch
+	$(CARGO) build --release --package pg-exporter
+	./target/debug/lab demo --pg-exporter target/release/pg-exporter
+
+## test: everything: check, then all tests on real servers
+test: check fetch
+	$(CARGO) build --workspace
+	$(CARGO) test --workspace
+
+## check: what needs no server: format, lints, dependencies, the collector files
+check: deny
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+	$(CARGO) deny --log-level error check bans licenses sources
+	$(CARGO) run --quiet --package pg-exporter -- check collectors/pg
+	! $(CARGO) tree --package engine --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|sqlx|rusqlite|mysql)'
+
+## bench: what a scrape costs, on a load it makes itself
+bench: fetch
+	$(CARGO) build --release --package pg-exporter
+	./target/debug/lab bench --pg-exporter target/release/pg-exporter
+
+## bless: writes anew what is generated and checked in
+bless:
+	$(CARGO) run --quiet --package pg-exporter -- metrics --format markdown > docs/metrics.md
+
+fetch:
+	$(CARGO) build --package lab
+	./target/debug/lab fetch
+
+deny:
+	$(CARGO) deny --version 2>/dev/null | grep --quiet '$(DENY_VERSION)' || $(CARGO) install --locked --version $(DENY_VERSION) cargo-deny

@@ -1,0 +1,133 @@
+//! What the lab downloads and prepares once, kept in a folder between runs.
+//!
+//! Everything in it appears whole, by a rename, under the lock of its own name, so that many test
+//! processes may want the same thing at once.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::account::{self, Account};
+use crate::error::{LabError, run};
+use crate::folder::Folder;
+use crate::installation::Installation;
+use crate::{Major, fetch};
+
+/// The cache folder, and what can be had from it.
+#[derive(Debug)]
+pub struct Cache {
+    root: PathBuf,
+    account: Account,
+    /// Why it is not where it was wanted, until that has been said.
+    moved: Mutex<Option<String>>,
+}
+
+impl Cache {
+    /// The folder `LAB_CACHE`, by default `cache` beside this crate's manifest. If it cannot be
+    /// written, or the user who runs the servers cannot enter it (as below `/root`), a folder in
+    /// `/var/tmp` takes its place.
+    pub fn open() -> Result<Cache, LabError> {
+        let account = Account::get()?;
+        let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("cache");
+        let wanted = std::env::var_os("LAB_CACHE").map_or_else(default, PathBuf::from);
+        let unfit = match writable(&wanted) {
+            Ok(root) if account.can_enter(&root) => return Ok(Cache { root, account, moved: Mutex::default() }),
+            Ok(_) => "the user who runs the servers cannot enter it".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let user = account::user_id()?;
+        let root = writable(Path::new(&format!("/var/tmp/lab-cache-{user}")))?;
+        let owner = fs::metadata(&root).map_err(LabError::io(format!("looking at {}", root.display())))?.uid();
+        if owner != user {
+            return Err(LabError::Unexpected(format!("{} belongs to user id {owner}, not {user}", root.display())));
+        }
+        let moved = format!("the cache is {}, not {}: {unfit}", root.display(), wanted.display());
+        Ok(Cache { root, account, moved: Mutex::new(Some(moved)) })
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Downloads and prepares everything there is, telling each step on standard error.
+    pub fn fill(&self) -> Result<(), LabError> {
+        std::thread::scope(|scope| {
+            let majors = Major::ALL.map(|major| scope.spawn(move || self.template(major).map(drop)));
+            let prometheus = scope.spawn(|| self.prometheus().map(drop));
+            for thread in majors.into_iter().chain([prometheus]) {
+                thread.join().map_err(|_| LabError::Unexpected("a downloading thread panicked".into()))??;
+            }
+            Ok(())
+        })
+    }
+
+    /// The programs of a PostgreSQL version, downloaded if need be.
+    pub(crate) fn installation(&self, major: Major) -> Result<Installation, LabError> {
+        let root = self.item(&format!("pg-{major}"), |place| fetch::postgres(major, place))?;
+        Ok(Installation { root, account: self.account })
+    }
+
+    /// A data directory to start servers from copies of: initialised, with the role `monitor` and the
+    /// extension `pg_stat_statements`. All copies have the same system identifier.
+    pub(crate) fn template(&self, major: Major) -> Result<PathBuf, LabError> {
+        let installation = self.installation(major)?;
+        self.item(&format!("data-{major}"), |place| {
+            let folder = Folder::new()?;
+            installation.account.own(folder.path())?;
+            let data = folder.path().join("data");
+            installation.init(&data)?;
+            run(Command::new("cp").arg("-a").arg(&data).arg(place)).map(drop)
+        })
+    }
+
+    /// The folder with Debian's `prometheus` package, downloaded if need be.
+    pub(crate) fn prometheus(&self) -> Result<PathBuf, LabError> {
+        self.item("prometheus", fetch::prometheus)
+    }
+
+    /// The thing of that name; `make` puts it at the path it is given if it is not there yet.
+    fn item(&self, name: &str, make: impl FnOnce(&Path) -> Result<(), LabError>) -> Result<PathBuf, LabError> {
+        let path = self.root.join(name);
+        if path.exists() {
+            return Ok(path);
+        }
+        let locking = self.root.join(format!("{name}.lock"));
+        let lock = File::create(&locking).map_err(LabError::io(format!("creating {}", locking.display())))?;
+        lock.lock().map_err(LabError::io(format!("locking {}", locking.display())))?;
+        if path.exists() {
+            return Ok(path);
+        }
+        if let Some(moved) = self.moved.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            eprintln!("lab: {moved}");
+        }
+        let begin = Instant::now();
+        let part = self.root.join(format!("{name}.part"));
+        if part.exists() {
+            fs::remove_dir_all(&part).map_err(LabError::io(format!("removing {}", part.display())))?;
+        }
+        make(&part)?;
+        fs::rename(&part, &path).map_err(LabError::io(format!("renaming {} to {name}", part.display())))?;
+        let size = run(Command::new("du").arg("-sm").arg(&path))?;
+        let mib = size.split_whitespace().next().unwrap_or("?");
+        eprintln!("lab: {name:<10} {mib:>4} MiB {:>5.1} s  {}", begin.elapsed().as_secs_f64(), path.display());
+        Ok(path)
+    }
+}
+
+/// The folder, absolute, created if need be and found to be writable.
+fn writable(folder: &Path) -> Result<PathBuf, LabError> {
+    let write = || {
+        if !folder.exists() {
+            fs::create_dir_all(folder)?;
+            fs::set_permissions(folder, PermissionsExt::from_mode(0o755))?;
+        }
+        let folder = folder.canonicalize()?;
+        File::create(folder.join("write.lock"))?;
+        Ok(folder)
+    };
+    write().map_err(LabError::io(format!("writing to {}", folder.display())))
+}

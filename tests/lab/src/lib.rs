@@ -1,0 +1,50 @@
+//! Real servers for tests, the demo and the benchmark.
+//!
+//! Every server runs in its own folder `lab-PID-N` in `/dev/shm` or `/tmp`, listens on 127.0.0.1 on a free port, and
+//! ends with the value that stands for it, by process id:
+//!
+//! | how the owner goes | what ends the server | what removes its folder |
+//! |---|---|---|
+//! | drop, panic | `Drop` | `Drop` |
+//! | Ctrl-C, SIGKILL, exit | the kernel (parent-death signal) | the next start of any server |
+//!
+//! A server that was frozen when its owner was killed ends with that next start, too.
+//!
+//! As root, PostgreSQL runs as the user `postgres`, who is created if need be. What is missing is
+//! downloaded into a [`Cache`].
+//!
+//! ```no_run
+//! use lab::{Major, Postgres};
+//! let primary = Postgres::start(Major::V18)?;
+//! let standby = primary.standby("standby1")?;
+//! assert_eq!(standby.psql("postgres", "select pg_is_in_recovery()")?, "t");
+//! # Ok::<(), lab::LabError>(())
+//! ```
+
+mod account;
+mod cache;
+mod error;
+mod exporter;
+mod fetch;
+mod folder;
+mod http;
+mod installation;
+mod load;
+mod major;
+mod port;
+mod postgres;
+mod proc;
+mod process;
+mod prometheus;
+mod proxy;
+mod replication;
+
+pub use cache::Cache;
+pub use error::LabError;
+pub use exporter::Exporter;
+pub use http::{Response, request};
+pub use major::Major;
+pub use postgres::{MONITOR_PASSWORD, Postgres, PostgresBuilder};
+pub use process::Process;
+pub use prometheus::{Prometheus, Sample, Target};
+pub use proxy::Proxy;

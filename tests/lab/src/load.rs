@@ -1,0 +1,31 @@
+//! Load on a server.
+
+use std::time::Duration;
+
+use crate::error::{LabError, run};
+use crate::postgres::Postgres;
+use crate::process::Process;
+
+impl Postgres {
+    /// Creates pgbench's tables in an existing database; scale 1 is 100 000 accounts, 16 MB.
+    pub fn pgbench_init(&self, database: &str, scale: u32) -> Result<(), LabError> {
+        let mut pgbench = self.bin("pgbench");
+        run(pgbench.args(["--initialize", "--quiet", "--scale", &scale.to_string(), database])).map(drop)
+    }
+
+    /// Starts pgbench in the background: so many clients, all together so many transactions per
+    /// second, for no longer than `duration` (whole seconds).
+    pub fn pgbench(
+        &self,
+        database: &str,
+        clients: u32,
+        transactions_per_second: u32,
+        duration: Duration,
+    ) -> Result<Process, LabError> {
+        let mut pgbench = self.client("pgbench", Some("KILL"));
+        pgbench.args(["--no-vacuum", "--client", &clients.to_string()]);
+        pgbench.args(["--rate", &transactions_per_second.to_string()]);
+        pgbench.args(["--time", &duration.as_secs().max(1).to_string(), database]);
+        Process::start(&format!("pgbench on {database}"), pgbench, &self.socket_dir().join("pgbench.log"))
+    }
+}

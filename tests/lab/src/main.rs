@@ -1,0 +1,66 @@
+//! `lab`: fetches the servers of the lab, shows them at work, or holds one.
+
+use std::io::{Read, stdin};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+use lab::{Cache, LabError, Major, Postgres};
+
+mod demo;
+
+/// Real servers for tests and a demo, in temporary folders.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Download and prepare every server the lab can start.
+    Fetch,
+    /// A primary with load, a standby, an exporter for each and a Prometheus, until Ctrl-C.
+    Demo {
+        /// The exporter's binary.
+        #[arg(long, value_name = "PATH")]
+        pg_exporter: PathBuf,
+        /// End after so many seconds.
+        #[arg(long, env = "DEMO_SECONDS")]
+        seconds: Option<u64>,
+    },
+    /// Start one server, print its process id and folder, and stop it when standard input ends.
+    Hold,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Task::Fetch => fetch(),
+        Task::Demo { pg_exporter, seconds } => demo::run(&pg_exporter, seconds),
+        Task::Hold => hold(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lab: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn fetch() -> Result<ExitCode, LabError> {
+    let begin = Instant::now();
+    let cache = Cache::open()?;
+    cache.fill()?;
+    println!("lab: all there in {} ({:.1} s)", cache.root().display(), begin.elapsed().as_secs_f64());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn hold() -> Result<ExitCode, LabError> {
+    let server = Postgres::start(Major::NEWEST)?;
+    println!("{} {}", server.pids()[0], server.socket_dir().display());
+    let ended = stdin().read_to_end(&mut Vec::new());
+    ended.map_err(|source| LabError::Io { what: "waiting for the end of standard input".into(), source })?;
+    Ok(ExitCode::SUCCESS)
+}

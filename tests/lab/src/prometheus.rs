@@ -1,0 +1,218 @@
+//! A running Prometheus.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::account;
+use crate::cache::Cache;
+use crate::error::{LabError, run};
+use crate::folder::Folder;
+use crate::http::request;
+use crate::port::on_free_port;
+use crate::postgres::percent_encoded;
+use crate::process::Process;
+
+/// What Prometheus scrapes at `/metrics`.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Value of the label `job`.
+    pub job: String,
+    /// Host and port; value of the label `instance`.
+    pub address: String,
+    /// More labels for every series of the target.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Target {
+    /// A target without labels of its own.
+    pub fn new(job: &str, address: impl ToString) -> Target {
+        Target { job: job.to_owned(), address: address.to_string(), labels: Vec::new() }
+    }
+
+    /// Adds a label.
+    #[must_use]
+    pub fn label(mut self, name: &str, value: &str) -> Target {
+        self.labels.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// One element of an instant vector; a scalar has no labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Its labels, `__name__` among them.
+    pub labels: BTreeMap<String, String>,
+    /// Its value; may be NaN or infinite.
+    pub value: f64,
+}
+
+/// A running Prometheus with a database of its own. Dropping it ends it and removes its data.
+#[derive(Debug)]
+pub struct Prometheus {
+    address: SocketAddr,
+    promtool: PathBuf,
+    process: Process,
+    // Holds its configuration, data and log until it has ended.
+    _folder: Folder,
+}
+
+impl Prometheus {
+    /// Starts it and waits until it is ready. It scrapes the targets once per interval.
+    pub fn start(targets: &[Target], interval: Duration) -> Result<Prometheus, LabError> {
+        Prometheus::start_with_rules(targets, interval, &[])
+    }
+
+    /// Starts it with rule files (absolute paths), evaluated once per interval, too.
+    pub fn start_with_rules(
+        targets: &[Target],
+        interval: Duration,
+        rule_files: &[PathBuf],
+    ) -> Result<Prometheus, LabError> {
+        let package = Cache::open()?.prometheus()?;
+        let folder = Folder::new()?;
+        let config = folder.path().join("prometheus.yml");
+        let settings = configuration(targets, interval, rule_files).to_string();
+        fs::write(&config, settings).map_err(LabError::io(format!("writing {}", config.display())))?;
+        let (address, process) = on_free_port(|port| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let mut command = with_web_files(&package)?;
+            command.arg(format!("--config.file={}", config.display()));
+            command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
+            command.arg(format!("--web.listen-address={address}")).current_dir(folder.path());
+            let process = Process::start("prometheus", command, &folder.path().join("prometheus.log"))?;
+            process.wait_until("ready", Duration::from_secs(30), || {
+                request(address, "GET", "/-/ready", &[]).is_ok_and(|response| response.status == 200)
+            })?;
+            Ok((address, process))
+        })?;
+        Ok(Prometheus { address, promtool: promtool_in(&package), process, _folder: folder })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Evaluates PromQL now. Fails on what Prometheus calls an error, and on anything but an
+    /// instant vector or a scalar.
+    pub fn query(&self, promql: &str) -> Result<Vec<Sample>, LabError> {
+        let target = format!("/api/v1/query?query={}", percent_encoded(promql));
+        let response = request(self.address, "GET", &target, &[])?;
+        samples(&response.body)
+            .ok_or_else(|| LabError::Unexpected(format!("query `{promql}`: {} {}", response.status, response.text())))
+    }
+
+    /// Evaluates PromQL until it has a result, no longer than `limit`.
+    pub fn wait_for(&self, promql: &str, limit: Duration) -> Result<Vec<Sample>, LabError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let samples = self.query(promql)?;
+            if !samples.is_empty() {
+                return Ok(samples);
+            }
+            if Instant::now() > deadline {
+                let (name, awaited) = ("prometheus".to_owned(), format!("with a result for `{promql}`"));
+                return Err(LabError::Late { name, awaited, limit, log: self.process.log_tail() });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Path of `promtool`, of the same version.
+    pub fn promtool(&self) -> &Path {
+        &self.promtool
+    }
+
+    /// Its process: id, end, the end of its log.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+impl Cache {
+    /// Path of `promtool`, for tests that need no running Prometheus; downloaded if need be.
+    pub fn promtool(&self) -> Result<PathBuf, LabError> {
+        Ok(promtool_in(&self.prometheus()?))
+    }
+}
+
+fn promtool_in(package: &Path) -> PathBuf {
+    package.join("usr/bin/promtool")
+}
+
+/// The configuration file; JSON is YAML.
+fn configuration(targets: &[Target], interval: Duration, rule_files: &[PathBuf]) -> Value {
+    let mut jobs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for target in targets {
+        let labels: BTreeMap<_, _> = target.labels.iter().cloned().collect();
+        jobs.entry(&target.job).or_default().push(json!({ "targets": [target.address], "labels": labels }));
+    }
+    let jobs: Vec<Value> =
+        jobs.into_iter().map(|(job, targets)| json!({ "job_name": job, "static_configs": targets })).collect();
+    let interval = format!("{}ms", interval.as_millis().max(1));
+    json!({
+        "global": { "scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval },
+        "rule_files": rule_files,
+        "scrape_configs": jobs,
+    })
+}
+
+fn samples(answer: &[u8]) -> Option<Vec<Sample>> {
+    let answer: Value = serde_json::from_slice(answer).ok()?;
+    let result = answer.get("data")?.get("result")?;
+    let value = |point: &Value| point.get(1)?.as_str()?.parse().ok();
+    match answer.get("data")?.get("resultType")?.as_str()? {
+        "scalar" => Some(vec![Sample { labels: BTreeMap::new(), value: value(result)? }]),
+        "vector" => {
+            let sample = |element: &Value| {
+                let labels = serde_json::from_value(element.get("metric")?.clone()).ok()?;
+                Some(Sample { labels, value: value(element.get("value")?)? })
+            };
+            result.as_array()?.iter().map(sample).collect()
+        }
+        _ => None,
+    }
+}
+
+/// The command for Debian's Prometheus, whose web pages lie in `/usr/share`: where the kernel lets
+/// us, it sees that folder with its own laid over. Elsewhere its API works, its pages do not.
+fn with_web_files(package: &Path) -> Result<Command, LabError> {
+    let binary = package.join("usr/bin/prometheus");
+    let rights: &[&str] =
+        if account::user_id()? == 0 { &["--mount", "--"] } else { &["--mount", "--map-root-user", "--"] };
+    let overlay = format!("lowerdir={}:/usr/share", package.join("usr/share").display());
+    let mount = r#"mount -t overlay overlay -o "$0" /usr/share && exec "$@""#;
+    let unshared = |program: &str| {
+        let mut command = Command::new("unshare");
+        command.args(rights).args(["sh", "-c", mount, &overlay, program]);
+        command
+    };
+    if run(&mut unshared("true")).is_err() {
+        return Ok(Process::command(binary));
+    }
+    // The death signal comes last: entering a namespace clears it.
+    let mut command = unshared("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_and_scalars_are_read() {
+        let vector = br#"{"data":{"resultType":"vector","result":[{"metric":{"a":"b"},"value":[1,"+Inf"]}]}}"#;
+        let labels = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+        assert_eq!(samples(vector), Some(vec![Sample { labels, value: f64::INFINITY }]));
+        let scalar = br#"{"data":{"resultType":"scalar","result":[1,"2.5"]}}"#;
+        assert_eq!(samples(scalar).unwrap()[0].value, 2.5);
+        assert_eq!(samples(br#"{"status":"error","error":"parse error"}"#), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! A TCP proxy that can stand still.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::error::LabError;
+
+/// Forwards TCP connections to a port on 127.0.0.1. Frozen, it goes on accepting connections but
+/// moves no byte: a network that swallows packets. Dropping it closes every connection.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: SocketAddr,
+    state: Mutex<State>,
+    changed: Condvar,
+    connections: AtomicU64,
+    bytes_up: AtomicU64,
+    bytes_down: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frozen: bool,
+    closed: bool,
+    /// Both ends of every open connection, by its number.
+    streams: HashMap<u64, Vec<TcpStream>>,
+}
+
+impl Proxy {
+    /// Starts forwarding from a free port, [`Proxy::port`], to the upstream port.
+    pub fn start(upstream_port: u16) -> Result<Proxy, LabError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(LabError::io("listening for a proxy"))?;
+        let address = listener.local_addr().map_err(LabError::io("asking for the proxy's port"))?;
+        let shared = Arc::new(Shared {
+            upstream: SocketAddr::from((Ipv4Addr::LOCALHOST, upstream_port)),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            connections: AtomicU64::new(0),
+            bytes_up: AtomicU64::new(0),
+            bytes_down: AtomicU64::new(0),
+        });
+        let acceptor = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if acceptor.state().closed {
+                    return;
+                }
+                // A connection that fails is closed, which its client sees.
+                let connection = Arc::clone(&acceptor);
+                thread::spawn(move || client.and_then(|client| connection.serve(&client)).ok());
+            }
+        });
+        Ok(Proxy { address, shared })
+    }
+
+    /// The port it listens on, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Stops moving bytes; connections stay open, and new ones are accepted.
+    pub fn freeze(&self) {
+        self.shared.state().frozen = true;
+    }
+
+    /// Moves bytes again, those that came meanwhile first.
+    pub fn thaw(&self) {
+        self.shared.state().frozen = false;
+        self.shared.changed.notify_all();
+    }
+
+    /// Closes every connection that is open now.
+    pub fn cut(&self) {
+        for stream in self.shared.state().streams.drain().flat_map(|(_, ends)| ends) {
+            // Fails only if it is closed already.
+            stream.shutdown(Shutdown::Both).ok();
+        }
+        self.shared.changed.notify_all();
+    }
+
+    /// Connections accepted so far.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Bytes forwarded so far from clients to the server.
+    pub fn bytes_up(&self) -> u64 {
+        self.shared.bytes_up.load(Ordering::Relaxed)
+    }
+
+    /// Bytes forwarded so far from the server to clients.
+    pub fn bytes_down(&self) -> u64 {
+        self.shared.bytes_down.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.state().closed = true;
+        self.cut();
+        // Wakes the acceptor, which then ends.
+        TcpStream::connect(self.address).ok();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while the proxy is frozen.
+    fn pass(&self) {
+        let waited = self.changed.wait_while(self.state(), |state| state.frozen && !state.closed);
+        drop(waited);
+    }
+
+    /// Serves one connection to its end.
+    fn serve(&self, client: &TcpStream) -> io::Result<()> {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let outcome = self.forward(number, client);
+        self.state().streams.remove(&number);
+        outcome
+    }
+
+    fn forward(&self, number: u64, client: &TcpStream) -> io::Result<()> {
+        self.keep(number, client)?;
+        self.pass();
+        let server = TcpStream::connect(self.upstream)?;
+        self.keep(number, &server)?;
+        thread::scope(|scope| {
+            scope.spawn(|| self.pump(&server, client, &self.bytes_down));
+            self.pump(client, &server, &self.bytes_up);
+        });
+        Ok(())
+    }
+
+    /// Remembers one end of a connection for [`Proxy::cut`]; refuses it once the proxy is closed.
+    fn keep(&self, number: u64, end: &TcpStream) -> io::Result<()> {
+        let end = end.try_clone()?;
+        let mut state = self.state();
+        if state.closed {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        state.streams.entry(number).or_default().push(end);
+        Ok(())
+    }
+
+    /// Moves bytes until either side closes, and hands the end on.
+    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, counter: &AtomicU64) {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            self.pass();
+            counter.fetch_add(read as u64, Ordering::Relaxed);
+            if to.write_all(&buffer[..read]).is_err() {
+                break;
+            }
+        }
+        self.pass();
+        to.shutdown(Shutdown::Write).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_frozen_proxy_holds_bytes_back_and_a_thawed_one_delivers_them() {
+        let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let proxy = Proxy::start(echo.local_addr().unwrap().port()).unwrap();
+        thread::spawn(move || {
+            let (stream, _) = echo.accept().unwrap();
+            io::copy(&mut &stream, &mut &stream).unwrap();
+        });
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let mut answer = [0; 4];
+
+        client.write_all(b"ping").unwrap();
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!((proxy.connections(), proxy.bytes_up(), proxy.bytes_down()), (1, 4, 4));
+
+        proxy.freeze();
+        client.write_all(b"pong").unwrap();
+        assert!(client.read(&mut answer).is_err());
+        proxy.thaw();
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"pong");
+
+        proxy.cut();
+        assert_eq!(client.read(&mut answer).unwrap(), 0);
+    }
+}
