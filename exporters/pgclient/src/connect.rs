@@ -6,13 +6,14 @@ use crate::parameters::{Parameters, word};
 use crate::server::Server;
 use crate::target::Target;
 use crate::tls::{Mode, TlsSettings};
+use crate::wire::{Route, Way};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::SimpleQueryMessage;
-use tokio_postgres::config::{Config, Host, SslMode};
+use tokio_postgres::config::{Config, SslMode};
 use tracing::debug;
 
 /// Which of several servers to take: libpq's `target_session_attrs`.
@@ -120,24 +121,17 @@ impl Attempt<'_> {
     async fn with_or_without_tls(
         &self,
         label: &str,
-        mut config: Config,
+        config: Config,
         address: Option<IpAddr>,
         deadline: Instant,
     ) -> Result<Connection, ConnectError> {
-        match &self.server.host {
-            Host::Tcp(name) => config.host(name),
-            Host::Unix(folder) => config.host_path(folder),
-        };
-        if let Some(address) = address {
-            config.hostaddr(address);
-        }
         let (first, second) = match self.target.tls_mode(self.server) {
             Mode::Disable => (SslMode::Disable, None),
             Mode::Allow => (SslMode::Disable, Some(SslMode::Require)),
             Mode::Prefer => (SslMode::Prefer, Some(SslMode::Disable)),
             Mode::Require | Mode::VerifyCa | Mode::VerifyFull => (SslMode::Require, None),
         };
-        let attempt = |mode| within(label, deadline, self.once(label, &config, mode));
+        let attempt = |mode| within(label, deadline, self.once(label, &config, address, mode));
         match (attempt(first).await, second) {
             (Err(error), Some(second)) if error.is_about_encryption() => {
                 debug!(%error, "trying the other way of encryption");
@@ -148,14 +142,25 @@ impl Attempt<'_> {
         }
     }
 
-    async fn once(&self, label: &str, config: &Config, mode: SslMode) -> Result<Connection, ConnectError> {
+    async fn once(
+        &self,
+        label: &str,
+        config: &Config,
+        address: Option<IpAddr>,
+        mode: SslMode,
+    ) -> Result<Connection, ConnectError> {
         let tls = if mode == SslMode::Disable { TlsSettings::plain() } else { self.target.tls.connector() };
         let tls = tls.map_err(|error| ConnectError::new(label, Reason::Tls, format!("TLS: {error}")))?;
         let mut config = config.clone();
         config.ssl_mode(mode).ssl_negotiation(self.target.tls.negotiation);
-        let (client, driver) =
-            config.connect(tls.clone()).await.map_err(|error| ConnectError::from_driver(label, &error))?;
-        let connection = Connection::start(label.to_owned(), client, driver, tls);
+        let route = Route::new(self.server.peer(address), &config);
+        let wire = route.open().await.map_err(|error| ConnectError::from_io(label, &error))?;
+        let way = Way { route, tls, host_name: self.server.host_name() };
+        let (client, driver) = config.connect_raw(wire, way.handshake()).await.map_err(|error| {
+            let error = ConnectError::from_driver(label, &error);
+            error.or_ignored_password_file(|| self.target.ignored_password_file())
+        })?;
+        let connection = Connection::start(label.to_owned(), client, driver, way);
         match self.in_recovery {
             Some(wanted) if is_in_recovery(&connection, label).await? != wanted => {
                 let found = if wanted { "a primary" } else { "a standby" };

@@ -1,13 +1,13 @@
 //! An open connection and the task that drives it.
 
 use crate::error::{ConnectError, Reason};
+use crate::wire::{Way, Wire};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio_postgres::{AsyncMessage, Client, Socket};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{AsyncMessage, Client};
 use tracing::debug;
 
 /// What a server reports of itself when a connection opens.
@@ -33,18 +33,19 @@ pub struct Connection {
     client: Client,
     server: String,
     reported: BTreeMap<&'static str, String>,
-    tls: MakeRustlsConnect,
+    /// For cancelling.
+    way: Way,
     /// One task, which is aborted when the set is dropped.
     driver: JoinSet<()>,
 }
 
 impl Connection {
-    /// Sets the driver off. `tls` is kept for cancelling.
+    /// Sets the driver off.
     pub(crate) fn start<T>(
         server: String,
         client: Client,
-        connection: tokio_postgres::Connection<Socket, T>,
-        tls: MakeRustlsConnect,
+        connection: tokio_postgres::Connection<Wire, T>,
+        way: Way,
     ) -> Connection
     where
         T: tokio_postgres::tls::TlsStream + Unpin + Send + 'static,
@@ -53,7 +54,7 @@ impl Connection {
             REPORTED.into_iter().filter_map(|name| Some((name, connection.parameter(name)?.to_owned()))).collect();
         let mut driver = JoinSet::new();
         driver.spawn(drive(server.clone(), connection));
-        Connection { client, server, reported, tls, driver }
+        Connection { client, server, reported, way, driver }
     }
 
     /// The driver's client, for queries.
@@ -83,10 +84,13 @@ impl Connection {
     /// # Errors
     /// When the request could not be delivered within `timeout`.
     pub async fn cancel(&self, timeout: Duration) -> Result<(), ConnectError> {
-        let request = self.client.cancel_token();
-        match tokio::time::timeout(timeout, request.cancel_query(self.tls.clone())).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(ConnectError::from_driver(&self.server, &error)),
+        let request = async {
+            let wire = self.way.route.open().await.map_err(|error| ConnectError::from_io(&self.server, &error))?;
+            let sent = self.client.cancel_token().cancel_query_raw(wire, self.way.handshake()).await;
+            sent.map_err(|error| ConnectError::from_driver(&self.server, &error))
+        };
+        match tokio::time::timeout(timeout, request).await {
+            Ok(outcome) => outcome,
             Err(_) => Err(ConnectError::new(
                 &self.server,
                 Reason::Timeout,
@@ -95,8 +99,8 @@ impl Connection {
         }
     }
 
-    /// Ends the session in the protocol's way, so that the server logs no lost client, and closes the socket; after
-    /// `timeout` it is closed all the same.
+    /// Ends the session in the protocol's way, so that the server logs no lost client, and waits until the server has
+    /// ended it too; after `timeout` the socket is closed all the same.
     pub async fn close(self, timeout: Duration) {
         let Connection { client, mut driver, server, .. } = self;
         drop(client);
@@ -112,7 +116,7 @@ impl fmt::Debug for Connection {
     }
 }
 
-async fn drive<T>(server: String, mut connection: tokio_postgres::Connection<Socket, T>)
+async fn drive<T>(server: String, mut connection: tokio_postgres::Connection<Wire, T>)
 where
     T: tokio_postgres::tls::TlsStream + Unpin,
 {

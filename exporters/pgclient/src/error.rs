@@ -124,6 +124,17 @@ impl ConnectError {
         ConnectError { server: server.to_owned(), reason, message: message.into(), sqlstate: None }
     }
 
+    /// Tells of a password file that was not used, where it is a password that is missing.
+    pub(crate) fn or_ignored_password_file(mut self, problem: impl FnOnce() -> Option<String>) -> ConnectError {
+        if self.reason == Reason::Auth
+            && self.sqlstate.is_none()
+            && let Some(problem) = problem()
+        {
+            self.message = format!("{}; {problem}", self.message);
+        }
+        self
+    }
+
     pub(crate) fn timeout(server: &str, waited: Duration) -> ConnectError {
         ConnectError::new(server, Reason::Timeout, format!("no answer within {} ms", waited.as_millis()))
     }
@@ -160,7 +171,7 @@ impl ConnectError {
         }
     }
 
-    fn from_io(server: &str, error: &io::Error) -> ConnectError {
+    pub(crate) fn from_io(server: &str, error: &io::Error) -> ConnectError {
         let (reason, message) = match error.kind() {
             io::ErrorKind::ConnectionRefused => (Reason::Refused, "connection refused".to_owned()),
             io::ErrorKind::NotFound => (Reason::Refused, "there is no such Unix socket".to_owned()),

@@ -23,6 +23,7 @@ mod service;
 mod target;
 mod tls;
 mod url;
+mod wire;
 
 pub use connection::Connection;
 pub use environment::Environment;

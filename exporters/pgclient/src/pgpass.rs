@@ -1,8 +1,8 @@
 //! The password file, `~/.pgpass`: lines of `host:port:database:user:password`.
 
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use tracing::warn;
 
 /// What a password is looked up for.
 pub(crate) struct Lookup<'a> {
@@ -13,26 +13,31 @@ pub(crate) struct Lookup<'a> {
     pub user: &'a str,
 }
 
-/// The password of the first line that matches. A file that is missing has none; one that cannot be read or that
-/// others could read has none either, with a warning.
+/// The password of the first line that matches, if the file may be used.
 pub(crate) fn find(file: &Path, wanted: &Lookup<'_>) -> Option<String> {
-    let metadata = std::fs::metadata(file).ok()?;
+    read(file).ok()?.lines().find_map(|line| password(line, wanted))
+}
+
+/// Why the file is not used; nothing for one that is, and for one that is missing.
+pub(crate) fn problem(file: &Path) -> Option<String> {
+    read(file).err().map(|problem| format!("password file {} ignored: {problem}", file.display()))
+}
+
+/// The text of the file; none of one that is missing, as if it were empty.
+fn read(file: &Path) -> Result<String, String> {
+    let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let metadata = match std::fs::metadata(file) {
+        Err(error) if missing(&error) => return Ok(String::new()),
+        metadata => metadata.map_err(|error| error.to_string())?,
+    };
     if !metadata.is_file() {
-        warn!(file = %file.display(), "password file ignored: not a plain file");
-        return None;
+        return Err("not a plain file".to_owned());
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        warn!(file = %file.display(), mode = format!("{mode:o}"), "password file ignored: group or others may read it, expected mode 0600");
-        return None;
+        return Err(format!("group or others may read it, found mode 0{mode:o}, expected mode 0600"));
     }
-    match std::fs::read_to_string(file) {
-        Ok(text) => text.lines().find_map(|line| password(line, wanted)),
-        Err(error) => {
-            warn!(file = %file.display(), %error, "password file ignored: cannot read it");
-            None
-        }
-    }
+    std::fs::read_to_string(file).map_err(|error| error.to_string())
 }
 
 fn password(line: &str, wanted: &Lookup<'_>) -> Option<String> {
@@ -110,8 +115,13 @@ mod tests {
         let set_mode = |mode| std::fs::set_permissions(file.path(), PermissionsExt::from_mode(mode)).unwrap();
         set_mode(0o600);
         assert_eq!(find(file.path(), &wanted).unwrap(), "s3cret");
+        assert_eq!(problem(file.path()), None);
         set_mode(0o640);
         assert_eq!(find(file.path(), &wanted), None);
-        assert_eq!(find(Path::new("/nonexistent/pgpass"), &wanted), None);
+        let problem_of_mode = problem(file.path()).unwrap();
+        assert!(problem_of_mode.ends_with("ignored: group or others may read it, found mode 0640, expected mode 0600"));
+        assert!(problem(Path::new("/")).unwrap().ends_with("not a plain file"));
+        let missing = Path::new("/nonexistent/pgpass");
+        assert_eq!((find(missing, &wanted), problem(missing)), (None, None));
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::error::TargetError;
 use crate::parameters::Parameters;
+use crate::wire::Peer;
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use tokio_postgres::config::Host;
 
@@ -36,6 +37,14 @@ impl Server {
     pub(crate) fn names_in_password_file(&self) -> Vec<String> {
         let socket = self.is_unix().then(|| "localhost".to_owned());
         std::iter::once(self.host_name()).chain(socket).collect()
+    }
+
+    /// Where a socket to it goes, by one of its addresses.
+    pub(crate) fn peer(&self, address: Option<IpAddr>) -> Peer {
+        match address {
+            Some(address) => Peer::Tcp(SocketAddr::new(address, self.port)),
+            None => Peer::Unix(PathBuf::from(self.host_name()).join(format!(".s.PGSQL.{}", self.port))),
+        }
     }
 
     /// The addresses to try in turn; none for a Unix socket, which needs no address.

@@ -158,6 +158,11 @@ impl Target {
         config
     }
 
+    /// Why the password file is not used although there is one and no password was given.
+    pub(crate) fn ignored_password_file(&self) -> Option<String> {
+        self.password_file.as_deref().filter(|_| self.password.is_none()).and_then(pgpass::problem)
+    }
+
     fn password_from_file(&self, server: &Server) -> Option<String> {
         let wanted = pgpass::Lookup {
             hosts: &server.names_in_password_file(),
