@@ -43,7 +43,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub fn new() -> Self {
-        Self { cache: Cache::builder().expire_after(ByTtl).build() }
+        Self { cache: Cache::builder().expire_after(ByTtl).support_invalidation_closures().build() }
     }
 
     /// Whether there is a value within its time to live.
@@ -67,6 +67,12 @@ where
 
     pub async fn keep(&self, key: K, value: V, ttl: Duration) {
         self.cache.insert(key, Kept { value, ttl: ttl.mul_f64(FRESH_PART) }).await;
+    }
+
+    /// Forgets every value that is there now and whose key is meant.
+    pub fn forget_all(&self, meant: impl Fn(&K) -> bool + Send + Sync + 'static) {
+        let forgotten = self.cache.invalidate_entries_if(move |key, _| meant(key));
+        debug_assert!(forgotten.is_ok(), "the cache was built to take such closures");
     }
 
     pub async fn forget(&self, key: &K) {

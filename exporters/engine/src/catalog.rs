@@ -40,6 +40,13 @@ pub(crate) struct LoadError {
     pub faults: Vec<Fault>,
 }
 
+/// By place; what several branches share through an alias is told once.
+fn in_order(mut faults: Vec<Fault>) -> Vec<Fault> {
+    faults.sort_by(|a, b| (&a.file, a.place).cmp(&(&b.file, b.place)));
+    faults.dedup();
+    faults
+}
+
 fn list(faults: &[Fault]) -> String {
     faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -78,8 +85,12 @@ impl Catalog {
         check_branches(&collectors, &mut faults);
         let families = own_families(&collectors, reserved, &mut faults);
         if !faults.is_empty() {
-            faults.sort_by(|a, b| (&a.file, a.place).cmp(&(&b.file, b.place)));
-            return Err(LoadError { faults });
+            for fault in &mut faults {
+                if let Some((_, text)) = files.iter().find(|(name, _)| **name == *fault.file) {
+                    fault.show_line(text);
+                }
+            }
+            return Err(LoadError { faults: in_order(faults) });
         }
         let place_of = |name: &str| families.binary_search_by(|family| family.name.as_str().cmp(name)).ok();
         let column_families = collectors
@@ -92,6 +103,7 @@ impl Catalog {
             .collect();
         let headers =
             families.iter().map(|family| Header::new(&family.name, family.kind.word(), &family.help)).collect();
+        let warnings = in_order(warnings);
         Ok(Self { origin: origin.to_string(), collectors, families, headers, column_families, warnings })
     }
 }
@@ -108,8 +120,12 @@ fn read_texts(origin: &Origin) -> (Vec<(String, String)>, Vec<Fault>) {
         Ok(paths) if paths.is_empty() => faults.push(whole(path, "no .yml or .yaml file in this folder")),
         Ok(paths) => {
             for path in paths {
-                match std::fs::read_to_string(&path) {
-                    Ok(text) => files.push((path.display().to_string(), text)),
+                match std::fs::read(&path).map(String::from_utf8) {
+                    Ok(Ok(text)) => files.push((path.display().to_string(), text)),
+                    Ok(Err(error)) => {
+                        let sound = error.utf8_error().valid_up_to();
+                        faults.push(not_utf8(&path, error.as_bytes().get(..sound).unwrap_or_default()));
+                    }
                     Err(error) => faults.push(whole(&path, &format!("cannot be read: {error}"))),
                 }
             }
@@ -135,12 +151,20 @@ fn yaml_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 fn whole(path: &Path, message: &str) -> Fault {
-    let file = path.display().to_string().into();
-    Fault { file, place: Place::default(), message: message.into(), line: String::new() }
+    Fault::new(&path.display().to_string().into(), Place::default(), message)
+}
+
+/// `sound` is what comes before the first byte that is not UTF-8.
+fn not_utf8(path: &Path, sound: &[u8]) -> Fault {
+    let sound = String::from_utf8_lossy(sound);
+    let last = sound.rsplit('\n').next().unwrap_or_default();
+    let line = 1 + sound.matches('\n').count() as u64;
+    let place = Place { line, column: 1 + last.chars().count() as u64 };
+    Fault { place, ..whole(path, "this byte is not UTF-8: save the file in that encoding") }
 }
 
 fn fault(collector: &Collector, place: Place, message: String) -> Fault {
-    Fault { file: collector.file.clone(), place, message, line: String::new() }
+    Fault::new(&collector.file, place, message)
 }
 
 /// Branch keys are unique, and branches that share a name never run together.
@@ -155,8 +179,9 @@ fn check_branches(collectors: &[Collector], faults: &mut Vec<Fault>) {
                 }
             } else if earlier.name == collector.name && may_run_together(earlier, collector) {
                 let message = format!(
-                    "branches {} and {} ({there}) share the name {} and metrics, and can both run: versions {} and {} overlap and no tag tells them apart",
-                    collector.key, earlier.key, collector.name, collector.versions, earlier.versions
+                    "branch {} ({}) and branch {} ({}, at {there}) give the same metrics {}_… and can both run: \
+                     expected versions that do not overlap, or tags of which only one holds",
+                    collector.key, collector.versions, earlier.key, earlier.versions, collector.name
                 );
                 faults.push(fault(collector, collector.place, message));
             }
@@ -208,8 +233,8 @@ fn own_families(collectors: &[Collector], reserved: &[String], faults: &mut Vec<
                     Some((first, owner)) if first.kind != family.kind => {
                         let (kind, other) = (family.kind.word(), first.kind.word());
                         let message = format!(
-                            "metric {} is a {kind} here and a {other} in branch {} ({})",
-                            family.name, owner.key, owner.file
+                            "metric {} is a {kind} here and a {other} in branch {}, at {}:{}",
+                            family.name, owner.key, owner.file, owner.place.line
                         );
                         faults.push(fault(collector, column.place, message));
                     }

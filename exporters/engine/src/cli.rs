@@ -1,9 +1,11 @@
 //! The command line: flags of the engine and of one exporter together, with pg_exporter's spellings.
 
+use std::any::TypeId;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::build;
 use crate::options::{ENVIRONMENT, Options};
@@ -11,12 +13,11 @@ use crate::run::Exporter;
 
 /// Everything that was said on the command line and in the environment.
 #[derive(Debug, Parser)]
-#[command(args_conflicts_with_subcommands = false)]
 pub(crate) struct Cli<O: Args> {
     #[command(flatten)]
-    pub options: Options,
-    #[command(flatten)]
     pub own: O,
+    #[command(flatten)]
+    pub options: Options,
     #[command(subcommand)]
     pub command: Option<Task>,
 }
@@ -24,12 +25,12 @@ pub(crate) struct Cli<O: Args> {
 /// What to do instead of serving.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Task {
-    /// Check collector files without a server: every fault with its place; exits with 1 if there is any
+    /// Check collector files without a server, and show every fault with its place
     Check {
         /// A file, a folder, or builtin:NAME; default: what --config says
         path: Option<String>,
     },
-    /// Connect once and print what is planned, what is not and why, and what each collector costs
+    /// Connect once and show what is planned, what is not and why, and what each collector costs
     Explain,
     /// Print the metrics that the collectors can give
     Metrics {
@@ -70,50 +71,77 @@ pub(crate) fn read<O: Args>(
     exporter: &Exporter,
     arguments: impl Iterator<Item = OsString>,
 ) -> Result<Cli<O>, clap::Error> {
-    let command = command::<O>(exporter);
+    let mut command = command::<O>(exporter);
     let arguments = with_plain_negations(&command, arguments);
-    let mut matches = command.try_get_matches_from(arguments)?;
+    let mut matches =
+        command.try_get_matches_from_mut(arguments).map_err(|error| with_name_of_variable(error, &command))?;
     Cli::from_arg_matches_mut(&mut matches)
 }
 
+/// All flags, which may stand before or after the name of a task.
 fn command<O: Args>(exporter: &Exporter) -> Command {
-    let variables: Vec<(&str, String)> = ENVIRONMENT
-        .iter()
-        .chain(exporter.environment)
-        .map(|(id, suffix)| (*id, format!("{}_{suffix}", exporter.env_prefix)))
+    let command = Cli::<O>::command().name(exporter.name).about(exporter.about).version(build::VERSION);
+    command.mut_args(|arg| complete(arg, exporter).global(true))
+}
+
+/// The flag with what holds for all of them: its variable, the spellings of true and false, and its notes in `--help`.
+fn complete(arg: Arg, exporter: &Exporter) -> Arg {
+    let id = arg.get_id().as_str().to_owned();
+    let arg = match id.as_str() {
+        "listen_address" => arg.default_value(format!(":{}", exporter.port)),
+        _ if is_bool(&arg) => arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true"),
+        _ => arg,
+    };
+    let suffix = ENVIRONMENT.iter().chain(exporter.environment).find(|(name, _)| *name == id);
+    let variable = suffix.map(|(_, suffix)| format!("{}_{suffix}", exporter.env_prefix));
+    let notes = notes(&arg, variable.as_deref());
+    let text = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
+    let arg = arg.hide_default_value(true).hide_env(true).long_help(text + &notes);
+    match variable {
+        // A variable that is set but empty counts as unset.
+        Some(variable) if std::env::var_os(&variable).is_some_and(|value| !value.is_empty()) => arg.env(variable),
+        _ => arg,
+    }
+}
+
+/// A line on where else the flag's value comes from; nothing where there is nothing to tell.
+fn notes(arg: &Arg, variable: Option<&str>) -> String {
+    let default = arg.get_default_values().first().and_then(|value| value.to_str());
+    let default = default.filter(|value| !matches!(*value, "" | "false"));
+    let notes: Vec<String> = variable
+        .map(|variable| format!("[env: {variable}]"))
+        .into_iter()
+        .chain(default.map(|value| format!("[default: {value}]")))
         .collect();
-    let port = exporter.port;
-    Cli::<O>::command().name(exporter.name).about(exporter.about).version(build::VERSION).mut_args(|arg| {
-        let id = arg.get_id().as_str().to_owned();
-        if id == "listen_address" {
-            return arg.default_value(format!(":{port}"));
-        }
-        match variables.iter().find(|(name, _)| *name == id) {
-            // A variable that is set but empty counts as unset.
-            Some((_, variable)) if std::env::var_os(variable).is_some_and(|value| !value.is_empty()) => {
-                arg.env(variable.clone())
-            }
-            Some((_, variable)) => {
-                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                arg.help(format!("{help} [env: {variable}]"))
-            }
-            None => arg,
-        }
-    })
+    if notes.is_empty() { String::new() } else { format!("\n{}", notes.join(" ")) }
+}
+
+fn is_bool(arg: &Arg) -> bool {
+    arg.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
 /// `--no-flag` means `--flag=false` for every flag that is true or false.
 fn with_plain_negations(command: &Command, arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let is_truth = |name: &str| {
-        command.get_arguments().any(|arg| {
-            arg.get_long() == Some(name)
-                && arg.get_default_values().iter().any(|value| value == "true" || value == "false")
-        })
-    };
+    let is_truth = |name: &str| command.get_arguments().any(|arg| arg.get_long() == Some(name) && is_bool(arg));
     arguments
         .map(|argument| match argument.to_str().and_then(|text| text.strip_prefix("--no-")) {
             Some(name) if is_truth(name) => format!("--{name}=false").into(),
             _ => argument,
         })
         .collect()
+}
+
+/// Adds which variable a bad value came from, where the flag itself was not given.
+fn with_name_of_variable(mut error: clap::Error, command: &Command) -> clap::Error {
+    let (Some(ContextValue::String(flag)), Some(ContextValue::String(value))) =
+        (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
+    else {
+        return error;
+    };
+    let variable = command.get_arguments().find(|arg| arg.to_string() == *flag).and_then(Arg::get_env);
+    if let Some(variable) = variable.filter(|variable| std::env::var(variable).is_ok_and(|found| found == *value)) {
+        let tip = format!("this is the value of the environment variable {}", variable.to_string_lossy());
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }

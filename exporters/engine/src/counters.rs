@@ -44,10 +44,7 @@ impl Counters {
     /// All at zero; `namespace` begins their names.
     pub fn new(namespace: &str, constant_labels: &[(String, String)]) -> Self {
         let mut counters = Self {
-            registry: Registry::with_prefix_and_labels(
-                format!("{namespace}_exporter"),
-                constant_labels.iter().map(|(name, value)| (name.clone().into(), value.clone().into())),
-            ),
+            registry: Registry::with_prefix(format!("{namespace}_exporter")),
             errors: Family::default(),
             drops: Family::default(),
             queries: Counter::default(),
@@ -58,9 +55,16 @@ impl Counters {
             reload_successful: Gauge::default(),
             reload_success_seconds: Gauge::default(),
         };
-        let registry = &mut counters.registry;
+        // A metric's own label wins over a constant one of that name.
+        let beside = |own: &'static [&'static str]| {
+            let others = constant_labels.iter().filter(|(name, _)| !own.contains(&name.as_str()));
+            others.map(|(name, value)| (name.clone().into(), value.clone().into()))
+        };
+        let registry = counters.registry.sub_registry_with_labels(beside(&["collector", "datname", "reason"]));
         registry.register("collector_errors", "Failed fetches of a collector, by reason", counters.errors.clone());
+        let registry = counters.registry.sub_registry_with_labels(beside(&["collector", "reason"]));
         registry.register("dropped_samples", "Samples left out of a page, by reason", counters.drops.clone());
+        let registry = counters.registry.sub_registry_with_labels(beside(&[]));
         registry.register("queries", "Queries sent to the server", counters.queries.clone());
         registry.register("received_bytes", "Bytes of rows received from the server", counters.received_bytes.clone());
         registry.register(

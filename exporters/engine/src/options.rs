@@ -9,83 +9,86 @@ use clap::{ArgAction, Args};
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// Collector files: a file, a folder, or builtin:NAME for a folder inside the program
-    #[arg(long, short = 'c', value_name = "PATH")]
+    #[arg(long, short = 'c', help_heading = COLLECTORS, value_name = "PATH")]
     pub config: Option<String>,
 
-    /// Labels for every sample, as in `k=v,k=v`
-    #[arg(long, short = 'l', value_name = "K=V,…", value_parser = parse_labels)]
-    pub label: Option<Labels>,
-
     /// Tags that collectors may ask for, separated by commas
-    #[arg(long, short = 't', value_name = "TAG,…", value_delimiter = ',')]
+    #[arg(long, short = 't', help_heading = COLLECTORS, value_name = "TAG,…", value_delimiter = ',')]
     pub tag: Vec<String>,
 
-    /// Run every query at each scrape, whatever its time to live
-    #[arg(long, short = 'C', value_parser = parse_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
-    pub disable_cache: bool,
-
-    /// Leave out the exporter's own metrics, all but up
-    #[arg(long, short = 'm', value_parser = parse_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
-    pub disable_intro: bool,
-
-    /// Prefix of the exporter's own metrics
-    #[arg(long, short = 'n', value_name = "PREFIX")]
-    pub namespace: Option<String>,
-
-    /// Exit if the server cannot be reached at start
-    #[arg(long, short = 'f', value_parser = parse_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
-    pub fail_fast: bool,
-
     /// Times to live of the tiers fast, norm, slow and slowest, in seconds
-    #[arg(long, value_name = "S,S,S,S", default_value = "1,10,60,300", value_parser = Tiers::parse)]
+    #[arg(long, help_heading = COLLECTORS, value_name = "S,S,S,S", default_value = "1,10,60,300", value_parser = Tiers::parse)]
     pub cache_ttls: Tiers,
 
-    /// Seconds until a scrape answers with what is there, if the scraper does not send its own limit
-    #[arg(long, value_name = "SECONDS", default_value = "9", value_parser = parse_seconds)]
+    /// Run every query at each scrape, whatever its time to live
+    #[arg(long, short = 'C', help_heading = COLLECTORS, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
+    pub disable_cache: bool,
+
+    /// Seconds until a scrape answers with what is there, if the scraper sends no limit
+    #[arg(long, help_heading = METRICS, value_name = "SECONDS", default_value = "9", value_parser = parse_seconds)]
     pub scrape_timeout: Duration,
 
-    /// Path of the metrics
-    #[arg(long = "web.telemetry-path", short = 'P', id = "telemetry_path", value_name = "PATH", default_value = "/metrics",
-          value_parser = parse_path)]
-    pub telemetry_path: String,
+    /// Labels for every sample, separated by commas
+    #[arg(long, short = 'l', help_heading = METRICS, value_name = "NAME=VALUE,…", value_parser = parse_labels)]
+    pub label: Option<Labels>,
+
+    /// Prefix of the exporter's own metrics
+    #[arg(long, short = 'n', help_heading = METRICS, value_name = "PREFIX", value_parser = parse_namespace)]
+    pub namespace: Option<String>,
+
+    /// Leave out the exporter's own metrics, all but up
+    #[arg(long, short = 'm', help_heading = METRICS, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
+    pub disable_intro: bool,
 
     /// Address to listen on; may be given more than once
-    #[arg(long = "web.listen-address", id = "listen_address", value_name = "ADDRESS", action = ArgAction::Append)]
+    #[arg(long = "web.listen-address", id = "listen_address", help_heading = WEB, value_name = "HOST:PORT", action = ArgAction::Append)]
     pub listen_address: Vec<String>,
 
-    /// Listen on the sockets that systemd hands over
-    #[arg(long = "web.systemd-socket", id = "systemd_socket", value_parser = parse_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
+    /// Listen on the sockets that systemd hands over instead
+    #[arg(long = "web.systemd-socket", id = "systemd_socket", help_heading = WEB, action = ArgAction::Set, value_parser = parse_bool,
+          default_value = "false")]
     pub systemd_socket: bool,
 
-    /// File with TLS, basic authentication, headers and rate limit, in the form of Prometheus' exporter-toolkit
-    #[arg(long = "web.config.file", id = "web_config", value_name = "FILE")]
+    /// Path of the metrics
+    #[arg(long = "web.telemetry-path", short = 'P', id = "telemetry_path", help_heading = WEB, value_name = "PATH",
+          default_value = "/metrics", value_parser = parse_path)]
+    pub telemetry_path: String,
+
+    /// TLS, basic authentication, headers and rate limit: a file of Prometheus' exporter-toolkit
+    #[arg(long = "web.config.file", id = "web_config", help_heading = WEB, value_name = "FILE")]
     pub web_config: Option<PathBuf>,
 
     /// Answer with OpenMetrics to every scraper that takes it
-    #[arg(long = "web.openmetrics", id = "openmetrics", value_parser = parse_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
+    #[arg(long = "web.openmetrics", id = "openmetrics", help_heading = WEB, action = ArgAction::Set, value_parser = parse_bool,
+          default_value = "false")]
     pub openmetrics: bool,
 
     /// debug, info, warn or error
-    #[arg(long = "log.level", id = "log_level", value_name = "LEVEL", default_value = "info")]
+    #[arg(long = "log.level", id = "log_level", help_heading = LOG, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
 
     /// logfmt or json
-    #[arg(long = "log.format", id = "log_format", value_name = "FORMAT", default_value = "logfmt")]
+    #[arg(long = "log.format", id = "log_format", help_heading = LOG, value_name = "FORMAT", default_value = "logfmt")]
     pub log_format: String,
 
-    /// Print the collectors that are loaded, and exit (as the command check)
-    #[arg(long, short = 'D', action = ArgAction::SetTrue)]
+    /// Exit if the server cannot be reached at start
+    #[arg(long, short = 'f', action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
+    pub fail_fast: bool,
+
+    /// Print the metrics of the collectors that are loaded, and exit
+    #[arg(long, short = 'D', action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub dry_run: bool,
 
-    /// Connect, print what is planned, and exit (as the command explain)
-    #[arg(long = "explain", short = 'E', id = "explain_flag", action = ArgAction::SetTrue)]
+    /// Connect, print what is planned, and exit, as the command explain does
+    #[arg(long = "explain", short = 'E', id = "explain_flag", action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub explain: bool,
 }
+
+// Under which the flags stand in the help.
+const COLLECTORS: &str = "Collectors";
+const METRICS: &str = "Metrics";
+const WEB: &str = "Web";
+const LOG: &str = "Log";
 
 /// Which flags take their value from which environment variable: the part after the exporter's prefix.
 pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
@@ -109,6 +112,10 @@ fn parse_labels(text: &str) -> Result<Labels, String> {
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is no label: expected name=value"))?;
         let (name, value) = (name.trim(), value.trim());
+        // To Prometheus an empty label is none.
+        if value.is_empty() {
+            continue;
+        }
         if !crate::collector::is_label_name(name) || name == "le" {
             return Err(format!(
                 "{name:?} cannot name a label: expected letters, digits and _, not a digit or __ first"
@@ -136,13 +143,24 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()).ok_or_else(|| "expected seconds, more than 0".into())
 }
 
+fn parse_namespace(text: &str) -> Result<String, String> {
+    let legal = !text.starts_with(|first: char| first.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if legal { Ok(text.to_owned()) } else { Err("expected letters, digits and _, not a digit first".into()) }
+}
+
 fn parse_path(text: &str) -> Result<String, String> {
-    let legal = text.starts_with('/')
-        && !text.contains(['?', '#', '{', '}', '%'])
-        && !text.contains("//")
-        && !text.contains("/.");
-    if !legal {
-        return Err("expected a path that begins with /, without ? # { } %, empty or dotted parts".into());
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c))
+    };
+    let mut parts = text.strip_suffix('/').unwrap_or(text).split('/');
+    // Before the first / there is nothing.
+    if parts.next() != Some("") || !parts.all(is_part) {
+        return Err(
+            "expected a path such as /metrics, of letters, digits and - . _ ~, without empty or dotted parts".into()
+        );
     }
     if crate::http::FIXED_PATHS.contains(&text) {
         return Err(format!("{text} is taken by the exporter itself"));

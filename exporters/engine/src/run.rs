@@ -40,6 +40,8 @@ pub struct Exporter {
     pub env_prefix: &'static str,
     /// Flags of its own that have a variable: the flag's id, and the variable's name after the prefix.
     pub environment: &'static [(&'static str, &'static str)],
+    /// The crates beside the engine whose log lines are the exporter's own.
+    pub log_crates: &'static [&'static str],
     /// The collector folders inside the program; the first is the default.
     pub embedded: Vec<EmbeddedFolder>,
 }
@@ -85,7 +87,7 @@ where
         }
     };
     match act(&exporter, cli, connect) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("{}: {error}", exporter.name);
             ExitCode::FAILURE
@@ -97,10 +99,11 @@ fn act<O: Args, S: Source>(
     exporter: &Exporter,
     cli: Cli<O>,
     connect: impl FnOnce(O, &Context) -> Result<Connected<S>, Failure>,
-) -> Result<(), Failure> {
+) -> Result<ExitCode, Failure> {
     let Cli { options, own, command } = cli;
-    log::start(&options.log_level, &options.log_format)?;
-    let namespace = options.namespace.clone().unwrap_or_else(|| exporter.namespace.to_owned());
+    log::start(&options.log_level, &options.log_format, exporter.log_crates)?;
+    let namespace = options.namespace.clone().filter(|given| !given.is_empty());
+    let namespace = namespace.unwrap_or_else(|| exporter.namespace.to_owned());
     let config = match &command {
         Some(Task::Check { path: Some(path) }) => Some(path.clone()),
         _ => options.config.clone(),
@@ -132,9 +135,13 @@ fn act<O: Args, S: Source>(
         let scraper = Scraper::new(catalog, Arc::new(source), settings, counters);
         if options.explain || matches!(command, Some(Task::Explain)) {
             scraper.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
-            return print(&http::explain(&scraper));
+            print(&http::explain(&scraper))?;
+            // What is wrong stands in the text.
+            let up = scraper.last_look().is_some_and(|(look, _)| look.is_ok());
+            return Ok(if up { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        serve(exporter, &options, look_timeout, scraper, load).await
+        serve(exporter, &options, look_timeout, scraper, load).await?;
+        Ok(ExitCode::SUCCESS)
     });
     // A query that hangs on a frozen server does not hold up the end.
     runtime.shutdown_background();
@@ -176,9 +183,13 @@ fn checked(catalog: &Catalog) -> String {
     )
 }
 
-fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+fn print(text: &str) -> Result<ExitCode, Failure> {
+    use std::io::{ErrorKind, Write};
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Who reads it, as head does, has had enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 fn settings(exporter: &Exporter, options: &Options, namespace: String) -> ScrapeSettings {
@@ -200,18 +211,16 @@ async fn serve<S: Source>(
     scraper: Arc<Scraper<S>>,
     load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
 ) -> Result<(), Failure> {
+    if options.fail_fast {
+        let looked = scraper.look(look_timeout).await;
+        looked.map_err(|error| format!("{error} ({}); started with --fail-fast", error.reason))?;
+    }
     let listeners = listen::bind(&ListenOptions {
         addresses: options.listen_address.clone(),
         systemd_socket: options.systemd_socket,
         web_config: options.web_config.clone(),
     })
     .await?;
-    if options.fail_fast {
-        let looked = scraper.look(look_timeout).await;
-        looked.map_err(|error| {
-            format!("{}: {error} ({}); started with --fail-fast", scraper.source.target(), error.reason)
-        })?;
-    }
     let scheme = listeners.scheme();
     let addresses: Vec<String> = listeners.addresses().iter().map(|at| format!("{scheme}://{at}")).collect();
     tracing::info!(

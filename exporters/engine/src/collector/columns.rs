@@ -15,7 +15,13 @@ pub(super) fn read_columns(collector: &mut Collector, place: Place, metrics: Opt
         Some(Kind::List(items)) => items,
         Some(_) => {
             let node = metrics.map_or(place, |node| node.place);
-            faults.error(node, format!("metrics of branch {}: expected a list of columns", collector.key));
+            faults.error(
+                node,
+                format!(
+                    "metrics of branch {}: expected a list of columns, as in `- name: {{ usage: GAUGE }}`",
+                    collector.key
+                ),
+            );
             return;
         }
         None => &[],
@@ -85,7 +91,10 @@ fn read_column(item: &Node, faults: &mut Faults) -> Option<Column> {
 
 fn describe(item: &Node) -> String {
     match &item.kind {
-        Kind::Map(entries) => format!("a map of {} keys", entries.len()),
+        Kind::Map(entries) => {
+            let keys: Vec<_> = entries.iter().map(|(key, _)| key.scalar().unwrap_or("?")).collect();
+            format!("a map with the keys {}", keys.join(", "))
+        }
         _ => item.describe(),
     }
 }
@@ -141,20 +150,25 @@ fn read_buckets(column: &str, place: Place, usage: Usage, fields: &Fields<'_>, f
     let mut bounds: Vec<f64> = Vec::new();
     for node in nodes {
         let bound = node.scalar().and_then(|text| text.parse::<f64>().ok()).filter(|bound| bound.is_finite());
-        match bound {
-            Some(bound) if bounds.last().is_none_or(|last| bound > *last) => bounds.push(bound),
-            _ => faults.error(
+        match (bound, bounds.last()) {
+            (Some(bound), Some(last)) if bound <= *last => faults.error(
                 node.place,
-                format!("column {column}: expected a bound above the one before it, found {}", node.describe()),
+                format!("column {column}: expected bounds that increase, found {} after {last}", node.describe()),
+            ),
+            (Some(bound), _) => bounds.push(bound),
+            (None, _) => faults.error(
+                node.place,
+                format!("column {column}: expected a finite number as a bound, found {}", node.describe()),
             ),
         }
     }
+    let is_list = fields.get("bucket").is_none_or(|node| matches!(node.kind, Kind::List(_)));
     match usage {
-        Usage::Histogram if nodes.is_empty() => {
+        Usage::Histogram if nodes.is_empty() && is_list => {
             faults.error(at, format!("column {column}: a HISTOGRAM needs bucket, a list of upper bounds"))
         }
         Usage::Histogram => {}
-        _ if !nodes.is_empty() => faults.error(at, format!("column {column}: bucket belongs to a HISTOGRAM")),
+        _ if !nodes.is_empty() => faults.error(at, format!("column {column}: bucket belongs to a HISTOGRAM only")),
         _ => {}
     }
     bounds
@@ -170,18 +184,21 @@ fn check_names(collector: &Collector, faults: &mut Faults) {
             Usage::Label if !is_label_name(name) => {
                 faults.error(
                     column.place,
-                    format!("{name:?} cannot name a label: expected letters, digits and _, not a digit or __ first"),
+                    format!(
+                        "{name:?} cannot name a label: expected ASCII letters, digits and _, not a digit or __ first"
+                    ),
                 );
             }
             Usage::Label if name == "le" && histogram => {
                 faults.error(column.place, "the label le belongs to the histogram of this branch");
             }
             Usage::Label => {}
-            _ if !is_metric_name(&format!("{}_{name}", collector.name)) => {
+            // A bad prefix has been told already, once for all of them.
+            _ if is_metric_name(&collector.name) && !is_metric_name(&format!("{}_{name}", collector.name)) => {
                 faults.error(
                     column.place,
                     format!(
-                        "{:?} cannot name a metric: expected letters, digits, _ and :",
+                        "{:?} cannot name a metric: expected ASCII letters, digits, _ and :",
                         format!("{}_{name}", collector.name)
                     ),
                 );
@@ -190,10 +207,13 @@ fn check_names(collector: &Collector, faults: &mut Faults) {
         }
         for earlier in collector.columns[..at].iter().filter(|earlier| earlier.versions.overlaps(&column.versions)) {
             if earlier.name == column.name {
-                faults.error(
-                    column.place,
-                    format!("column {} is there already, at line {}", column.name, earlier.place.line),
-                );
+                let (name, line) = (&column.name, earlier.place.line);
+                let why = if earlier.versions == column.versions {
+                    String::new()
+                } else {
+                    format!(": their versions overlap, {} here and {} there", column.versions, earlier.versions)
+                };
+                faults.error(column.place, format!("column {name} is there already, at line {line}{why}"));
             } else if (earlier.usage == Usage::Label) == (column.usage == Usage::Label)
                 && shares_a_name(collector, earlier, column)
             {

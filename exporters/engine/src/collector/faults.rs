@@ -12,8 +12,20 @@ pub(crate) struct Fault {
     /// Line 0 means the file as a whole.
     pub place: Place,
     pub message: String,
-    /// The line of the file that it is about.
+    /// The line of the file that it is about; empty until it is shown.
     pub line: String,
+}
+
+impl Fault {
+    pub fn new(file: &Arc<str>, place: Place, message: impl Into<String>) -> Self {
+        Self { file: file.clone(), place, message: message.into(), line: String::new() }
+    }
+
+    /// Adds the line out of the file's text.
+    pub fn show_line(&mut self, text: &str) {
+        let at = usize::try_from(self.place.line).unwrap_or_default().checked_sub(1);
+        self.line = at.and_then(|at| text.lines().nth(at)).unwrap_or_default().to_owned();
+    }
 }
 
 impl fmt::Display for Fault {
@@ -43,27 +55,18 @@ pub(crate) struct Faults {
     pub file: Arc<str>,
     pub errors: Vec<Fault>,
     pub warnings: Vec<Fault>,
-    lines: Vec<String>,
 }
 
 impl Faults {
-    pub fn new(file: &str, text: &str) -> Self {
-        let lines = text.lines().map(str::to_owned).collect();
-        Self { file: file.into(), errors: Vec::new(), warnings: Vec::new(), lines }
+    pub fn new(file: &str) -> Self {
+        Self { file: file.into(), errors: Vec::new(), warnings: Vec::new() }
     }
 
     pub fn error(&mut self, place: Place, message: impl Into<String>) {
-        let fault = self.fault(place, message.into());
-        self.errors.push(fault);
+        self.errors.push(Fault::new(&self.file, place, message));
     }
 
     pub fn warning(&mut self, place: Place, message: impl Into<String>) {
-        let fault = self.fault(place, message.into());
-        self.warnings.push(fault);
-    }
-
-    fn fault(&self, place: Place, message: String) -> Fault {
-        let line = (place.line as usize).checked_sub(1).and_then(|at| self.lines.get(at)).cloned().unwrap_or_default();
-        Fault { file: self.file.clone(), place, message, line }
+        self.warnings.push(Fault::new(&self.file, place, message));
     }
 }

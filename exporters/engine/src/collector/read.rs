@@ -38,7 +38,7 @@ const NO_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Reads one file's text; what is wrong with it goes to the faults that come back beside its sound branches.
 pub(crate) fn read_file(file: &str, text: &str, tiers: &Tiers) -> (Vec<Collector>, Faults) {
-    let mut faults = Faults::new(file, text);
+    let mut faults = Faults::new(file);
     let root = match yaml::parse(text) {
         Ok(root) => root,
         Err((place, message)) => {
@@ -79,7 +79,7 @@ fn read_collector(key: &str, place: Place, body: &Node, tiers: &Tiers, faults: &
         let at = fields.get("name").map_or(place, |node| node.place);
         faults.error(
             at,
-            format!("{name:?} cannot begin a metric name: expected letters, digits, _ and :, not a digit first"),
+            format!("{name:?} cannot begin a metric name: expected ASCII letters, digits, _ and :, not a digit first"),
         );
     }
     let timeout = match fields.number("timeout", faults) {
@@ -123,18 +123,22 @@ fn read_ask(key: &str, place: Place, fields: &Fields<'_>, faults: &mut Faults) -
             Some(Ask::From(bare.to_owned()))
         }
         (Some(_), Some(_)) => {
-            let at = fields.get("from").map_or(place, |node| node.place);
-            faults.error(at, format!("branch {key} has both query and from: expected one of them"));
+            faults.error(
+                fields.place("from", place),
+                format!("branch {key} has both query and from: expected one of them"),
+            );
             None
         }
         (None, None) => {
-            faults.error(place, format!("branch {key} asks nothing: expected query or from"));
+            // One that is there and no text has been told already.
+            if fields.get("query").or(fields.get("from")).is_none() {
+                faults.error(place, format!("branch {key} asks nothing: expected query or from"));
+            }
             None
         }
         (query, _) => {
             let name = if query.is_some() { "query" } else { "from" };
-            let at = fields.get(name).map_or(place, |node| node.place);
-            faults.error(at, format!("{name} of branch {key} is blank"));
+            faults.error(fields.place(name, place), format!("{name} of branch {key} is blank"));
             None
         }
     }
@@ -160,14 +164,17 @@ fn read_tags(fields: &Fields<'_>, faults: &mut Faults) -> Vec<String> {
     for node in fields.list("tags", faults) {
         match node.scalar().map(str::trim) {
             Some(tag) if !tag.is_empty() && !tag.ends_with(':') => tags.push(tag.to_owned()),
-            _ => faults.error(node.place, format!("expected a tag, found {}", node.describe())),
+            _ => faults.error(
+                node.place,
+                format!("expected a tag, as in cluster, standby or dbname:app, found {}", node.describe()),
+            ),
         }
     }
     tags
 }
 
-/// The entries of one map, each key known and there once.
-pub(super) struct Fields<'a>(Vec<(&'a str, &'a Node)>);
+/// The entries of one map by key, each known and there once: name, place of the key, value.
+pub(super) struct Fields<'a>(Vec<(&'a str, Place, &'a Node)>);
 
 impl<'a> Fields<'a> {
     /// Takes `node` as a map with keys out of `known`.
@@ -185,18 +192,18 @@ impl<'a> Fields<'a> {
         known: &[&str],
         faults: &mut Faults,
     ) -> Self {
-        let mut fields: Vec<(&str, &Node)> = Vec::new();
+        let mut fields: Vec<(&str, Place, &Node)> = Vec::new();
         for (key, value) in entries {
             let name = key.scalar().unwrap_or_default();
             if !known.contains(&name) {
                 faults.error(
                     key.place,
-                    format!("{what}: unknown key {}: expected one of {}", key.describe(), known.join(" ")),
+                    format!("{what}: unknown key {}: expected one of {}", key.describe(), known.join(", ")),
                 );
-            } else if fields.iter().any(|(other, _)| *other == name) {
+            } else if fields.iter().any(|(other, ..)| *other == name) {
                 faults.error(key.place, format!("{what}: key {name} is there twice"));
             } else {
-                fields.push((name, value));
+                fields.push((name, key.place, value));
             }
         }
         Self(fields)
@@ -204,8 +211,13 @@ impl<'a> Fields<'a> {
 
     /// The value of `name`; a key without a value is as good as absent.
     pub fn get(&self, name: &str) -> Option<&'a Node> {
-        let (_, node) = self.0.iter().find(|(key, _)| *key == name)?;
+        let (.., node) = self.0.iter().find(|(key, ..)| *key == name)?;
         (!matches!(node.kind, Kind::Null)).then_some(*node)
+    }
+
+    /// Where the key `name` is, else `otherwise`.
+    pub fn place(&self, name: &str, otherwise: Place) -> Place {
+        self.0.iter().find(|(key, ..)| *key == name).map_or(otherwise, |(_, place, _)| *place)
     }
 
     fn scalar(&self, name: &str, wanted: &str, faults: &mut Faults) -> Option<(&'a Node, &'a str)> {
@@ -254,7 +266,7 @@ impl<'a> Fields<'a> {
 
     /// Seconds, or the name of a tier.
     fn period(&self, name: &str, tiers: &Tiers, faults: &mut Faults) -> Option<Duration> {
-        let wanted = "seconds, or one of fast norm slow slowest";
+        let wanted = "seconds, or one of fast, norm, slow, slowest";
         let (node, text) = self.scalar(name, wanted, faults)?;
         let seconds = || text.trim().parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let period = tiers.by_name(text).or_else(seconds);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{DuplicateKeyPolicy, Spanned};
+use serde_saphyr::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Spanned};
 
 /// Line and column in a file, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -60,21 +60,41 @@ impl Node {
 pub(crate) fn parse(text: &str) -> Result<Node, (Place, String)> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
     };
     let mut node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let place = error.location().map_or(Place::default(), |at| Place { line: at.line(), column: at.column() });
-        (place, message_of(&error.to_string()))
+        match tab_indent(text, place) {
+            Some(tab) => (tab, "this line is indented with a tab: YAML allows spaces only".to_owned()),
+            None => (place, message_of(&error.to_string())),
+        }
     })?;
     restore_spelling(&mut node, text);
     Ok(node)
 }
 
-/// The parser's message without its own copy of the place and its advice about its API.
+/// A tab in the indentation where the parser failed, or in the line after: it may point at the value before the tab.
+fn tab_indent(text: &str, failed: Place) -> Option<Place> {
+    let at = |line: &str| line.bytes().take_while(u8::is_ascii_whitespace).position(|byte| byte == b'\t');
+    (failed.line..=failed.line + 1).find_map(|line| {
+        let content = text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
+        Some(Place { line, column: at(content)? as u64 + 1 })
+    })
+}
+
+/// The parser's message without its own copy of the place; where it speaks of its own workings, what that means.
 fn message_of(full: &str) -> String {
     let line = full.lines().next().unwrap_or_default().trim_start_matches("error: ");
     let rest = line.split_once(": ").filter(|(at, _)| at.starts_with("line ")).map_or(line, |(_, rest)| rest);
-    rest.split(" at line ").next().unwrap_or(rest).to_owned()
+    let bare = rest.split(" at line ").next().unwrap_or(rest);
+    match bare {
+        _ if bare.starts_with("budget breached") => "the file, or what its aliases unfold to, is too large".to_owned(),
+        _ if bare.starts_with("multiple YAML documents") => {
+            "expected one document in a file, found a second".to_owned()
+        }
+        _ => bare.to_owned(),
+    }
 }
 
 /// Numbers and booleans arrive as values: put back what the file says there.

@@ -57,9 +57,13 @@ impl Block {
         Self { skipped: true, scoped: true, ..Self::default() }
     }
 
+    /// Compresses its lines, if that is not done yet.
+    pub(crate) fn compress(&self) -> &[Deflated] {
+        self.deflated.get_or_init(|| gzip::deflate(self.pieces.iter().map(|(_, lines)| lines)))
+    }
+
     pub(super) fn deflated(&self, piece: usize) -> &Bytes {
-        let all = self.deflated.get_or_init(|| gzip::deflate(self.pieces.iter().map(|(_, lines)| lines)));
-        &all[piece].0
+        &self.compress()[piece].0
     }
 
     fn dropped(&mut self, why: Drop, samples: usize, example: impl FnOnce() -> String) {
@@ -86,6 +90,10 @@ pub(crate) fn encode(
 ) -> Result<Block, SourceError> {
     let collector = &catalog.collectors[index];
     let mut block = Block { rows: rows.len(), scoped: true, ..Block::default() };
+    if rows.is_empty() {
+        // Then the names of its columns may be unknown.
+        return Ok(block);
+    }
     let mut labels: Vec<(usize, &Column)> = Vec::new();
     let mut metrics: Vec<Metric<'_>> = Vec::new();
     for (at, column) in collector.columns_in(version) {
@@ -176,7 +184,8 @@ fn label_set(labels: &[(usize, &Column)], row: &[Value], constant: &[(String, St
             Value::Broken(broken) => return Err(drop_of(*broken)),
         }
     }
-    for (name, value) in constant {
+    // A label of the collector's own wins.
+    for (name, value) in constant.iter().filter(|(name, _)| !labels.iter().any(|(_, column)| column.exposed == *name)) {
         write_label(&mut set, name, value);
     }
     close_labels(&mut set);

@@ -14,7 +14,7 @@ const LAST_BLOCK: &[u8] = &[3, 0];
 
 /// One compressed piece.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Deflated(pub Bytes);
+pub(crate) struct Deflated(pub Bytes);
 
 /// Compresses each piece by itself.
 pub(super) fn deflate<'a>(pieces: impl Iterator<Item = &'a Bytes>) -> Vec<Deflated> {

@@ -9,7 +9,9 @@ use super::own::OwnFamily;
 use super::{Block, Format, OwnFamilies, gzip};
 use crate::catalog::Catalog;
 
-/// Smaller pieces are copied together into chunks of about this size; larger ones are sent as they are.
+/// Pieces from this size on are sent as they are, shared by all pages that hold them.
+const SHARED: usize = 4 * 1024;
+/// Smaller ones are copied together into chunks of about this size.
 const CHUNK: usize = 64 * 1024;
 
 /// One result that goes onto the page.
@@ -131,7 +133,7 @@ impl Writer {
     }
 
     fn push(&mut self, bytes: &Bytes) {
-        if bytes.len() >= CHUNK / 4 {
+        if bytes.len() >= SHARED {
             self.flush();
             self.chunks.push(bytes.clone());
             return;

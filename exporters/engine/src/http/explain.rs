@@ -66,10 +66,8 @@ pub(super) fn state(record: &Record) -> String {
         let wait = failure.next_try.saturating_duration_since(Instant::now());
         let next =
             if wait == Duration::ZERO { "at the next scrape".into() } else { format!("in {} s", wait.as_secs() + 1) };
-        return format!(
-            "failed {} times ({}): {}; next try {next}",
-            failure.in_a_row, failure.error.reason, failure.error
-        );
+        let often = if failure.in_a_row == 1 { String::new() } else { format!(" {} times in a row", failure.in_a_row) };
+        return format!("failed{often} ({}): {}; next try {next}", failure.error.reason, failure.error);
     }
     match &record.good {
         _ if record.in_flight => "running".into(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::pass::Pass;
 use super::{DatabaseView, Record, Scraper, epoch};
-use crate::exposition::{Block, Format, Page, Part};
+use crate::exposition::{Block, Drop, Format, Page, Part};
 use crate::facts::ServerFacts;
 use crate::plan::Planned;
 use crate::source::{Source, SourceError};
@@ -48,7 +48,13 @@ impl<S: Source> Scraper<S> {
         let own = self.report(&up, &databases, &shown, asked);
         let page = Page::build(&self.catalog, &parts, own, format, gzip);
         for (collector, count) in &page.repeated {
-            self.counters.dropped(&self.catalog.collectors[*collector].key, crate::exposition::Drop::Duplicate, *count);
+            self.note_dropped(
+                *collector,
+                "",
+                Drop::Duplicate,
+                *count,
+                "another result of the page has the same series",
+            );
         }
         page
     }
@@ -73,17 +79,19 @@ impl<S: Source> Scraper<S> {
         let record = self.ledger.record(&slot);
         let good = record.good.as_ref().filter(|good| good.epoch == epoch(planned, facts));
         let now = good.is_some_and(|good| good.at >= started);
-        let fresh = up && (now || self.is_fresh(planned, facts, database));
+        // As of the pass's beginning: what was fresh then was not fetched, though it may have expired since.
+        let age = good.map(|good| started.saturating_duration_since(good.at));
+        let still = record.failure.is_none() && age.is_some_and(|age| age < self.ttl(planned.collector));
+        let fresh = up && (now || still);
         let stale = self.catalog.collectors[planned.collector].stale;
         let servable = good.filter(|good| fresh || (good.at.elapsed() <= stale && stale > Duration::ZERO));
-        self.ledger.wanted(&slot, fresh && !now);
         Shown {
             collector: planned.collector,
             database: database.clone(),
             block: servable.map(|good| good.block.clone()),
             success: fresh,
             age: servable.map(|good| good.at.elapsed()),
-            record,
+            record: self.ledger.wanted(&slot, fresh && !now),
         }
     }
 }

@@ -90,12 +90,13 @@ impl Ledger {
         change(self.lock().records.entry(slot.clone()).or_default())
     }
 
-    /// Notes that a scrape wanted this slot; `hit` when it was fresh.
-    pub fn wanted(&self, slot: &Slot, hit: bool) {
+    /// Notes that a scrape wanted this slot, `hit` when it was fresh; gives the record after that.
+    pub fn wanted(&self, slot: &Slot, hit: bool) -> Record {
         self.with(slot, |record| {
             record.visits += 1;
             record.hits += u64::from(hit);
-        });
+            record.clone()
+        })
     }
 
     /// Takes the slot for a fetch; `None` if one runs already.
@@ -126,6 +127,11 @@ impl Ledger {
             record.duration = duration;
             news
         })
+    }
+
+    /// Notes that the slot could not be tried.
+    pub fn missed(&self, slot: &Slot) {
+        self.with(slot, |record| record.errors += 1);
     }
 
     pub fn predicate(&self, slot: &Slot, index: usize, ttl: Duration) -> Option<bool> {

@@ -11,6 +11,7 @@ mod visit;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,8 @@ pub(crate) struct Scraper<S: Source> {
     ledger: Arc<Ledger>,
     pass: Mutex<Option<Pass>>,
     known: RwLock<Known>,
+    /// Whether some scraper takes gzip: then results are compressed as they come, while the server works on the next.
+    compress: AtomicBool,
 }
 
 /// A slot and what it was asked of.
@@ -94,12 +97,14 @@ impl<S: Source> Scraper<S> {
             ledger: Arc::default(),
             pass: Mutex::default(),
             known: RwLock::default(),
+            compress: AtomicBool::new(false),
         })
     }
 
     /// Answers a scrape by `deadline`, whatever the server does.
     pub async fn scrape(self: &Arc<Self>, deadline: Instant, format: Format, gzip: bool) -> Page {
         let asked = Instant::now();
+        self.compress.fetch_or(gzip, Ordering::Relaxed);
         let pass = self.join_pass(deadline);
         pass.wait(deadline).await;
         self.page(&pass, asked, format, gzip)

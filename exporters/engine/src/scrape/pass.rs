@@ -65,7 +65,7 @@ impl<S: Source> Scraper<S> {
         let begun = Instant::now();
         let found = self
             .visit(None, |look| {
-                self.note_look(look.clone());
+                self.note_look(look.clone(), begun);
                 if let (Ok(facts), Some(looked)) = (look, looked.take()) {
                     // Nobody waits when the pass was abandoned.
                     looked.send(facts.clone()).ok();
@@ -76,20 +76,28 @@ impl<S: Source> Scraper<S> {
             Ok(facts) => self.looks.keep((), facts.clone(), super::LOOK_AGE).await,
             Err(_) => self.looks.forget(&()).await,
         }
-        let error = found.err();
-        let name = self.main_name();
-        if self.ledger.visited(&name, begun.elapsed(), error.clone()) {
-            match error {
-                Some(error) => {
-                    tracing::warn!(target = self.source.target(), reason = error.reason, %error, "server is down")
-                }
-                None => tracing::info!(target = self.source.target(), "server is up"),
-            }
-        }
+        self.ledger.visited(&self.main_name(), begun.elapsed(), found.err());
     }
 
-    fn note_look(&self, look: Result<Arc<ServerFacts>, SourceError>) {
+    /// Notes the outcome of a look of a visit that began then.
+    fn note_look(&self, look: Result<Arc<ServerFacts>, SourceError>, begun: Instant) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if look.is_err() && matches!(&known.look, Some((Ok(_), at)) if *at > begun) {
+            // A later visit had an answer while this one still waited for its own.
+            return;
+        }
+        let reason = |look: &Result<_, SourceError>| look.as_ref().err().map(|error| error.reason);
+        let before = known.look.as_ref().and_then(|(look, _)| reason(look));
+        match &look {
+            Err(error) if before != Some(error.reason) => {
+                tracing::warn!(target = self.source.target(), reason = error.reason, %error, "server is down");
+            }
+            Ok(facts) if before.is_some() || known.look.is_none() => {
+                let (target, role) = (self.source.target(), facts.role.word());
+                tracing::info!(target, role, version = %facts.version, "server is up");
+            }
+            _ => {}
+        }
         if let Ok(facts) = &look {
             if let Some(before) =
                 known.main.as_ref().filter(|before| before.role != facts.role || before.version != facts.version)
@@ -98,8 +106,14 @@ impl<S: Source> Scraper<S> {
                 tracing::info!(was, is, version = %facts.version, "role or version has changed: planning anew");
             }
             known.main = Some(facts.clone());
-            known.databases.retain(|name, _| facts.databases.iter().any(|other| **other == **name));
-            self.ledger.retain(|name| *name == *facts.database || facts.databases.iter().any(|other| *other == *name));
+            let is_there = |name: &str| facts.databases.iter().any(|other| other == name);
+            let gone: Vec<Arc<str>> =
+                known.databases.extract_if(|name, _| !is_there(name)).map(|(name, _)| name).collect();
+            if !gone.is_empty() {
+                // One of that name may come again; it is not the same.
+                self.results.forget_all(move |key| gone.contains(&key.slot.1));
+            }
+            self.ledger.retain(|name| *name == *facts.database || is_there(name));
         }
         known.look = Some((look, Instant::now()));
     }

@@ -1,12 +1,13 @@
 //! A visit to one database: its facts and everything that is due, in one flight.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::{ResultKey, Scraper, Slot, epoch};
-use crate::exposition::{Block, encode};
+use crate::exposition::{Block, Drop, encode};
 use crate::facts::ServerFacts;
 use crate::plan::Planned;
 use crate::rows::{Rows, Value};
@@ -16,6 +17,16 @@ use crate::source::{Query, Session, Source, SourceError};
 const CLOSED: &str = "closed";
 /// A query that took longer than this goes behind the others of its flight.
 const SLOW: Duration = Duration::from_millis(100);
+
+/// What the queries of one flight share.
+struct Flight<'a, T> {
+    session: &'a T,
+    /// What they were planned by.
+    facts: &'a Arc<ServerFacts>,
+    main: bool,
+    /// Whether the visit may be made again on another connection.
+    again: bool,
+}
 
 impl<S: Source> Scraper<S> {
     /// Reads one database; `on_look` hears the facts, or why there are none, as soon as they are known.
@@ -60,14 +71,18 @@ impl<S: Source> Scraper<S> {
             }
             look
         };
+        let first = async {
+            let Some(facts) = &before else { return false };
+            self.fetch_all(&Flight { session, facts, main, again }, due).await
+        };
         // The look goes out first, so that no slow query stands before it.
-        let (facts, ()) = tokio::join!(look, self.fetch_all(session, before.as_ref(), due, again));
+        let (facts, mut cut) = tokio::join!(look, first);
         let facts = facts?;
-        if before.is_none_or(|before| !before.plans_like(&facts)) {
+        if !cut && before.as_ref().is_none_or(|before| !before.plans_like(&facts)) {
             let due = self.due(&facts, main);
-            self.fetch_all(session, Some(&facts), due, false).await;
+            cut = self.fetch_all(&Flight { session, facts: &facts, main, again }, due).await;
         }
-        Ok(facts)
+        if cut && again { Err(SourceError::new(CLOSED, "the connection ended between queries")) } else { Ok(facts) }
     }
 
     fn known_facts(&self, database: Option<&str>) -> Option<Arc<ServerFacts>> {
@@ -96,34 +111,43 @@ impl<S: Source> Scraper<S> {
     }
 
     /// Whether there is a result within its time to live, asked of the same version and role by the same query.
-    pub(super) fn is_fresh(&self, planned: &Planned, facts: &ServerFacts, database: &Arc<str>) -> bool {
+    fn is_fresh(&self, planned: &Planned, facts: &ServerFacts, database: &Arc<str>) -> bool {
         self.results.has(&ResultKey { slot: (planned.collector, database.clone()), epoch: epoch(planned, facts) })
     }
 
-    async fn fetch_all(&self, session: &S::Session, facts: Option<&Arc<ServerFacts>>, due: Vec<Planned>, again: bool) {
-        if let Some(facts) = facts {
-            join_all(due.into_iter().map(|planned| self.fetch(session, facts, planned, again))).await;
-        }
+    /// Fetches all that is due. Returns whether the connection ended before that.
+    async fn fetch_all(&self, flight: &Flight<'_, S::Session>, due: Vec<Planned>) -> bool {
+        join_all(due.into_iter().map(|planned| self.fetch(flight, planned))).await.contains(&true)
     }
 
-    /// Fetches one collector and notes what became of it.
-    async fn fetch(&self, session: &S::Session, facts: &ServerFacts, planned: Planned, again: bool) {
-        let slot: Slot = (planned.collector, facts.database.as_str().into());
-        let Some(_in_flight) = self.ledger.begin(&slot) else { return };
-        let epoch = epoch(&planned, facts);
+    /// Fetches one collector and notes what became of it. Returns whether the connection ended before that.
+    async fn fetch(&self, flight: &Flight<'_, S::Session>, planned: Planned) -> bool {
+        let slot: Slot = (planned.collector, flight.facts.database.as_str().into());
+        let Some(_in_flight) = self.ledger.begin(&slot) else { return false };
+        let epoch = epoch(&planned, flight.facts);
         let key = ResultKey { slot: slot.clone(), epoch };
         let run = async {
             let begun = Instant::now();
-            let fetched = self.run(session, facts, &planned, &slot).await;
+            let fetched = self.run(flight.session, flight.facts, &planned, &slot).await;
             match &fetched {
                 Ok(block) => self.note_success(&slot, block.clone(), epoch, begun.elapsed()),
-                Err(error) if error.reason == CLOSED && again => {}
+                Err(error) if error.reason == CLOSED && flight.again => {}
+                Err(_) if !self.is_still_planned(flight, planned.collector, epoch) => {}
                 Err(error) => self.note_failure(&slot, error.clone(), begun.elapsed()),
             }
             fetched
         };
-        // What became of it is noted by whoever ran it.
-        self.results.get_or_fetch(key, self.ttl(planned.collector), run).await.ok();
+        let fetched = self.results.get_or_fetch(key, self.ttl(planned.collector), run).await;
+        fetched.is_err_and(|error| error.reason == CLOSED)
+    }
+
+    /// Whether the look of this flight still plans the same query. After a change of role, or of an extension, a query
+    /// planned before it may fail, which is nobody's fault.
+    fn is_still_planned(&self, flight: &Flight<'_, S::Session>, collector: usize, asked: u64) -> bool {
+        let database = (!flight.main).then_some(flight.facts.database.as_str());
+        let Some(now) = self.known_facts(database) else { return true };
+        let plan = self.plan(&now, flight.main);
+        plan.planned.iter().any(|planned| planned.collector == collector && epoch(planned, &now) == asked)
     }
 
     /// Asks the predicates, then the query, and encodes the rows.
@@ -141,7 +165,11 @@ impl<S: Source> Scraper<S> {
         }
         let rows = self.ask(session, &planned.query).await?;
         let labels = &self.settings.constant_labels;
-        encode(&self.catalog, planned.collector, &rows, facts.version, &facts.database, labels).map(Arc::new)
+        let block = encode(&self.catalog, planned.collector, &rows, facts.version, &facts.database, labels)?;
+        if self.compress.load(Ordering::Relaxed) {
+            block.compress();
+        }
+        Ok(Arc::new(block))
     }
 
     async fn predicate_holds(
@@ -185,21 +213,20 @@ impl<S: Source> Scraper<S> {
     fn note_success(&self, slot: &Slot, block: Arc<Block>, epoch: u64, duration: Duration) {
         let collector = &self.catalog.collectors[slot.0];
         for (why, (count, example)) in &block.drops {
-            self.counters.dropped(&collector.key, *why, *count);
-            if self.ledger.first_drop(slot.0, *why) {
-                tracing::warn!(
-                    collector = &*collector.key,
-                    datname = &*slot.1,
-                    reason = why.word(),
-                    count,
-                    example,
-                    "samples dropped"
-                );
-            }
+            self.note_dropped(slot.0, &slot.1, *why, *count, example);
         }
         let failed_before = self.ledger.succeeded(slot, block, epoch, duration);
         if failed_before > 0 {
             tracing::info!(collector = &*collector.key, datname = &*slot.1, failed_before, "collector works again");
+        }
+    }
+
+    /// Counts samples that were left out, and logs the first of their kind.
+    pub(super) fn note_dropped(&self, collector: usize, datname: &str, why: Drop, count: u64, example: &str) {
+        let key = &*self.catalog.collectors[collector].key;
+        self.counters.dropped(key, why, count);
+        if self.ledger.first_drop(collector, why) {
+            tracing::warn!(collector = key, datname, reason = why.word(), count, example, "samples dropped");
         }
     }
 
@@ -227,13 +254,13 @@ impl<S: Source> Scraper<S> {
         }
     }
 
-    /// No session: everything that was due has failed for that reason.
+    /// No session: everything that was due counts as failed for that reason, but none is to pause for it.
     fn fail_due(&self, database: Option<&str>, error: &SourceError) {
         let Some(facts) = self.known_facts(database) else { return };
         for planned in self.due(&facts, database.is_none()) {
             let slot: Slot = (planned.collector, facts.database.as_str().into());
             self.counters.failed(&self.catalog.collectors[slot.0].key, &slot.1, error.reason);
-            self.ledger.failed(&slot, error.clone(), self.ttl(slot.0), Duration::ZERO);
+            self.ledger.missed(&slot);
         }
     }
 }
