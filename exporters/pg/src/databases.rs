@@ -10,7 +10,7 @@ pub(crate) struct Discovery {
     exclude: Vec<Pattern>,
 }
 
-/// A name; if it has glob characters it also stands for what it matches.
+/// A name; if it has one of the glob characters `*?[` it also stands for what it matches.
 #[derive(Debug, Clone)]
 struct Pattern {
     name: String,
@@ -41,8 +41,7 @@ fn patterns(list: &str) -> Result<Vec<Pattern>, globset::Error> {
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     names
         .map(|name| {
-            let glob =
-                if name.contains(['*', '?', '[', '{']) { Some(Glob::new(name)?.compile_matcher()) } else { None };
+            let glob = if name.contains(['*', '?', '[']) { Some(Glob::new(name)?.compile_matcher()) } else { None };
             Ok(Pattern { name: name.to_owned(), glob })
         })
         .collect()
@@ -59,13 +58,13 @@ mod tests {
     use super::*;
 
     fn select(on: bool, include: &str, exclude: &str) -> Vec<String> {
-        let names = ["app", "app_test", "postgres", "we[ird", "Shop"].map(String::from).into();
+        let names = ["app", "app_test", "postgres", "we[ird", "Shop", "{x}"].map(String::from).into();
         Discovery::new(on, include, exclude).unwrap().select(names)
     }
 
     #[test]
     fn names_and_globs_include_and_exclude() {
-        assert_eq!(select(true, "", "postgres"), ["app", "app_test", "we[ird", "Shop"]);
+        assert_eq!(select(true, "", "postgres,{x}"), ["app", "app_test", "we[ird", "Shop"]);
         assert_eq!(select(true, "app*", "*_test"), ["app"]);
         assert_eq!(select(true, "shop, Shop", ""), ["Shop"]);
         assert!(select(false, "", "").is_empty());

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         namespace: "pg",
         env_prefix: "PG_EXPORTER",
         environment: options::ENVIRONMENT,
+        log_crates: &["pg_exporter", "pgclient"],
         embedded: vec![EmbeddedFolder { name: "pg", files }],
     };
     engine::run(exporter, std::env::args_os(), options::PgOptions::connect)

@@ -10,11 +10,16 @@ use pgclient::{ConnectError, Connection, Target};
 use tokio::sync::Notify;
 use tokio_postgres::Statement;
 
+/// How long the server has to end a session that is over.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Connections to one server. One is kept back for the main database, so that other databases never keep the exporter
 /// from telling whether the server is up.
 pub(crate) struct Pool {
     target: Target,
     pub(crate) connect_timeout: Duration,
+    /// The `statement_timeout` that connections are opened with.
+    net: Duration,
     budget: usize,
     state: Mutex<State>,
     freed: Notify,
@@ -34,8 +39,10 @@ struct State {
 pub(crate) struct Kept {
     database: Option<String>,
     pub(crate) connection: Connection,
+    /// Its `statement_timeout`.
+    net: Mutex<Duration>,
     /// SQL that was run on it: once so far, or prepared.
-    pub(crate) statements: Mutex<HashMap<Arc<str>, Option<Statement>>>,
+    statements: Mutex<HashMap<Arc<str>, Option<Statement>>>,
     slot: Slot,
 }
 
@@ -47,14 +54,15 @@ struct Slot {
 
 enum Next {
     Take(Box<Kept>),
-    Connect(Slot),
+    /// A place, once these are closed.
+    Connect(Slot, Vec<Kept>),
     Wait,
 }
 
 impl Pool {
-    pub(crate) fn new(target: Target, connect_timeout: Duration, budget: usize) -> Arc<Self> {
+    pub(crate) fn new(target: Target, connect_timeout: Duration, net: Duration, budget: usize) -> Arc<Self> {
         let (state, freed, opened) = (Mutex::default(), Notify::new(), AtomicU64::new(0));
-        Arc::new(Self { target, connect_timeout, budget, state, freed, opened })
+        Arc::new(Self { target, connect_timeout, net, budget, state, freed, opened })
     }
 
     pub(crate) fn label(&self) -> String {
@@ -78,7 +86,12 @@ impl Pool {
             let freed = self.freed.notified();
             match self.next(database) {
                 Next::Take(kept) => return Ok(*kept),
-                Next::Connect(slot) => return self.connect(database, slot).await,
+                Next::Connect(slot, out) => {
+                    for kept in out {
+                        kept.close().await;
+                    }
+                    return self.connect(database, slot).await;
+                }
                 Next::Wait => freed.await,
             }
         }
@@ -93,7 +106,7 @@ impl Pool {
     }
 
     fn next(self: &Arc<Self>, database: Option<&str>) -> Next {
-        // What is thrown out goes after the lock: its slot needs the lock too.
+        // What is thrown out goes after the lock: its slot needs the lock too. Until then it counts.
         let mut out = Vec::new();
         let mut state = self.lock();
         let (dead, idle): (Vec<_>, Vec<_>) = state.idle.drain(..).partition(|kept| kept.connection.is_closed());
@@ -102,29 +115,23 @@ impl Pool {
         if let Some(at) = state.idle.iter().position(|kept| kept.database.as_deref() == database) {
             return Next::Take(Box::new(state.idle.remove(at)));
         }
-        let mut free = self.has_place(&state, database, &out);
-        if !free
-            && let Some(at) =
-                state.idle.iter().position(|kept| kept.slot.main != database.is_none() || database.is_some())
-        {
-            out.push(state.idle.remove(at));
-            free = self.has_place(&state, database, &out);
-        }
-        if !free {
-            drop(state);
-            return Next::Wait;
-        }
         let main = database.is_none();
+        let open = state.main + state.others - out.len();
+        let main_idle = state.idle.iter().filter(|kept| kept.slot.main).count();
+        // The main database's place is free or its idle connection: a query that still runs there leaves it another one.
+        let others_full = !main && open - main_idle >= self.lanes();
+        if others_full || open >= self.budget {
+            // Of other databases first; the main one's only where it is in the way.
+            let other = state.idle.iter().position(|kept| !kept.slot.main);
+            let Some(at) = other.or((!others_full && !state.idle.is_empty()).then_some(0)) else {
+                drop(state);
+                return Next::Wait;
+            };
+            out.push(state.idle.remove(at));
+        }
         *state.of(main) += 1;
         drop(state);
-        Next::Connect(Slot { pool: self.clone(), main })
-    }
-
-    /// Whether one more would be within the budget once those in `out` are gone.
-    fn has_place(&self, state: &State, database: Option<&str>, out: &[Kept]) -> bool {
-        let out_others = out.iter().filter(|kept| !kept.slot.main).count();
-        let all = state.main + state.others - out.len();
-        all < self.budget && (database.is_none() || state.others - out_others < self.lanes())
+        Next::Connect(Slot { pool: self.clone(), main }, out)
     }
 
     async fn connect(&self, database: Option<&str>, slot: Slot) -> Result<Kept, SourceError> {
@@ -140,8 +147,24 @@ impl Pool {
             connected => connected,
         };
         let connection = connection.map_err(|error| source_error(&error))?;
+        if connection.parameter("server_encoding") == Some("SQL_ASCII") {
+            self.take_any_bytes(&connection).await?;
+        }
         self.opened.fetch_add(1, Ordering::Relaxed);
-        Ok(Kept { database: database.map(str::to_owned), connection, statements: Mutex::default(), slot })
+        let (database, net) = (database.map(str::to_owned), Mutex::new(self.net));
+        Ok(Kept { database, connection, net, statements: Mutex::default(), slot })
+    }
+
+    /// In such a database text may be any bytes, and the driver asks for UTF-8: one name that is not would fail its
+    /// whole query.
+    async fn take_any_bytes(&self, connection: &Connection) -> Result<(), SourceError> {
+        let set = connection.client().batch_execute("SET client_encoding = 'SQL_ASCII'");
+        let failed = match tokio::time::timeout(self.connect_timeout, set).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => SourceError::new("protocol", format!("{}: client_encoding: {error}", self.label())),
+            Err(_) => SourceError::new("timeout", format!("{}: client_encoding: no answer", self.label())),
+        };
+        Err(failed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -151,6 +174,40 @@ impl Pool {
 
 fn source_error(error: &ConnectError) -> SourceError {
     SourceError::new(error.reason().as_str(), error.to_string())
+}
+
+/// The `statement_timeout` for queries that may run so long: under the exporter's own limits, should it die meanwhile.
+pub(crate) fn net(longest_query: Duration) -> Duration {
+    longest_query + Duration::from_secs(1)
+}
+
+impl Kept {
+    /// Lets queries run so long: after a reload that may be more than what the connection was opened for.
+    pub(crate) async fn allow(&self, query_timeout: Duration) -> Result<(), tokio_postgres::Error> {
+        let wanted = net(query_timeout);
+        {
+            let mut net = self.net.lock().unwrap_or_else(PoisonError::into_inner);
+            if *net >= wanted {
+                return Ok(());
+            }
+            *net = wanted;
+        }
+        self.connection.client().batch_execute(&format!("SET statement_timeout = {}", wanted.as_millis())).await
+    }
+
+    /// Whether a query was run on it before, and what it was prepared as.
+    pub(crate) fn used(&self, sql: &str) -> Option<Option<Statement>> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned()
+    }
+
+    pub(crate) fn remember(&self, sql: &Arc<str>, prepared: Option<Statement>) {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.clone(), prepared);
+    }
+
+    /// Takes leave of the server and waits until it has gone too, so that the budget holds on the server's side.
+    async fn close(self) {
+        self.connection.close(CLOSE_TIMEOUT).await;
+    }
 }
 
 impl State {

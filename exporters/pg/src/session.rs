@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::{Query, Rows, ServerFacts, Session, SourceError};
-use futures_util::{StreamExt, pin_mut};
+use futures_util::{StreamExt, join, pin_mut};
 use tokio::sync::{oneshot, watch};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Error, Row, RowStream, Statement};
+use tokio_postgres::{Error, Row, RowStream};
 
 use crate::databases::Discovery;
 use crate::decode::cell;
@@ -19,6 +19,8 @@ use crate::pool::{Kept, Pool};
 
 /// How long a cancelled query has to come back before its connection is given up.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
+/// The reason that says: the connection has ended, another one may do.
+const CLOSED: &str = "closed";
 
 /// A connection until it is put back. If queries still run on it, or one did not heed its cancellation, it is closed
 /// instead.
@@ -40,7 +42,7 @@ impl PgSession {
     }
 
     fn kept(&self) -> Result<&Kept, SourceError> {
-        self.kept.as_ref().ok_or_else(|| SourceError::new("closed", "the connection is gone"))
+        self.kept.as_ref().ok_or_else(|| SourceError::new(CLOSED, "the connection is gone"))
     }
 
     /// Runs `query` within `timeout`, counted from when its turn comes. Then it is cancelled; if that does not end it,
@@ -64,7 +66,9 @@ impl PgSession {
             biased;
             result = &mut query => result.map_err(|error| self.error(&error)),
             () = overdue => self.cancelled(query, timeout).await,
-            () = self.given_up() => Err(self.timed_out(timeout)),
+            () = self.given_up() => {
+                Err(SourceError::new(CLOSED, format!("{}: the connection was given up", self.pool.label())))
+            }
         };
         // Not reached when the caller gives up before: then the query still runs, and stays counted.
         self.running.fetch_sub(1, Ordering::Relaxed);
@@ -110,14 +114,19 @@ impl PgSession {
 
     fn error(&self, error: &Error) -> SourceError {
         let label = self.pool.label();
-        if let Some(db) = error.as_db_error() {
+        let (reason, message) = if let Some(db) = error.as_db_error() {
             let detail = db.hint().or(db.detail()).map(|more| format!(": {more}")).unwrap_or_default();
-            let message = format!("{label}: {} ({}){detail}", db.message(), db.code().code());
-            return SourceError::new(reason(db.code()), message);
+            (reason(db.code()), format!("{label}: {} ({}){detail}", db.message(), db.code().code()))
+        } else {
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let closed = error.is_closed() || self.connection_closed();
+            (if closed { CLOSED } else { "protocol" }, format!("{label}: {error}{cause}"))
+        };
+        if reason == CLOSED {
+            // The server may say so some time before the connection is seen to end.
+            self.broken.send_replace(true);
         }
-        let reason = if error.is_closed() || self.connection_closed() { "closed" } else { "protocol" };
-        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        SourceError::new(reason, format!("{label}: {error}{cause}"))
+        SourceError::new(reason, message)
     }
 
     fn connection_closed(&self) -> bool {
@@ -135,34 +144,32 @@ impl PgSession {
         Ok((columns.unwrap_or_default(), rows))
     }
 
-    /// The first time on a connection a query goes out in one message; the second time it is prepared, which costs a
-    /// round trip once and spares the server the planning from then on.
+    /// The first time on a connection a query goes out in one message. The second time it is prepared as well, in the
+    /// same flight: waiting for that would put the query behind slower ones. From then on it goes out prepared, which
+    /// spares the server the planning.
     async fn start(&self, kept: &Kept, sql: &Arc<str>) -> Result<RowStream, Error> {
         let client = kept.connection.client();
-        let known = kept.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
-        let prepared: Statement = match known {
-            Some(Some(statement)) => statement,
-            Some(None) => {
-                let statement = client.prepare(sql).await?;
-                kept.statements
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(sql.clone(), Some(statement.clone()));
-                statement
-            }
+        let unprepared = || client.query_typed_raw(sql, Vec::<(i32, postgres_types::Type)>::new());
+        match kept.used(sql) {
             None => {
-                kept.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.clone(), None);
-                let nothing: [(i32, postgres_types::Type); 0] = [];
-                return client.query_typed_raw(sql, nothing).await;
+                kept.remember(sql, None);
+                unprepared().await
             }
-        };
-        let nothing: [i32; 0] = [];
-        let started = client.query_raw(&prepared, nothing).await;
-        if started.is_err() {
-            // A statement that fails may be one that the server wants planned anew.
-            kept.statements.lock().unwrap_or_else(PoisonError::into_inner).remove(sql);
+            Some(None) => {
+                let (prepared, started) = join!(client.prepare(sql), unprepared());
+                // Why it cannot be prepared, the query itself tells.
+                kept.remember(sql, prepared.ok());
+                started
+            }
+            Some(Some(statement)) => {
+                let started = client.query_raw(&statement, Vec::<i32>::new()).await;
+                if started.is_err() {
+                    // It may be one that the server wants planned anew.
+                    kept.remember(sql, None);
+                }
+                started
+            }
         }
-        started
     }
 }
 
@@ -172,7 +179,7 @@ fn reason(code: &SqlState) -> &'static str {
         "57014" => "timeout",
         "55P03" => "lock",
         "42501" => "permission",
-        "57P01" | "57P02" => "closed",
+        "57P01" | "57P02" => CLOSED,
         "57P03" => "starting",
         "53300" => "too_many_connections",
         _ => "sql",
@@ -195,7 +202,9 @@ impl Session for PgSession {
 
     async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
         let kept = self.kept()?;
-        let (columns, rows) = self.limited(self.rows(kept, &query.text), query.timeout).await?;
+        // Both go out at once, in this order.
+        let run = async { join!(kept.allow(query.timeout), self.rows(kept, &query.text)).1 };
+        let (columns, rows) = self.limited(run, query.timeout).await?;
         let mut cells = Vec::with_capacity(columns.len() * rows.len());
         let mut received_bytes = 0;
         for row in &rows {

@@ -1,0 +1,370 @@
+//! Every supported version, primary and standby, read by a role that is only a member of pg_monitor: the embedded
+//! collectors give what the catalogue says, the page is valid, the numbers are the server's own.
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lab::{Cache, Exporter, Major, Postgres};
+use support::{LIMIT, Page, binary, exporter, scrape, until};
+
+/// Families that a server without any of what they tell does not have: family (or what it begins with, and `*`), where,
+/// why.
+const ABSENT: &[(&str, &[Role], &str)] = &[
+    ("pg_archiver_failed_time", BOTH, "archiving is off"),
+    ("pg_archiver_finish_time", BOTH, "archiving is off"),
+    ("pg_db_cks_fail_time", BOTH, "no page was found with a wrong checksum"),
+    ("pg_flush_lsn", &[Role::Standby], "a position of a primary"),
+    ("pg_insert_lsn", &[Role::Standby], "a position of a primary"),
+    ("pg_write_lsn", &[Role::Standby], "a position of a primary"),
+    ("pg_last_replay_time", &[Role::Primary], "a time of a standby"),
+    ("pg_receive_lsn", &[Role::Primary], "a position of a standby"),
+    ("pg_replay_lsn", &[Role::Primary], "a position of a standby"),
+    ("pg_repl_*", &[Role::Standby], "nobody is fed by it"),
+    ("pg_repl_backend_xmin", BOTH, "the slot holds it"),
+    ("pg_repl_*_lag", BOTH, "nothing was written in the last moments"),
+    ("pg_slot_*", &[Role::Standby], "it has no slot"),
+];
+const BOTH: &[Role] = &[Role::Primary, Role::Standby];
+
+/// What promtool says of names that are inherited from pg_exporter, or taken over from the catalogs, and why they stay:
+/// dashboards and rules are written for them.
+const INHERITED: &[(&str, &str)] = &[
+    ("counter metrics should have \"_total\" suffix", "named after the column of the view"),
+    ("non-histogram and non-summary metrics should not have \"_count\" suffix", "a number of sessions, runs, attempts"),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Primary,
+    Standby,
+}
+
+/// A metric as `pg-exporter metrics` lists it.
+struct Listed {
+    name: String,
+    collector: String,
+    versions: String,
+}
+
+impl Listed {
+    fn is_in(&self, major: Major) -> bool {
+        let number = |text: &str| text.parse::<f64>().unwrap() as u32;
+        let (min, max) = match &*self.versions {
+            "all versions" => (0, u32::MAX),
+            text => match (text.strip_suffix(" and later"), text.strip_prefix("before ")) {
+                (Some(min), _) => (number(min), u32::MAX),
+                (_, Some(max)) => (0, number(max)),
+                _ => text.split_once(" to before ").map(|(min, max)| (number(min), number(max))).unwrap(),
+            },
+        };
+        (min..max).contains(&major.number())
+    }
+}
+
+fn catalogue() -> Vec<Listed> {
+    let output = Command::new(binary()).args(["metrics", "--format", "json"]).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |metric: &serde_json::Value, key: &str| metric[key].as_str().unwrap().to_owned();
+    let metrics = listed.as_array().unwrap().iter();
+    let read = |metric| Listed {
+        name: text(metric, "name"),
+        collector: text(metric, "collector"),
+        versions: text(metric, "versions"),
+    };
+    metrics.map(read).collect()
+}
+
+fn on_every_version(check: impl Fn(Major) + Sync) {
+    std::thread::scope(|scope| {
+        for major in Major::ALL {
+            scope.spawn({
+                let check = &check;
+                move || check(major)
+            });
+        }
+    });
+}
+
+/// A primary with tables in two databases, a logical slot and statistics that were reset once; and its standby.
+fn pair(major: Major) -> (Postgres, Postgres) {
+    let builder = Postgres::builder(major).setting("max_slot_wal_keep_size", "1GB");
+    let primary = builder.setting("hot_standby_feedback", "on").start().unwrap();
+    primary.psql("postgres", "create database app").unwrap();
+    for database in ["postgres", "app"] {
+        primary
+            .psql(database, "create table thing (id int primary key); insert into thing values (1); analyze")
+            .unwrap();
+    }
+    primary.psql("postgres", "select pg_create_logical_replication_slot('decoded', 'pgoutput')").unwrap();
+    let decode = "select pg_logical_slot_peek_binary_changes('decoded', null, null, 'proto_version', '1', 'publication_names', 'p');
+                  select pg_stat_reset_replication_slot('decoded')";
+    primary.psql("postgres", decode).unwrap();
+    let standby = primary.standby("standby1").unwrap();
+    for server in [&primary, &standby] {
+        for database in ["postgres", "app"] {
+            server.psql(database, "select pg_stat_reset()").unwrap();
+        }
+    }
+    (primary, standby)
+}
+
+#[test]
+fn every_collector_gives_what_the_catalogue_says_on_a_valid_page() {
+    let listed = catalogue();
+    let complaints = std::sync::Mutex::new(BTreeSet::new());
+    on_every_version(|major| {
+        let (primary, standby) = pair(major);
+        for (server, role) in [(&primary, Role::Primary), (&standby, Role::Standby)] {
+            let whose = format!("{major} {role:?}");
+            let exporter = exporter(server, "postgres", &[]);
+            let page = scrape(&exporter);
+            page.assert_clean(&whose);
+            assert_planned(&page, &listed, major, &whose);
+            assert_complete(&page, &listed, major, role, &whose);
+            assert_open_metrics(&exporter, &whose);
+            complaints.lock().unwrap().extend(promtool(&page.text));
+        }
+    });
+    assert_inherited(&complaints.into_inner().unwrap());
+}
+
+/// All collectors of this version run in the main database, those of every database in the other one too.
+fn assert_planned(page: &Page, listed: &[Listed], major: Major, whose: &str) {
+    let of_version = listed.iter().filter(|metric| metric.is_in(major));
+    let expected: BTreeSet<&str> = of_version.map(|metric| &*metric.collector).collect();
+    let planned = |database: &str| {
+        let samples = page.samples("pg_exporter_collector_success", &[("datname", database)]);
+        samples.into_iter().map(|sample| &*sample.labels["collector"]).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(planned("postgres"), expected, "{whose}");
+    assert_eq!(planned("app"), BTreeSet::from(["pg_index", "pg_table"]), "{whose}");
+}
+
+fn assert_complete(page: &Page, listed: &[Listed], major: Major, role: Role, whose: &str) {
+    let expected: BTreeSet<&str> =
+        listed.iter().filter(|metric| metric.is_in(major)).map(|metric| &*metric.name).collect();
+    let found = page.families();
+    let excused = |name: &str| ABSENT.iter().any(|(pattern, roles, _)| roles.contains(&role) && fits(pattern, name));
+    let missing: Vec<_> = expected.difference(&found).filter(|name| !excused(name)).collect();
+    assert!(missing.is_empty(), "{whose}: not on the page: {missing:?}");
+    let own = |name: &str| {
+        ["pg_exporter_", "process_"].iter().any(|start| name.starts_with(start))
+            || ["pg_up", "pg_version", "pg_in_recovery"].contains(&name)
+    };
+    let unknown: Vec<_> = found.difference(&expected).filter(|name| !own(name)).collect();
+    assert!(unknown.is_empty(), "{whose}: nobody declares {unknown:?}");
+}
+
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((start, end)) => name.starts_with(start) && name.ends_with(end),
+        None => name == pattern,
+    }
+}
+
+fn assert_open_metrics(exporter: &Exporter, whose: &str) {
+    let response = exporter.get_with("/metrics", &[("Accept", "application/openmetrics-text")]).unwrap();
+    let kind = response.header("content-type").unwrap();
+    assert!(kind.starts_with("application/openmetrics-text; version=1.0.0"), "{whose}: {kind}");
+    let exposition = openmetrics_parser::openmetrics::parse_openmetrics(&response.text());
+    let exposition = exposition.unwrap_or_else(|error| panic!("{whose}: {error}"));
+    assert!(exposition.families.contains_key("pg_db_xact_commit"), "{whose}");
+}
+
+/// What `promtool check metrics` has to say: name and complaint.
+fn promtool(page: &str) -> BTreeSet<String> {
+    let tool = Cache::open().unwrap().promtool().unwrap();
+    let mut child = Command::new(tool);
+    let child = child.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    // 3 is "valid, but names could be better".
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{told}");
+    told.lines().map(str::to_owned).collect()
+}
+
+/// Every complaint stands in the file, and no other; each is of a kind that is explained.
+fn assert_inherited(complaints: &BTreeSet<String>) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/inherited_names.txt");
+    if std::env::var("UPDATE_EXPECT").is_ok_and(|value| value == "1") {
+        let lines: String = complaints.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(&file, lines).unwrap();
+    }
+    let text = std::fs::read_to_string(&file).unwrap();
+    let expected: BTreeSet<String> = text.lines().map(str::to_owned).collect();
+    let new: Vec<_> = complaints.difference(&expected).collect();
+    let gone: Vec<_> = expected.difference(complaints).collect();
+    assert!(new.is_empty() && gone.is_empty(), "new: {new:#?}\nno more: {gone:#?}");
+    let unexplained: Vec<_> = complaints
+        .iter()
+        .filter(|line| !INHERITED.iter().any(|(kind, _)| line.split_once(' ').is_some_and(|(_, text)| text == *kind)))
+        .collect();
+    assert!(unexplained.is_empty(), "{unexplained:#?}");
+}
+
+/// The answer as a number.
+fn number(server: &Postgres, sql: &str) -> f64 {
+    let answer = server.psql("postgres", sql).unwrap();
+    answer.parse().unwrap_or_else(|_| panic!("{sql}: {answer:?}"))
+}
+
+/// Waits until the server's own statistics say so, which they may do late.
+fn wait_for_statistics(server: &Postgres, condition: &str) {
+    server.wait_for(&format!("select {condition}"), LIMIT).unwrap();
+}
+
+#[test]
+fn numbers_are_the_servers_own() {
+    on_every_version(|major| {
+        let server = Postgres::builder(major).setting("autovacuum", "off").start().unwrap();
+        server.psql("postgres", "create database bench; create database app").unwrap();
+        server.psql("postgres", "create table counted (id int primary key)").unwrap();
+        server.psql("postgres", "insert into counted select generate_series(1, 1234)").unwrap();
+        server.psql("postgres", "set enable_seqscan = off; select id from counted where id = 5").unwrap();
+        // Sessions of the exporter itself would count in these two.
+        let exporter = exporter(&server, "postgres", &["--disable-cache", "--exclude-database=bench,app"]);
+        assert_commits(&server, &exporter, major);
+        assert_tables(&server, &exporter, major);
+        assert_sessions_and_statements(&server, &exporter, major);
+
+        let before = number(&server, "select pg_current_wal_lsn() - '0/0'");
+        let page = scrape(&exporter);
+        let after = number(&server, "select pg_current_wal_lsn() - '0/0'");
+        let lsn = page.value("pg_lsn", &[]).unwrap();
+        assert!(before > 0.0 && (before..=after).contains(&lsn), "{major}: {before} {lsn} {after}");
+        let size = number(&server, "select pg_database_size('bench')");
+        assert_eq!(page.value("pg_size_bytes", &[("datname", "bench")]), Some(size), "{major}");
+        assert_eq!(page.value("pg_setting_max_connections", &[]), Some(100.0), "{major}");
+        assert_eq!(page.value("pg_setting_shared_buffers", &[]), Some(16.0 * 1024.0 * 1024.0), "{major}");
+    });
+}
+
+fn assert_commits(server: &Postgres, exporter: &Exporter, major: Major) {
+    let sql = "select xact_commit from pg_stat_database where datname = 'bench'";
+    let commits = || {
+        let page = scrape(exporter);
+        page.assert_clean(&format!("{major}, commits"));
+        page.value("pg_db_xact_commit", &[("datname", "bench")]).unwrap()
+    };
+    let gone = "not exists (select from pg_stat_activity where datname = 'bench')";
+    server.pgbench_init("bench", 1).unwrap();
+    wait_for_statistics(server, &format!("{gone} and ({sql}) > 4"));
+    let before = number(server, sql);
+    assert_eq!(commits(), before, "{major}");
+    let run = server.bin("pgbench").args(["-n", "-c", "1", "-t", "100", "bench"]).output().unwrap();
+    assert!(run.status.success(), "{run:?}");
+    wait_for_statistics(server, &format!("{gone} and ({sql}) >= {}", before + 100.0));
+    let grown = commits() - before;
+    // pgbench looks at its tables first.
+    assert!((100.0..=105.0).contains(&grown), "{major}: {grown}");
+    assert_eq!(grown, number(server, sql) - before, "{major}");
+}
+
+/// Tables and indexes, also while someone holds the strongest lock on them.
+fn assert_tables(server: &Postgres, exporter: &Exporter, major: Major) {
+    wait_for_statistics(server, "n_tup_ins = 1234 from pg_stat_user_tables where relname = 'counted'");
+    wait_for_statistics(server, "idx_scan > 0 from pg_stat_user_indexes where relname = 'counted'");
+    let scans = number(server, "select idx_scan from pg_stat_user_indexes where relname = 'counted'");
+    let mut owner = postgres::Client::connect(&server.url("postgres", "postgres"), postgres::NoTls).unwrap();
+    let mut transaction = owner.transaction().unwrap();
+    transaction.batch_execute("lock table counted in access exclusive mode").unwrap();
+    let page = scrape(exporter);
+    page.assert_clean(&format!("{major}, locked"));
+    let table = [("datname", "postgres"), ("relname", "public.counted")];
+    assert_eq!(page.value("pg_table_n_tup_ins", &table), Some(1234.0), "{major}");
+    assert_eq!(page.value("pg_table_idx_scan", &table), Some(scans), "{major}");
+    let index = [("datname", "postgres"), ("idxname", "public.counted_pkey"), ("relname", "public.counted")];
+    assert_eq!(page.value("pg_index_idx_scan", &index), Some(scans), "{major}");
+    let locks = page.value("pg_lock_count", &[("datname", "postgres"), ("mode", "AccessExclusiveLock")]);
+    assert_eq!(locks, Some(1.0), "{major}");
+}
+
+fn assert_sessions_and_statements(server: &Postgres, exporter: &Exporter, major: Major) {
+    let connect = || postgres::Client::connect(&server.url("postgres", "app"), postgres::NoTls).unwrap();
+    let mut sessions = [connect(), connect(), connect()];
+    sessions[0].batch_execute("begin").unwrap();
+    for _ in 0..7 {
+        sessions[1].batch_execute("select 42 as known_answer").unwrap();
+    }
+    let query =
+        server.psql("postgres", "select queryid from pg_stat_statements where query ~ 'known_answer$'").unwrap();
+    let page = scrape(exporter);
+    let in_state = |state| page.value("pg_activity_count", &[("datname", "app"), ("state", state)]);
+    assert_eq!(in_state("idle"), Some(2.0), "{major}");
+    assert_eq!(in_state("idle in transaction"), Some(1.0), "{major}");
+    assert_eq!(in_state("active"), Some(0.0), "{major}");
+    assert_eq!(page.value("pg_db_numbackends", &[("datname", "app")]), Some(3.0), "{major}");
+    let statement = [("datname", "app"), ("query", &*query)];
+    assert_eq!(page.value("pg_query_calls", &statement), Some(7.0), "{major}");
+    assert_eq!(page.value("pg_query_rows", &statement), Some(7.0), "{major}");
+}
+
+#[test]
+fn lag_is_seen_from_both_sides() {
+    on_every_version(|major| {
+        let (primary, standby) = pair(major);
+        let args = ["--disable-cache"];
+        let (feeding, fed) = (exporter(&primary, "postgres", &args), exporter(&standby, "postgres", &args));
+        let receiver = [("appname", "standby1"), ("usename", "postgres")];
+        let behind = || scrape(&feeding).value("pg_repl_replay_diff", &receiver).unwrap();
+        let page = scrape(&feeding);
+        assert_eq!(page.value("pg_repl_state", &receiver), Some(0.0), "{major}");
+        assert!(page.value("pg_repl_sent_lsn", &receiver).unwrap() > 0.0, "{major}");
+        assert_eq!(page.value("pg_slot_active", &[("slot_name", "standby1")]), Some(1.0), "{major}");
+        assert_eq!(page.value("pg_lag", &[]), Some(0.0), "{major}");
+        until("the standby is not behind", || scrape(&fed).value("pg_lag", &[]) == Some(0.0));
+
+        standby.psql("postgres", "select pg_wal_replay_pause()").unwrap();
+        standby.wait_for("select pg_get_wal_replay_pause_state() = 'paused'", LIMIT).unwrap();
+        primary.psql("postgres", "insert into thing values (2)").unwrap();
+        standby.wait_for("select pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()", LIMIT).unwrap();
+        let page = scrape(&fed);
+        assert!(page.value("pg_lag", &[]).unwrap() > 0.0, "{major}");
+        assert_eq!(page.value("pg_is_wal_replay_paused", &[]), Some(1.0), "{major}");
+        assert!(page.value("pg_receive_lsn", &[]) > page.value("pg_replay_lsn", &[]), "{major}");
+        until("the primary sees the standby behind", || behind() > 0.0);
+
+        standby.psql("postgres", "select pg_wal_replay_resume()").unwrap();
+        until("the standby has caught up", || scrape(&fed).value("pg_lag", &[]) == Some(0.0));
+        until("the primary sees that", || behind() == 0.0);
+    });
+}
+
+#[test]
+fn the_scrape_after_a_failover_is_a_primarys() {
+    on_every_version(|major| {
+        let (primary, standby) = pair(major);
+        let families = |page: &Page| page.families().into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+        let expected = families(&scrape(&exporter(&primary, "postgres", &[])));
+        let (scraped, asked) = (exporter(&standby, "postgres", &[]), exporter(&standby, "postgres", &[]));
+        let before = scrape(&scraped);
+        assert_eq!(before.value("pg_in_recovery", &[]), Some(1.0), "{major}");
+        assert!(before.value("pg_receive_lsn", &[]).is_some() && before.value("pg_insert_lsn", &[]).is_none());
+        let status = |path| asked.get(path).unwrap().status;
+        assert_eq!((status("/primary"), status("/replica")), (404, 200), "{major}");
+
+        standby.promote().unwrap();
+        let promoted = Instant::now();
+        let page = scrape(&scraped);
+        page.assert_clean(&format!("{major}, promoted"));
+        for name in ["pg_in_recovery", "pg_is_in_recovery", "pg_lag"] {
+            assert_eq!(page.value(name, &[]), Some(0.0), "{major}: {name}");
+        }
+        assert_eq!(page.value("pg_receive_lsn", &[]), None, "{major}");
+        let missing: Vec<_> = expected.difference(&families(&page)).cloned().collect();
+        let unreplicated = |name: &String| ["pg_repl_", "pg_slot_"].iter().any(|start| name.starts_with(start));
+        assert!(missing.iter().all(unreplicated), "{major}: {missing:?}");
+        // Nobody scrapes this one: its answers come from looks that are at most a second old.
+        until("/primary answers 200", || status("/primary") == 200);
+        let took = promoted.elapsed();
+        assert!(took < Duration::from_secs(3), "{major}: {took:?}");
+        assert_eq!(status("/replica"), 404, "{major}");
+    });
+}
