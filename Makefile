@@ -21,6 +21,7 @@ check: deny
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 	$(CARGO) deny --log-level error check bans licenses sources
 	$(CARGO) run --quiet --package pg-exporter -- check collectors/pg
+	$(CARGO) run --quiet --package pg-exporter -- metrics --format markdown | diff docs/metrics.md - || { echo 'docs/metrics.md is old: make bless'; exit 1; }
 	! $(CARGO) tree --package engine --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|sqlx|rusqlite|mysql)'
 
 ## bench: what a scrape costs, on a load it makes itself
@@ -28,9 +29,10 @@ bench: fetch
 	$(CARGO) build --release --package pg-exporter
 	./target/debug/lab bench --pg-exporter target/release/pg-exporter
 
-## bless: writes anew what is generated and checked in
-bless:
+## bless: writes anew what is generated and checked in; read the diff
+bless: fetch
 	$(CARGO) run --quiet --package pg-exporter -- metrics --format markdown > docs/metrics.md
+	UPDATE_EXPECT=1 $(CARGO) test --quiet --package pg-exporter --test collector_files --test versions
 
 fetch:
 	$(CARGO) build --package lab

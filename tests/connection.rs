@@ -401,7 +401,7 @@ fn the_log_tells_each_change_once() {
     exporter.process().wait(support::LIMIT).unwrap();
     let log = exporter.log();
     let count = |words: &str| log.lines().filter(|line| line.contains(words)).count();
-    for (words, times) in [("message=started", 1), ("server is down", 1), ("server is up", 1), ("message=stopped", 1)] {
+    for (words, times) in [("message=started", 1), ("server is down", 1), ("server is up", 2), ("message=stopped", 1)] {
         assert_eq!(count(words), times, "{words}\n{log}");
     }
     assert!(log.lines().any(|line| line.contains("server is down") && line.contains("reason=")), "{log}");

@@ -94,12 +94,13 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
     for collector in keys {
         writeln!(out, "\n## {}\n\n{}", collector.key, collector.description).ok();
         if let Some(source) = &collector.source {
-            writeln!(out, "Reads [{source}]({source}).").ok();
+            writeln!(out, "Source: <{source}>").ok();
         }
         let labels = collector.labels().iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
         let labels = if labels.is_empty() { "none".into() } else { labels };
-        let tags = if collector.tags.is_empty() { "every database".into() } else { collector.tags.join(", ") };
-        writeln!(out, "\nLabels: {labels}. Runs in: {tags}. Time to live: {} s.\n", collector.ttl.as_secs_f64()).ok();
+        let tags =
+            if collector.tags.is_empty() { "none, so in every database".into() } else { collector.tags.join(", ") };
+        writeln!(out, "\nLabels: {labels}. Tags: {tags}. Time to live: {} s.\n", collector.ttl.as_secs_f64()).ok();
         out.push_str("| metric | type | versions | meaning |\n|---|---|---|---|\n");
         for metric in metrics.iter().filter(|metric| *metric.collector == *collector.key) {
             let help = metric.help.replace('|', "\\|");

@@ -140,3 +140,70 @@ fn unmet(tag: &str, facts: &ServerFacts, selection: &Selection, main: bool) -> O
     };
     (!holds).then_some(reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{EmbeddedFolder, Origin};
+    use crate::facts::Version;
+    use crate::options::Tiers;
+
+    fn catalog(branches: &[(&str, &str)]) -> Catalog {
+        let text: String = branches
+            .iter()
+            .map(|(name, rest)| format!("{name}:\n  query: SELECT 1\n  metrics: [{{ n: {{ usage: GAUGE }} }}]\n{rest}"))
+            .collect();
+        let files = vec![("test.yml".to_owned(), text)];
+        Catalog::load(&Origin::Embedded(EmbeddedFolder { name: "test", files }), &Tiers::default(), &[]).unwrap()
+    }
+
+    fn facts() -> ServerFacts {
+        let extensions = [("pg_stat_statements".to_owned(), "odd \"one\"".to_owned())].into();
+        let (database, user) = ("app".to_owned(), "monitor".to_owned());
+        let schemas = ["public".to_owned()].into();
+        ServerFacts { version: Version(170_004), database, user, extensions, schemas, ..ServerFacts::default() }
+    }
+
+    #[test]
+    fn each_tag_holds_or_gives_its_reason() {
+        let selection = Selection { product: "pg".into(), tags: ["extra".to_owned()].into() };
+        for (tag, reason) in [
+            ("cluster", None),
+            ("primary", None),
+            ("standby", Some(LeftOut::Role("standby"))),
+            ("dbname:app", None),
+            ("dbname:App", Some(LeftOut::Database("App".into()))),
+            ("username:root", Some(LeftOut::User("root".into()))),
+            ("extension:pg_stat_statements", None),
+            ("extension:citus", Some(LeftOut::Extension("citus".into()))),
+            ("schema:monitor", Some(LeftOut::Schema("monitor".into()))),
+            ("extra", None),
+            ("other", Some(LeftOut::TagMissing("other".into()))),
+            ("not:extra", Some(LeftOut::TagPresent("extra".into()))),
+            ("not:other", None),
+            ("pgbouncer", Some(LeftOut::OtherProduct("PgBouncer".into()))),
+        ] {
+            let catalog = catalog(&[("x", &format!("  tags: [\"{tag}\"]\n"))]);
+            let plan = plan(&catalog, &facts(), &selection, true);
+            assert_eq!(plan.left_out.into_iter().map(|(_, reason)| reason).next(), reason, "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_database_beside_the_main_one_leaves_out_what_runs_once_per_server() {
+        let catalog = catalog(&[("once", "  tags: [cluster]\n"), ("each", "")]);
+        let plan = plan(&catalog, &facts(), &Selection::default(), false);
+        assert_eq!(plan.left_out, [(0, LeftOut::MainDatabaseOnly)]);
+        assert_eq!(plan.planned.len(), 1);
+    }
+
+    #[test]
+    fn versions_choose_columns_and_the_schema_of_an_extension_is_filled_in() {
+        let text = "pg_x:\n  from: '@extschema:pg_stat_statements@.x'\n  metrics:\n    - old: { usage: GAUGE, max_version: 17 }\n    - new: { usage: GAUGE, min_version: 17, expr: a + b }\n";
+        let files = vec![("test.yml".to_owned(), text.to_owned())];
+        let origin = Origin::Embedded(EmbeddedFolder { name: "test", files });
+        let catalog = Catalog::load(&origin, &Tiers::default(), &[]).unwrap();
+        let plan = plan(&catalog, &facts(), &Selection::default(), true);
+        assert_eq!(&*plan.planned[0].query.text, "SELECT a + b AS \"new\"\nFROM \"odd \"\"one\"\"\".x");
+    }
+}

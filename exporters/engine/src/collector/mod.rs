@@ -182,3 +182,13 @@ impl Collector {
 pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
+
+/// Columns as a file would give them, for tests of other modules.
+#[cfg(test)]
+pub(crate) fn columns_of_test(metrics: &str) -> Vec<Column> {
+    let indented = metrics.replace('\n', "\n    ");
+    let text = format!("x:\n  query: x\n  metrics:\n    {indented}\n");
+    let (mut collectors, faults) = read_file("test.yml", &text, &crate::options::Tiers::default());
+    assert!(faults.errors.is_empty(), "{:?}", faults.errors);
+    collectors.remove(0).columns
+}

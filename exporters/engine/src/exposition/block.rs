@@ -1,16 +1,18 @@
 //! The rows of one collector, encoded: for each of its families the lines, plain and, once asked for, compressed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 
+use super::cells::{label_set, number};
 use super::gzip::{self, Deflated};
-use super::text::{Number, close_labels, write_label, write_sample};
+use super::histogram::Histogram;
+use super::text::write_sample;
 use crate::catalog::Catalog;
-use crate::collector::{Column, Usage};
+use crate::collector::{Collector, Column, Usage};
 use crate::facts::Version;
-use crate::rows::{Broken, Rows, Value};
+use crate::rows::{Rows, Value};
 use crate::source::SourceError;
 
 /// Why samples were left out; the word is the value of the label `reason`.
@@ -94,47 +96,20 @@ pub(crate) fn encode(
         // Then the names of its columns may be unknown.
         return Ok(block);
     }
-    let mut labels: Vec<(usize, &Column)> = Vec::new();
-    let mut metrics: Vec<Metric<'_>> = Vec::new();
-    for (at, column) in collector.columns_in(version) {
-        // When a result has two columns of one name, the last counts, as it does for other drivers.
-        let found = rows.columns.iter().rposition(|name| *name == column.name);
-        match (column.usage, found) {
-            (Usage::Discard, _) => {}
-            (Usage::Label, Some(cell)) => labels.push((cell, column)),
-            (Usage::Gauge | Usage::Counter | Usage::Histogram, Some(cell)) => {
-                let families = &catalog.column_families[index][at];
-                metrics.push(Metric::new(cell, column, families, catalog));
-            }
-            (Usage::Gauge | Usage::Counter, None) => {
-                block.dropped(Drop::Missing, 1, || format!("the result has no column {}", column.name));
-            }
-            (Usage::Label | Usage::Histogram, None) => {
-                let message = format!("column {} is missing from the result of {}", column.name, collector.key);
-                return Err(SourceError::new("shape", message));
-            }
-        }
-    }
-
+    let mut layout = Layout::new(catalog, index, &rows.columns, version, &mut block)?;
     let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(rows.len());
     let cap = collector.max_series.unwrap_or(usize::MAX);
     for row in rows.iter() {
-        let samples = metrics.iter().filter(|metric| !metric.is_histogram() && metric.is_there(row)).count();
-        let set = match label_set(&labels, row, constant_labels) {
+        let samples = layout.samples(row);
+        let set = match label_set(&layout.labels, row, constant_labels) {
             Ok(set) => set,
             Err(why) => {
                 block.dropped(why, samples.max(1), || "a label of a row cannot be read".into());
                 continue;
             }
         };
-        block.scoped &= labels.iter().any(|(cell, column)| {
-            column.exposed == "datname" && matches!(&row[*cell], Value::Text(text) if text == database)
-        });
-        for metric in metrics.iter_mut().filter(|metric| metric.is_histogram()) {
-            metric.observe(&row[metric.cell], &set).map_err(|message| {
-                SourceError::new("shape", format!("{}: column {}: {message}", collector.key, metric.column.name))
-            })?;
-        }
+        block.scoped &= layout.names_database(row, database);
+        layout.observe(row, &set)?;
         if samples == 0 {
             continue;
         }
@@ -148,162 +123,113 @@ pub(crate) fn encode(
             block.dropped(Drop::Cap, samples, || format!("max_series is {cap}"));
             continue;
         }
-        for metric in metrics.iter_mut().filter(|metric| !metric.is_histogram()) {
+        layout.write(row, &set, &mut block);
+        seen.insert(set);
+    }
+    layout.finish(cap, &mut block);
+    Ok(block)
+}
+
+/// Where the cells of a result go, and the lines written so far.
+struct Layout<'a> {
+    collector: &'a Collector,
+    labels: Vec<(usize, &'a Column)>,
+    metrics: Vec<Metric<'a>>,
+    histograms: Vec<Histogram<'a>>,
+}
+
+/// A gauge or counter: its cell, and the lines of its family.
+struct Metric<'a> {
+    cell: usize,
+    column: &'a Column,
+    family: usize,
+    name: &'a str,
+    lines: Vec<u8>,
+}
+
+impl<'a> Layout<'a> {
+    fn new(
+        catalog: &'a Catalog,
+        index: usize,
+        names: &[String],
+        version: Version,
+        block: &mut Block,
+    ) -> Result<Self, SourceError> {
+        let collector = &catalog.collectors[index];
+        let mut layout = Self { collector, labels: Vec::new(), metrics: Vec::new(), histograms: Vec::new() };
+        for (at, column) in collector.columns_in(version) {
+            // When a result has two columns of one name, the last counts, as it does for other drivers.
+            let found = names.iter().rposition(|name| *name == column.name);
+            let families = &catalog.column_families[index][at];
+            match (column.usage, found, families.as_slice()) {
+                (Usage::Label, Some(cell), _) => layout.labels.push((cell, column)),
+                (Usage::Histogram, Some(cell), &[bucket, count, sum]) => {
+                    let named = [bucket, count, sum].map(|family| (family, catalog.families[family].name.as_str()));
+                    layout.histograms.push(Histogram::new(cell, column, named));
+                }
+                (Usage::Gauge | Usage::Counter, Some(cell), &[family]) => {
+                    let name = catalog.families[family].name.as_str();
+                    layout.metrics.push(Metric { cell, column, family, name, lines: Vec::new() });
+                }
+                (Usage::Gauge | Usage::Counter, None, _) => {
+                    block.dropped(Drop::Missing, 1, || format!("the result has no column {}", column.name));
+                }
+                (Usage::Label | Usage::Histogram, None, _) => {
+                    let message = format!("column {} is missing from the result of {}", column.name, collector.key);
+                    return Err(SourceError::new("shape", message));
+                }
+                _ => {}
+            }
+        }
+        Ok(layout)
+    }
+
+    /// How many samples a row has, histograms aside.
+    fn samples(&self, row: &[Value]) -> usize {
+        let there = |metric: &&Metric<'_>| row[metric.cell] != Value::Null || metric.column.default.is_some();
+        self.metrics.iter().filter(there).count()
+    }
+
+    /// Whether a row says in `datname` that it is of this database.
+    fn names_database(&self, row: &[Value], database: &str) -> bool {
+        self.labels.iter().any(|(cell, column)| {
+            column.exposed == "datname" && matches!(&row[*cell], Value::Text(text) if text == database)
+        })
+    }
+
+    fn observe(&mut self, row: &[Value], set: &[u8]) -> Result<(), SourceError> {
+        for histogram in &mut self.histograms {
+            histogram
+                .observe(row, set)
+                .map_err(|message| SourceError::new("shape", format!("{}: {message}", self.collector.key)))?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, row: &[Value], set: &[u8], block: &mut Block) {
+        for metric in &mut self.metrics {
             match number(&row[metric.cell], metric.column) {
                 Ok(Some(number)) => {
-                    write_sample(&mut metric.lines[0], metric.names[0], &set, number);
+                    write_sample(&mut metric.lines, metric.name, set, number);
                     block.series += 1;
                 }
                 Ok(None) => {}
                 Err(why) => block.dropped(why, 1, || format!("column {}: {:?}", metric.column.name, row[metric.cell])),
             }
         }
-        seen.insert(set);
     }
-    for metric in metrics {
-        block.series += metric.finish(&mut block.pieces)?;
-    }
-    Ok(block)
-}
 
-/// The labels of a row as text, closed; empty if there are none.
-fn label_set(labels: &[(usize, &Column)], row: &[Value], constant: &[(String, String)]) -> Result<Vec<u8>, Drop> {
-    let mut set = Vec::with_capacity(64);
-    for (cell, column) in labels {
-        let name = &column.exposed;
-        match &row[*cell] {
-            Value::Null => write_label(&mut set, name, ""),
-            Value::Bool(value) => write_label(&mut set, name, if *value { "true" } else { "false" }),
-            Value::Int(value) => write_label(&mut set, name, itoa::Buffer::new().format(*value)),
-            Value::Float(value) => {
-                let mut text = Vec::new();
-                super::text::write_number(&mut text, Number::Float(*value));
-                write_label(&mut set, name, &String::from_utf8_lossy(&text));
-            }
-            Value::Text(text) => write_label(&mut set, name, text),
-            Value::Broken(broken) => return Err(drop_of(*broken)),
+    /// Hands the lines over; groups of histograms over the cap are dropped.
+    fn finish(self, cap: usize, block: &mut Block) {
+        let mut pieces: Vec<(usize, Vec<u8>)> =
+            self.metrics.into_iter().map(|metric| (metric.family, metric.lines)).collect();
+        for histogram in self.histograms {
+            let written = histogram.write(cap.saturating_sub(block.series));
+            block.series += written.series;
+            block.dropped(Drop::Cap, written.over, || format!("max_series is {cap}"));
+            pieces.extend(written.pieces);
         }
-    }
-    // A label of the collector's own wins.
-    for (name, value) in constant.iter().filter(|(name, _)| !labels.iter().any(|(_, column)| column.exposed == *name)) {
-        write_label(&mut set, name, value);
-    }
-    close_labels(&mut set);
-    Ok(set)
-}
-
-fn drop_of(broken: Broken) -> Drop {
-    match broken {
-        Broken::Utf8 => Drop::Utf8,
-        Broken::Unreadable => Drop::Unreadable,
-    }
-}
-
-/// The number that a cell stands for: `None` is no sample.
-fn number(value: &Value, column: &Column) -> Result<Option<Number>, Drop> {
-    let number = match value {
-        Value::Null => match column.default {
-            Some(default) => Number::Float(default),
-            None => return Ok(None),
-        },
-        Value::Bool(value) => return Ok(Some(Number::Int(i64::from(*value)))),
-        Value::Int(value) => Number::Int(*value),
-        Value::Float(value) => Number::Float(*value),
-        Value::Text(text) => {
-            let text = text.trim();
-            match (text.parse::<i64>(), text.parse::<f64>()) {
-                (Ok(value), _) => Number::Int(value),
-                (_, Ok(value)) => Number::Float(value),
-                _ => return Err(Drop::Unreadable),
-            }
-        }
-        Value::Broken(broken) => return Err(drop_of(*broken)),
-    };
-    Ok(Some(match (column.scale, number) {
-        (None, number) => number,
-        (Some(scale), Number::Int(value)) => Number::Float(value as f64 * scale),
-        (Some(scale), Number::Float(value)) => Number::Float(value * scale),
-    }))
-}
-
-/// One metric column while its lines are written.
-struct Metric<'a> {
-    cell: usize,
-    column: &'a Column,
-    families: &'a [usize],
-    names: Vec<&'a str>,
-    lines: Vec<Vec<u8>>,
-    /// For a histogram: by label set, how many observations are up to each bound and above the last, and their sum.
-    groups: HashMap<Vec<u8>, (Vec<u64>, f64)>,
-    order: Vec<Vec<u8>>,
-}
-
-impl<'a> Metric<'a> {
-    fn new(cell: usize, column: &'a Column, families: &'a [usize], catalog: &'a Catalog) -> Self {
-        let names = families.iter().map(|family| catalog.families[*family].name.as_str()).collect();
-        let lines = vec![Vec::new(); families.len()];
-        Self { cell, column, families, names, lines, groups: HashMap::new(), order: Vec::new() }
-    }
-
-    fn is_histogram(&self) -> bool {
-        self.column.usage == Usage::Histogram
-    }
-
-    fn is_there(&self, row: &[Value]) -> bool {
-        row[self.cell] != Value::Null || self.column.default.is_some()
-    }
-
-    fn observe(&mut self, value: &Value, set: &[u8]) -> Result<(), String> {
-        let observed = match number(value, self.column) {
-            Ok(None) => return Ok(()),
-            Ok(Some(Number::Int(value))) => value as f64,
-            Ok(Some(Number::Float(value))) if value.is_finite() => value,
-            _ => return Err(format!("{value:?} cannot be observed: expected a finite number")),
-        };
-        if !self.groups.contains_key(set) {
-            self.order.push(set.to_vec());
-            self.groups.insert(set.to_vec(), (vec![0; self.column.buckets.len() + 1], 0.0));
-        }
-        if let Some((counts, sum)) = self.groups.get_mut(set) {
-            let bucket = self.column.buckets.partition_point(|bound| *bound < observed);
-            counts[bucket] += 1;
-            *sum += observed;
-        }
-        Ok(())
-    }
-
-    /// Hands over the lines and returns how many series of histograms are among them.
-    fn finish(mut self, pieces: &mut Vec<(usize, Bytes)>) -> Result<usize, SourceError> {
-        let mut series = 0;
-        for set in std::mem::take(&mut self.order) {
-            let Some((counts, sum)) = self.groups.remove(&set) else { continue };
-            if !sum.is_finite() {
-                return Err(SourceError::new("shape", format!("column {}: the sum is not finite", self.column.name)));
-            }
-            series += counts.len() + 2;
-            self.write_group(&set, &counts, sum);
-        }
-        for (family, lines) in self.families.iter().zip(self.lines) {
-            if !lines.is_empty() {
-                pieces.push((*family, Bytes::from(lines.into_boxed_slice())));
-            }
-        }
-        Ok(series)
-    }
-
-    fn write_group(&mut self, set: &[u8], counts: &[u64], sum: f64) {
-        let mut total = 0;
-        let bounds = self.column.buckets.iter().copied().chain([f64::INFINITY]);
-        for (bound, count) in bounds.zip(counts) {
-            total += *count as i64;
-            let mut le = Vec::new();
-            super::text::write_number(&mut le, Number::Float(bound));
-            let mut with_le = set.strip_suffix(b"}").unwrap_or(set).to_vec();
-            write_label(&mut with_le, "le", &String::from_utf8_lossy(&le));
-            close_labels(&mut with_le);
-            write_sample(&mut self.lines[0], self.names[0], &with_le, Number::Int(total));
-        }
-        write_sample(&mut self.lines[1], self.names[1], set, Number::Int(total));
-        write_sample(&mut self.lines[2], self.names[2], set, Number::Float(sum));
+        let filled = pieces.into_iter().filter(|(_, lines)| !lines.is_empty());
+        block.pieces = filled.map(|(family, lines)| (family, Bytes::from(lines.into_boxed_slice()))).collect();
     }
 }

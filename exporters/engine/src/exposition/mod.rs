@@ -1,10 +1,13 @@
 //! Samples as text: the Prometheus text format 0.0.4 and OpenMetrics 1.0, plain or gzipped.
 //!
-//! `text` writes names, labels and numbers; `block` encodes the rows of one collector; `gzip` compresses blocks so that
+//! `text` writes names, labels and numbers; `block` encodes the rows of one collector,
+//! with `cells` and `histogram`; `gzip` compresses blocks so that
 //! they can be joined; `own` encodes what the exporter says of itself; `page` puts all of it in order.
 
 mod block;
+mod cells;
 mod gzip;
+mod histogram;
 mod own;
 mod page;
 mod text;

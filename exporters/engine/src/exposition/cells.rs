@@ -1,0 +1,106 @@
+//! Single cells: as part of a label set, as a number.
+
+use super::block::Drop;
+use super::text::{Number, close_labels, write_label, write_number};
+use crate::collector::Column;
+use crate::rows::{Broken, Value};
+
+/// The labels of a row as text, closed; empty if there are none.
+pub(super) fn label_set(
+    labels: &[(usize, &Column)],
+    row: &[Value],
+    constant: &[(String, String)],
+) -> Result<Vec<u8>, Drop> {
+    let mut set = Vec::with_capacity(64);
+    for (cell, column) in labels {
+        let name = &column.exposed;
+        match &row[*cell] {
+            Value::Null => write_label(&mut set, name, ""),
+            Value::Bool(value) => write_label(&mut set, name, if *value { "true" } else { "false" }),
+            Value::Int(value) => write_label(&mut set, name, itoa::Buffer::new().format(*value)),
+            Value::Float(value) => {
+                let mut text = Vec::new();
+                write_number(&mut text, Number::Float(*value));
+                write_label(&mut set, name, &String::from_utf8_lossy(&text));
+            }
+            Value::Text(text) => write_label(&mut set, name, text),
+            Value::Broken(broken) => return Err(drop_of(*broken)),
+        }
+    }
+    // A label of the collector's own wins.
+    for (name, value) in constant.iter().filter(|(name, _)| !labels.iter().any(|(_, column)| column.exposed == *name)) {
+        write_label(&mut set, name, value);
+    }
+    close_labels(&mut set);
+    Ok(set)
+}
+
+fn drop_of(broken: Broken) -> Drop {
+    match broken {
+        Broken::Utf8 => Drop::Utf8,
+        Broken::Unreadable => Drop::Unreadable,
+    }
+}
+
+/// The number that a cell stands for: `None` is no sample.
+pub(super) fn number(value: &Value, column: &Column) -> Result<Option<Number>, Drop> {
+    let number = match value {
+        Value::Null => match column.default {
+            Some(default) => Number::Float(default),
+            None => return Ok(None),
+        },
+        Value::Bool(value) => return Ok(Some(Number::Int(i64::from(*value)))),
+        Value::Int(value) => Number::Int(*value),
+        Value::Float(value) => Number::Float(*value),
+        Value::Text(text) => {
+            let text = text.trim();
+            match (text.parse::<i64>(), text.parse::<f64>()) {
+                (Ok(value), _) => Number::Int(value),
+                (_, Ok(value)) => Number::Float(value),
+                _ => return Err(Drop::Unreadable),
+            }
+        }
+        Value::Broken(broken) => return Err(drop_of(*broken)),
+    };
+    Ok(Some(match (column.scale, number) {
+        (None, number) => number,
+        (Some(scale), Number::Int(value)) => Number::Float(value as f64 * scale),
+        (Some(scale), Number::Float(value)) => Number::Float(value * scale),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collector::columns_of_test;
+
+    #[test]
+    fn cells_become_numbers_by_scale_and_default() {
+        let columns = columns_of_test("- a: { usage: GAUGE }\n- b: { usage: GAUGE, scale: 1e-3, default: 7 }");
+        let [plain, scaled] = columns.as_slice() else { panic!("two columns") };
+        let text = |text: &str| Value::Text(text.into());
+        for (value, column, expected) in [
+            (Value::Null, plain, Ok(None)),
+            (Value::Null, scaled, Ok(Some(Number::Float(0.007)))),
+            (Value::Bool(true), scaled, Ok(Some(Number::Int(1)))),
+            (Value::Int(i64::MAX), plain, Ok(Some(Number::Int(i64::MAX)))),
+            (Value::Int(1500), scaled, Ok(Some(Number::Float(1.5)))),
+            (text(" 42 "), plain, Ok(Some(Number::Int(42)))),
+            (text("-Infinity"), plain, Ok(Some(Number::Float(f64::NEG_INFINITY)))),
+            (text("nine"), plain, Err(Drop::Unreadable)),
+            (Value::Broken(Broken::Utf8), plain, Err(Drop::Utf8)),
+        ] {
+            assert_eq!(number(&value, column), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_of_the_collectors_own_wins_over_a_constant_one() {
+        let columns = columns_of_test("- a: { usage: LABEL }\n- b: { usage: LABEL }\n- c: { usage: GAUGE }");
+        let labels: Vec<(usize, &Column)> = columns[..2].iter().enumerate().collect();
+        let constant = [("b".to_owned(), "no".to_owned()), ("site".to_owned(), "x".to_owned())];
+        let set = label_set(&labels, &[Value::Null, Value::Bool(false), Value::Int(1)], &constant).unwrap();
+        assert_eq!(String::from_utf8(set).unwrap(), "{a=\"\",b=\"false\",site=\"x\"}");
+        assert_eq!(label_set(&labels, &[Value::Broken(Broken::Utf8), Value::Null, Value::Null], &[]), Err(Drop::Utf8));
+    }
+}
