@@ -69,7 +69,7 @@ impl Counters {
         registry.register("received_bytes", "Bytes of rows received from the server", counters.received_bytes.clone());
         registry.register(
             "query_seconds",
-            "Seconds that queries took, from sending to the last row",
+            "Seconds that the server worked on queries",
             counters.query_seconds.clone(),
         );
         registry.register("scrapes", "Scrapes answered", counters.scrapes.clone());

@@ -1,5 +1,7 @@
 //! What a query gives back, before it becomes samples.
 
+use std::time::Duration;
+
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -35,6 +37,8 @@ pub struct Rows {
     pub cells: Vec<Value>,
     /// How many bytes the server sent for them.
     pub received_bytes: u64,
+    /// How long the source worked on them, the wait behind other queries of the same flight aside.
+    pub took: Duration,
 }
 
 impl Rows {

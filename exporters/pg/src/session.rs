@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{Query, Rows, ServerFacts, Session, SourceError};
 use futures_util::{StreamExt, join, pin_mut};
@@ -33,12 +33,15 @@ pub(crate) struct PgSession {
     broken: watch::Sender<bool>,
     /// Resolves when the query before has ended: a query's time begins then, since the server runs one after another.
     previous: Mutex<Option<oneshot::Receiver<()>>>,
+    /// When the last query ended: the next one's work began then.
+    last_end: Mutex<Instant>,
 }
 
 impl PgSession {
     pub(crate) fn new(pool: Arc<Pool>, kept: Kept, discovery: Arc<Discovery>) -> Self {
         let (running, broken) = (AtomicUsize::new(0), watch::Sender::new(false));
-        Self { pool, discovery, kept: Some(kept), running, broken, previous: Mutex::default() }
+        let last_end = Mutex::new(Instant::now());
+        Self { pool, discovery, kept: Some(kept), running, broken, previous: Mutex::default(), last_end }
     }
 
     fn kept(&self) -> Result<&Kept, SourceError> {
@@ -46,12 +49,13 @@ impl PgSession {
     }
 
     /// Runs `query` within `timeout`, counted from when its turn comes. Then it is cancelled; if that does not end it,
-    /// the session is broken.
+    /// the session is broken. Gives the result and how long the server worked on it.
     async fn limited<T>(
         &self,
         query: impl Future<Output = Result<T, Error>>,
         timeout: Duration,
-    ) -> Result<T, SourceError> {
+    ) -> Result<(T, Duration), SourceError> {
+        let begun = Instant::now();
         let (ended, previous) = self.queue();
         self.running.fetch_add(1, Ordering::Relaxed);
         let mut query = pin!(query);
@@ -73,7 +77,9 @@ impl PgSession {
         // Not reached when the caller gives up before: then the query still runs, and stays counted.
         self.running.fetch_sub(1, Ordering::Relaxed);
         drop(ended);
-        result
+        let now = Instant::now();
+        let previous_end = std::mem::replace(&mut *self.last_end.lock().unwrap_or_else(PoisonError::into_inner), now);
+        result.map(|result| (result, now - begun.max(previous_end)))
     }
 
     fn queue(&self) -> (oneshot::Sender<()>, Option<oneshot::Receiver<()>>) {
@@ -194,7 +200,7 @@ impl Session for PgSession {
             let (_, rows) = self.rows(kept, &sql).await?;
             rows.first().map(facts::read).transpose()
         };
-        let facts = self.limited(look, self.pool.connect_timeout).await?;
+        let (facts, _) = self.limited(look, self.pool.connect_timeout).await?;
         let mut facts = facts.ok_or_else(|| SourceError::new("protocol", "the server answered a look with no row"))?;
         facts.databases = self.discovery.select(facts.databases);
         Ok(facts)
@@ -204,14 +210,14 @@ impl Session for PgSession {
         let kept = self.kept()?;
         // Both go out at once, in this order.
         let run = async { join!(kept.allow(query.timeout), self.rows(kept, &query.text)).1 };
-        let (columns, rows) = self.limited(run, query.timeout).await?;
+        let ((columns, rows), took) = self.limited(run, query.timeout).await?;
         let mut cells = Vec::with_capacity(columns.len() * rows.len());
         let mut received_bytes = 0;
         for row in &rows {
             received_bytes += row.raw_size_bytes() as u64;
             cells.extend((0..columns.len()).map(|at| cell(row, at)));
         }
-        Ok(Rows { columns, cells, received_bytes })
+        Ok(Rows { columns, cells, received_bytes, took })
     }
 }
 

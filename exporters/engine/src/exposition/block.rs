@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -44,6 +45,8 @@ pub(crate) struct Block {
     pub pieces: Vec<(usize, Bytes)>,
     pub rows: usize,
     pub series: usize,
+    /// How long the source worked on it.
+    pub took: Duration,
     /// How many samples were left out, and an example of each kind.
     pub drops: BTreeMap<Drop, (u64, String)>,
     /// Whether every line carries the database in `datname`: then it cannot repeat a line of another database.
@@ -91,7 +94,7 @@ pub(crate) fn encode(
     constant_labels: &[(String, String)],
 ) -> Result<Block, SourceError> {
     let collector = &catalog.collectors[index];
-    let mut block = Block { rows: rows.len(), scoped: true, ..Block::default() };
+    let mut block = Block { rows: rows.len(), took: rows.took, scoped: true, ..Block::default() };
     if rows.is_empty() {
         // Then the names of its columns may be unknown.
         return Ok(block);

@@ -106,11 +106,11 @@ impl Ledger {
     }
 
     /// Notes a success. Returns how often it had failed in a row before.
-    pub fn succeeded(&self, slot: &Slot, block: Arc<Block>, epoch: u64, duration: Duration) -> u32 {
+    pub fn succeeded(&self, slot: &Slot, block: Arc<Block>, epoch: u64) -> u32 {
         self.with(slot, |record| {
             record.skips += u64::from(block.skipped);
+            record.duration = block.took;
             record.good = Some(Good { block, at: Instant::now(), epoch });
-            record.duration = duration;
             record.failure.take().map_or(0, |failure| failure.in_a_row)
         })
     }

@@ -127,7 +127,12 @@ impl<S: Source> Scraper<S> {
             labels,
             f64::from(one.success),
         );
-        own.gauge("exporter_collector_duration_seconds", "Seconds that the collector's last run took", labels, seconds);
+        own.gauge(
+            "exporter_collector_duration_seconds",
+            "Seconds that the server worked on the collector's last run",
+            labels,
+            seconds,
+        );
         own.gauge(
             "exporter_collector_rows",
             "Rows of the result that is shown",

@@ -130,7 +130,7 @@ impl<S: Source> Scraper<S> {
             let begun = Instant::now();
             let fetched = self.run(flight.session, flight.facts, &planned, &slot).await;
             match &fetched {
-                Ok(block) => self.note_success(&slot, block.clone(), epoch, begun.elapsed()),
+                Ok(block) => self.note_success(&slot, block.clone(), epoch),
                 Err(error) if error.reason == CLOSED && flight.again => {}
                 Err(_) if !self.is_still_planned(flight, planned.collector, epoch) => {}
                 Err(error) => self.note_failure(&slot, error.clone(), begun.elapsed()),
@@ -203,19 +203,20 @@ impl<S: Source> Scraper<S> {
         let begun = Instant::now();
         let rows = session.fetch(query).await;
         self.counters.queries.inc();
-        self.counters.query_seconds.inc_by(begun.elapsed().as_secs_f64());
+        let took = rows.as_ref().map_or_else(|_| begun.elapsed(), |rows| rows.took);
+        self.counters.query_seconds.inc_by(took.as_secs_f64());
         if let Ok(rows) = &rows {
             self.counters.received_bytes.inc_by(rows.received_bytes);
         }
         rows
     }
 
-    fn note_success(&self, slot: &Slot, block: Arc<Block>, epoch: u64, duration: Duration) {
+    fn note_success(&self, slot: &Slot, block: Arc<Block>, epoch: u64) {
         let collector = &self.catalog.collectors[slot.0];
         for (why, (count, example)) in &block.drops {
             self.note_dropped(slot.0, &slot.1, *why, *count, example);
         }
-        let failed_before = self.ledger.succeeded(slot, block, epoch, duration);
+        let failed_before = self.ledger.succeeded(slot, block, epoch);
         if failed_before > 0 {
             tracing::info!(collector = &*collector.key, datname = &*slot.1, failed_before, "collector works again");
         }
