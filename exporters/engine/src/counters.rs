@@ -67,11 +67,7 @@ impl Counters {
         let registry = counters.registry.sub_registry_with_labels(beside(&[]));
         registry.register("queries", "Queries sent to the server", counters.queries.clone());
         registry.register("received_bytes", "Bytes of rows received from the server", counters.received_bytes.clone());
-        registry.register(
-            "query_seconds",
-            "Seconds that the server worked on queries",
-            counters.query_seconds.clone(),
-        );
+        registry.register("query_seconds", "Seconds that the server worked on queries", counters.query_seconds.clone());
         registry.register("scrapes", "Scrapes answered", counters.scrapes.clone());
         registry.register(
             "config_last_reload_successful",

@@ -22,8 +22,8 @@ use crate::scrape::{ScrapeSettings, Scraper, reserved_names};
 use crate::source::Source;
 use crate::{list, log};
 
-/// How long requests that run may go on after the signal to stop.
-const GRACE: Duration = Duration::from_secs(5);
+/// Requests that run may go on after the signal to stop for as long as a scrape may take, and this.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What makes one exporter different from the others, beside its source.
 #[derive(Debug, Clone)]
@@ -234,7 +234,7 @@ async fn serve<S: Source>(
     );
     let service = Service::new(exporter.name, options, look_timeout, scraper, load);
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
-    listeners.serve(http::router(service), stop_signal()?, GRACE).await;
+    listeners.serve(http::router(service), stop_signal()?, options.scrape_timeout + GRACE).await;
     reloads.abort();
     tracing::info!("stopped");
     Ok(())

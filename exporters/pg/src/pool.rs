@@ -76,7 +76,8 @@ impl Pool {
 
     pub(crate) fn connections(&self) -> Connections {
         let state = self.lock();
-        let open = (state.main + state.others) as u64;
+        // A place that waits for another one's connection to close is not open yet.
+        let open = (state.main + state.others).min(self.budget) as u64;
         Connections { open, budget: self.budget as u64, opened: self.opened.load(Ordering::Relaxed) }
     }
 
