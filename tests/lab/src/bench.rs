@@ -29,8 +29,8 @@ pub fn run(pg_exporter: &Path, scrapes: usize) -> Result<ExitCode, LabError> {
     for (gzip, word) in [(false, "identity"), (true, "gzip")] {
         bench.measure(&format!("pg-exporter cold, {word}"), pg_exporter, &["--disable-cache"], gzip)?;
         bench.measure(&format!("pg-exporter warm, {word}"), pg_exporter, &[LONG], gzip)?;
-        let wide = ["--disable-cache", "--max-connections=12"];
-        bench.measure(&format!("pg-exporter cold, 12 conns, {word}"), pg_exporter, &wide, gzip)?;
+        let wide = ["--disable-cache", "--max-connections=13"];
+        bench.measure(&format!("pg-exporter cold, 13 conns, {word}"), pg_exporter, &wide, gzip)?;
         bench.measure(&format!("postgres_exporter, 1 db, {word}"), &peer, &[], gzip)?;
     }
     println!(
@@ -43,7 +43,7 @@ pub fn run(pg_exporter: &Path, scrapes: usize) -> Result<ExitCode, LabError> {
     );
     bench.count("pg-exporter cold", pg_exporter, &["--disable-cache"])?;
     bench.count("pg-exporter warm", pg_exporter, &[LONG])?;
-    bench.count("pg-exporter cold, 12 conns", pg_exporter, &["--disable-cache", "--max-connections=12"])?;
+    bench.count("pg-exporter cold, 13 conns", pg_exporter, &["--disable-cache", "--max-connections=13"])?;
     bench.count("postgres_exporter, 1 db", &peer, &[])?;
     bench.together(pg_exporter)?;
     Ok(ExitCode::SUCCESS)

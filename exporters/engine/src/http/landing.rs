@@ -10,6 +10,7 @@ use super::Service;
 use super::explain::state;
 use super::health::word;
 use crate::build;
+use crate::plan::LeftOut;
 use crate::scrape::{DatabaseView, Scraper};
 use crate::source::Source;
 
@@ -77,9 +78,20 @@ fn table<S: Source>(page: &mut String, scraper: &Scraper<S>, database: &Database
         )
         .ok();
     }
-    for (index, reason) in &database.plan.left_out {
+    // Said once below, since it would be most of the page.
+    let (elsewhere, left_out): (Vec<_>, Vec<_>) =
+        database.plan.left_out.iter().partition(|(_, reason)| *reason == LeftOut::MainDatabaseOnly);
+    for (index, reason) in left_out {
         let (key, reason) = (escape(&scraper.catalog.collectors[*index].key), escape(&reason.to_string()));
         write!(page, "<tr class='off out'><td>{key}<td><td><td><td><td><td>not planned: {reason}").ok();
+    }
+    if !elsewhere.is_empty() {
+        let count = elsewhere.len();
+        write!(
+            page,
+            "<tr class='off out'><td>{count} more<td><td><td><td><td><td>run once per server, in the main database"
+        )
+        .ok();
     }
     page.push_str("</table>");
 }
