@@ -1,7 +1,7 @@
 //! Servers that freeze, are not there, come back, let nobody in, end a session.
 
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -122,19 +122,22 @@ fn a_server_that_comes_late_or_again_is_read_at_once() {
     healthy(&exporter);
     assert_eq!(occurrences(&exporter.log(), "collector works again"), 0, "{}", exporter.log());
 
-    let stop = AtomicBool::new(false);
+    // Scraped without a pause while it restarts: before, throughout and after, every page comes in time.
+    let (sender, pages) = mpsc::sync_channel(0);
     thread::scope(|scope| {
-        let scraping = scope.spawn(|| {
-            let mut pages = 0;
-            while !stop.load(Ordering::Relaxed) {
-                scrape_within(&exporter, 5.0);
-                pages += 1;
-            }
-            pages
+        scope.spawn(|| {
+            let sender = sender;
+            while sender.send(scrape_within(&exporter, 5.0).is_up()).is_ok() {}
         });
-        server.restart().unwrap();
-        stop.store(true, Ordering::Relaxed);
-        assert!(scraping.join().unwrap() > 3);
+        assert!(pages.recv().unwrap());
+        thread::scope(|scope| {
+            let restarting = scope.spawn(|| server.restart().unwrap());
+            while !restarting.is_finished() {
+                pages.recv().unwrap();
+            }
+        });
+        until("a page says that it is up again", || pages.recv().unwrap());
+        drop(pages);
     });
     healthy(&exporter);
 }
