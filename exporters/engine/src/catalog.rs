@@ -67,6 +67,11 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
+    /// The collector of that branch.
+    pub fn index_of(&self, key: &str) -> Option<usize> {
+        self.collectors.iter().position(|collector| *collector.key == *key)
+    }
+
     /// Reads all files of `origin`; `reserved` are metric names that the exporter itself owns.
     ///
     /// # Errors
@@ -83,6 +88,7 @@ impl Catalog {
         }
         collectors.sort_by_key(|collector: &Collector| collector.priority);
         check_branches(&collectors, &mut faults);
+        check_lookups(&collectors, &mut faults);
         let families = own_families(&collectors, reserved, &mut faults);
         if !faults.is_empty() {
             for fault in &mut faults {
@@ -186,6 +192,25 @@ fn check_branches(collectors: &[Collector], faults: &mut Vec<Fault>) {
                 faults.push(fault(collector, collector.place, message));
             }
         }
+    }
+}
+
+/// A lookup is of a branch that has a top, and by a label that both have.
+fn check_lookups(collectors: &[Collector], faults: &mut Vec<Fault>) {
+    let has_label = |collector: &Collector, label: &str| {
+        collector.columns.iter().any(|column| column.usage == Usage::Label && column.name == label)
+    };
+    for collector in collectors {
+        let Some(lookup) = &collector.lookup else { continue };
+        let found = collectors.iter().find(|other| *other.key == *lookup.of);
+        let wrong = match found {
+            None => format!("there is no branch {}", lookup.of),
+            Some(of) if of.top.is_none() => format!("branch {} has no top", lookup.of),
+            Some(of) if !has_label(of, &lookup.label) => format!("branch {} has no label {}", lookup.of, lookup.label),
+            Some(_) if !has_label(collector, &lookup.label) => format!("it has no label {} itself", lookup.label),
+            Some(_) => continue,
+        };
+        faults.push(fault(collector, collector.place, format!("lookup of branch {}: {wrong}", collector.key)));
     }
 }
 

@@ -113,14 +113,27 @@ pub struct ServerFacts {
     pub database: String,
     /// The user that this session runs as.
     pub user: String,
-    /// Extensions of this database: name → schema.
-    pub extensions: BTreeMap<String, String>,
+    /// Extensions of this database by name.
+    pub extensions: BTreeMap<String, Extension>,
     /// Schemas of this database.
     pub schemas: BTreeSet<String>,
     /// The server's other databases that are to be read, found from the main one; empty where there is no such thing.
     pub databases: Vec<String>,
     /// Seconds that the standby's data is behind the primary, if it is a standby and that is known.
     pub lag_seconds: Option<f64>,
+    /// Roles that the user has the privileges of.
+    pub roles: BTreeSet<String>,
+    /// What the source would have changed on this server, as sentences for a person.
+    pub advice: Vec<String>,
+}
+
+/// An extension of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extension {
+    /// The schema that its objects are in.
+    pub schema: String,
+    /// Its version, which may be older than what the server brings; unknown if it is written in another way.
+    pub version: Version,
 }
 
 impl ServerFacts {

@@ -4,6 +4,7 @@
 //! - `catalog` and `collector` turn YAML files into validated collectors, or into every fault with its place;
 //! - `scrape` answers one request before its deadline: it opens sessions of a [`Source`], reads [`ServerFacts`],
 //!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due through `cache`;
+//! - `top` keeps the busiest label sets of a result and sums the rest, `lookup` keeps details of what is shown;
 //! - `exposition` encodes [`Rows`] once, and joins the pieces to a page;
 //! - `counters`, `log`, `list`, `build` say what the exporter itself did and is.
 //!
@@ -21,15 +22,17 @@ mod http;
 mod list;
 mod listen;
 mod log;
+mod lookup;
 mod options;
 mod plan;
 mod rows;
 mod run;
 mod scrape;
 mod source;
+mod top;
 
 pub use catalog::EmbeddedFolder;
-pub use facts::{Role, ServerFacts, Version};
+pub use facts::{Extension, Role, ServerFacts, Version};
 pub use options::parse_bool;
 pub use rows::{Broken, Rows, Value};
 pub use run::{Connected, Context, Exporter, run};

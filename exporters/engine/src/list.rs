@@ -19,6 +19,9 @@ struct Listed {
     versions: String,
     help: String,
     collector: String,
+    tags: Vec<String>,
+    /// Whether it is switched off in its file.
+    off: bool,
 }
 
 /// Prints all metrics, sorted by name.
@@ -47,11 +50,22 @@ fn listed(collector: &Collector, column: &Column) -> Vec<Listed> {
         labels: labels.iter().cloned().chain(family.name.ends_with("_bucket").then(|| "le".to_owned())).collect(),
         name: family.name,
         r#type: family.kind.word(),
-        versions: both(collector.versions, column.versions).to_string(),
+        versions: versions(collector, column),
         help: family.help,
         collector: collector.key.to_string(),
+        tags: collector.tags.clone(),
+        off: collector.skip,
     };
     families.into_iter().map(listed).collect()
+}
+
+/// In which versions it is: of the server, unless another is named.
+fn versions(collector: &Collector, column: &Column) -> String {
+    match &collector.version_of {
+        Some(extension) if column.versions != VersionRange::default() => format!("{} of {extension}", column.versions),
+        Some(_) => collector.versions.to_string(),
+        None => both(collector.versions, column.versions).to_string(),
+    }
 }
 
 /// The versions that are in both ranges.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::collector::{Collector, quote};
-use crate::facts::{Role, ServerFacts, VersionRange};
+use crate::facts::{Role, ServerFacts, Version, VersionRange};
 use crate::source::Query;
 
 /// What the exporter itself brings to planning.
@@ -31,6 +31,8 @@ pub(crate) struct Plan {
 pub(crate) struct Planned {
     /// Index into the catalog.
     pub collector: usize,
+    /// The version that its columns are chosen by.
+    pub version: Version,
     pub query: Query,
     pub predicates: Vec<Query>,
 }
@@ -77,25 +79,35 @@ pub(crate) fn plan(catalog: &Catalog, facts: &ServerFacts, selection: &Selection
     for (index, collector) in catalog.collectors.iter().enumerate() {
         match left_out(collector, facts, selection, main) {
             Some(reason) => plan.left_out.push((index, reason)),
-            None => plan.planned.push(Planned {
-                collector: index,
-                query: query(collector, collector.text(facts.version), facts),
-                predicates: collector.predicates.iter().map(|p| query(collector, p.query.clone(), facts)).collect(),
-            }),
+            None => {
+                let version = version_of_columns(collector, facts);
+                plan.planned.push(Planned {
+                    collector: index,
+                    version,
+                    query: query(collector, collector.text(version), facts),
+                    predicates: collector.predicates.iter().map(|p| query(collector, p.query.clone(), facts)).collect(),
+                });
+            }
         }
     }
     plan
 }
 
+/// The server's version, or that of the extension which the collector names.
+pub(crate) fn version_of_columns(collector: &Collector, facts: &ServerFacts) -> Version {
+    let Some(extension) = &collector.version_of else { return facts.version };
+    facts.extensions.get(extension).map(|extension| extension.version).unwrap_or_default()
+}
+
 fn query(collector: &Collector, text: String, facts: &ServerFacts) -> Query {
     let text = Arc::from(with_schemas(text, facts));
-    Query { collector: collector.key.clone(), text, timeout: collector.timeout }
+    Query { collector: collector.key.clone(), text, values: None, timeout: collector.timeout }
 }
 
 /// Fills in `@extschema:name@`, PostgreSQL's own notation for the schema that an extension lives in.
 fn with_schemas(mut text: String, facts: &ServerFacts) -> String {
     while let Some((start, name, end)) = find_mark(&text) {
-        let schema = facts.extensions.get(&name).map_or_else(|| quote(&name), |schema| quote(schema));
+        let schema = facts.extensions.get(&name).map_or_else(|| quote(&name), |extension| quote(&extension.schema));
         text.replace_range(start..end, &schema);
     }
     text
@@ -145,7 +157,7 @@ fn unmet(tag: &str, facts: &ServerFacts, selection: &Selection, main: bool) -> O
 mod tests {
     use super::*;
     use crate::catalog::{EmbeddedFolder, Origin};
-    use crate::facts::Version;
+    use crate::facts::Extension;
     use crate::options::Tiers;
 
     fn catalog(branches: &[(&str, &str)]) -> Catalog {
@@ -158,7 +170,8 @@ mod tests {
     }
 
     fn facts() -> ServerFacts {
-        let extensions = [("pg_stat_statements".to_owned(), "odd \"one\"".to_owned())].into();
+        let statements = Extension { schema: "odd \"one\"".into(), version: Version(11_000) };
+        let extensions = [("pg_stat_statements".to_owned(), statements)].into();
         let (database, user) = ("app".to_owned(), "monitor".to_owned());
         let schemas = ["public".to_owned()].into();
         ServerFacts { version: Version(170_004), database, user, extensions, schemas, ..ServerFacts::default() }
@@ -205,5 +218,20 @@ mod tests {
         let catalog = Catalog::load(&origin, &Tiers::default(), &[]).unwrap();
         let plan = plan(&catalog, &facts(), &Selection::default(), true);
         assert_eq!(&*plan.planned[0].query.text, "SELECT a + b AS \"new\"\nFROM \"odd \"\"one\"\"\".x");
+    }
+
+    #[test]
+    fn an_extensions_version_chooses_columns_where_the_collector_says_so() {
+        let metrics = "old: { usage: GAUGE, max_version: 1.11 }\n    - new: { usage: GAUGE, min_version: 1.11 }";
+        let text = format!("pg_x:\n  from: x\n  version_of: pg_stat_statements\n  metrics:\n    - {metrics}\n");
+        let files = vec![("test.yml".to_owned(), text)];
+        let origin = Origin::Embedded(EmbeddedFolder { name: "test", files });
+        let catalog = Catalog::load(&origin, &Tiers::default(), &[]).unwrap();
+        let mut facts = facts();
+        for (version, column) in [(11_000, "old"), (11_100, "new"), (11_200, "new")] {
+            facts.extensions.get_mut("pg_stat_statements").unwrap().version = Version(version);
+            let plan = plan(&catalog, &facts, &Selection::default(), true);
+            assert_eq!(&*plan.planned[0].query.text, format!("SELECT \"{column}\"\nFROM x"));
+        }
     }
 }

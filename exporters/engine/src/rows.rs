@@ -1,5 +1,6 @@
 //! What a query gives back, before it becomes samples.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// One cell.
@@ -17,6 +18,50 @@ pub enum Value {
     Text(String),
     /// A cell that could not be read.
     Broken(Broken),
+}
+
+impl Value {
+    /// The value as that of a label; NULL is empty.
+    ///
+    /// # Errors
+    /// Why it could not be read.
+    pub(crate) fn label(&self) -> Result<Cow<'_, str>, Broken> {
+        Ok(match self {
+            Self::Null => "".into(),
+            Self::Bool(value) => if *value { "true" } else { "false" }.into(),
+            Self::Int(value) => itoa::Buffer::new().format(*value).to_owned().into(),
+            Self::Float(value) => float_text(*value, &mut zmij::Buffer::new()).to_owned().into(),
+            Self::Text(text) => text.into(),
+            Self::Broken(broken) => return Err(*broken),
+        })
+    }
+
+    /// The value as a number; NULL is none.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(crate) fn number(&self) -> Result<Option<f64>, Broken> {
+        Ok(Some(match self {
+            Self::Null => return Ok(None),
+            Self::Bool(value) => f64::from(*value),
+            Self::Int(value) => *value as f64,
+            Self::Float(value) => *value,
+            Self::Text(text) => text.trim().parse().map_err(|_| Broken::Unreadable)?,
+            Self::Broken(broken) => return Err(*broken),
+        }))
+    }
+}
+
+/// A number as every exposition format writes it.
+pub(crate) fn float_text(value: f64, buffer: &mut zmij::Buffer) -> &str {
+    if value.is_nan() {
+        "NaN"
+    } else if value.is_infinite() {
+        if value > 0.0 { "+Inf" } else { "-Inf" }
+    } else {
+        let text = buffer.format(value);
+        text.strip_suffix(".0").unwrap_or(text)
+    }
 }
 
 /// Why a cell could not be read; the word is the value of the label `reason` of the dropped samples.

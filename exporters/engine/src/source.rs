@@ -44,6 +44,8 @@ pub struct Query {
     pub collector: Arc<str>,
     /// SQL, a SHOW command, or a jq filter.
     pub text: Arc<str>,
+    /// The values that a lookup asks for: the query's one argument, a list of texts. `None` for any other query.
+    pub values: Option<Vec<String>>,
     /// How long it may run on the server.
     pub timeout: Duration,
 }

@@ -1,8 +1,9 @@
 //! One look at a server, in one statement.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 
-use engine::{Role, ServerFacts, Version};
+use engine::{Extension, Role, ServerFacts, Version};
 use postgres_types::{FromSql, Kind, Type};
 use tokio_postgres::Row;
 
@@ -13,12 +14,15 @@ SELECT pg_catalog.current_setting('server_version_num')::int4,
        pg_catalog.current_database()::text,
        current_user::text,
        ARRAY(SELECT e.extname::text FROM pg_catalog.pg_extension e ORDER BY e.oid),
+       ARRAY(SELECT e.extversion FROM pg_catalog.pg_extension e ORDER BY e.oid),
        ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY e.oid),
        ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_(toast|temp)'),
        ARRAY(SELECT d.datname::text FROM pg_catalog.pg_database d
               WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit NOT IN (0, -2)
                 AND d.datname <> pg_catalog.current_database() AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
               ORDER BY d.datname),
+       ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
+              WHERE r.rolname ~ '^pg_' AND pg_catalog.pg_has_role(r.oid, 'USAGE') ORDER BY r.rolname),
        CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
             WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
                  AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver w WHERE w.status = 'streaming') THEN 0
@@ -32,17 +36,35 @@ pub(crate) fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
     let names = |at: usize| row.try_get::<_, Vec<Name>>(at).map(|names| names.into_iter().map(|name| name.0));
     let version: i32 = row.try_get(0)?;
     let standby: bool = row.try_get(1)?;
+    let user = row.try_get::<_, Name>(3)?.0;
+    let versions = names(5)?.map(|version| Version::parse(&version).unwrap_or_default());
+    let extension = |((name, version), schema)| (name, Extension { schema, version });
+    let roles: BTreeSet<String> = names(9)?.collect();
     Ok(ServerFacts {
         version: Version(u32::try_from(version).unwrap_or_default()),
         role: if standby { Role::Standby } else { Role::Primary },
         database: row.try_get::<_, Name>(2)?.0,
-        user: row.try_get::<_, Name>(3)?.0,
-        extensions: names(4)?.zip(names(5)?).collect(),
-        schemas: names(6)?.collect(),
+        extensions: names(4)?.zip(versions).zip(names(6)?).map(extension).collect(),
+        schemas: names(7)?.collect(),
         // A name that is not UTF-8 cannot be sent back as it is, so its database cannot be connected to.
-        databases: names(7)?.filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).collect(),
-        lag_seconds: row.try_get(8)?,
+        databases: names(8)?.filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).collect(),
+        lag_seconds: row.try_get(10)?,
+        advice: advice(&user, &roles),
+        user,
+        roles,
     })
+}
+
+/// What the role lacks that the collectors count on.
+fn advice(user: &str, roles: &BTreeSet<String>) -> Vec<String> {
+    let needed = "pg_monitor";
+    if roles.contains(needed) {
+        return Vec::new();
+    }
+    let user = user.replace('"', "\"\"");
+    vec![format!(
+        "the role is not in {needed}, so that collectors fail or see a part only: GRANT {needed} TO \"{user}\";"
+    )]
 }
 
 /// Text of a name. In a database with encoding SQL_ASCII it may be any bytes.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use engine::{Query, Rows, ServerFacts, Session, SourceError};
 use futures_util::{StreamExt, join, pin_mut};
+use postgres_types::Type;
 use tokio::sync::{oneshot, watch};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row, RowStream};
@@ -21,6 +22,9 @@ use crate::pool::{Kept, Pool};
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
 /// The reason that says: the connection has ended, another one may do.
 const CLOSED: &str = "closed";
+
+/// The argument of a query, if it has one: a list of texts.
+type Values<'a> = Option<&'a Vec<String>>;
 
 /// A connection until it is put back. If queries still run on it, or one did not heed its cancellation, it is closed
 /// instead.
@@ -139,8 +143,8 @@ impl PgSession {
         self.kept.as_ref().is_none_or(|kept| kept.connection.is_closed())
     }
 
-    async fn rows(&self, kept: &Kept, sql: &Arc<str>) -> Result<(Vec<String>, Vec<Row>), Error> {
-        let stream = self.start(kept, sql).await?;
+    async fn rows(&self, kept: &Kept, sql: &Arc<str>, values: Values<'_>) -> Result<(Vec<String>, Vec<Row>), Error> {
+        let stream = self.start(kept, sql, values).await?;
         pin_mut!(stream);
         let mut rows: Vec<Row> = Vec::new();
         while let Some(row) = stream.next().await {
@@ -153,9 +157,9 @@ impl PgSession {
     /// The first time on a connection a query goes out in one message. The second time it is prepared as well, in the
     /// same flight: waiting for that would put the query behind slower ones. From then on it goes out prepared, which
     /// spares the server the planning.
-    async fn start(&self, kept: &Kept, sql: &Arc<str>) -> Result<RowStream, Error> {
+    async fn start(&self, kept: &Kept, sql: &Arc<str>, values: Values<'_>) -> Result<RowStream, Error> {
         let client = kept.connection.client();
-        let unprepared = || client.query_typed_raw(sql, Vec::<(i32, postgres_types::Type)>::new());
+        let unprepared = || client.query_typed_raw(sql, values.map(|values| (values, Type::TEXT_ARRAY)));
         match kept.used(sql) {
             None => {
                 kept.remember(sql, None);
@@ -168,7 +172,7 @@ impl PgSession {
                 started
             }
             Some(Some(statement)) => {
-                let started = client.query_raw(&statement, Vec::<i32>::new()).await;
+                let started = client.query_raw(&statement, values).await;
                 if started.is_err() {
                     // It may be one that the server wants planned anew.
                     kept.remember(sql, None);
@@ -197,7 +201,7 @@ impl Session for PgSession {
         let kept = self.kept()?;
         let sql: Arc<str> = facts::SQL.into();
         let look = async {
-            let (_, rows) = self.rows(kept, &sql).await?;
+            let (_, rows) = self.rows(kept, &sql, None).await?;
             rows.first().map(facts::read).transpose()
         };
         let (facts, _) = self.limited(look, self.pool.connect_timeout).await?;
@@ -209,7 +213,7 @@ impl Session for PgSession {
     async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
         let kept = self.kept()?;
         // Both go out at once, in this order.
-        let run = async { join!(kept.allow(query.timeout), self.rows(kept, &query.text)).1 };
+        let run = async { join!(kept.allow(query.timeout), self.rows(kept, &query.text, query.values.as_ref())).1 };
         let ((columns, rows), took) = self.limited(run, query.timeout).await?;
         let mut cells = Vec::with_capacity(columns.len() * rows.len());
         let mut received_bytes = 0;

@@ -2,11 +2,23 @@
 
 use super::faults::Faults;
 use super::read::{Fields, is_label_name, is_metric_name};
+use super::top::read_other;
 use super::yaml::{Kind, Node, Place};
 use super::{Ask, Collector, Column, Usage};
 
-const COLUMN_KEYS: &[&str] =
-    &["usage", "name", "rename", "scale", "default", "bucket", "description", "expr", "min_version", "max_version"];
+const COLUMN_KEYS: &[&str] = &[
+    "usage",
+    "name",
+    "rename",
+    "scale",
+    "default",
+    "bucket",
+    "description",
+    "other",
+    "expr",
+    "min_version",
+    "max_version",
+];
 const USAGES: &str = "LABEL, GAUGE, COUNTER, HISTOGRAM, DISCARD";
 
 /// Reads `metrics` into the collector's columns and checks them together.
@@ -82,6 +94,7 @@ fn read_column(item: &Node, faults: &mut Faults) -> Option<Column> {
         scale: fields.number("scale", faults),
         default: fields.number("default", faults),
         buckets: read_buckets(name, key.place, usage, &fields, faults),
+        other: read_other(name, usage, &fields, faults),
         description: fields.text("description", faults).unwrap_or_default() + &tail,
         expression: fields.text("expr", faults),
         versions: fields.versions(faults),

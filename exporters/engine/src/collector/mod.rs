@@ -5,6 +5,7 @@
 mod columns;
 mod faults;
 mod read;
+mod top;
 mod yaml;
 
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct Collector {
     /// The prefix of its metrics; several branches may share it.
     pub name: String,
     pub description: String,
+    /// What to grant the role so that it tells all; `@user@` stands for the role.
+    pub grant: Option<String>,
     /// Link to the documentation of what it reads.
     pub source: Option<String>,
     pub ask: Ask,
@@ -36,11 +39,15 @@ pub(crate) struct Collector {
     /// Lower goes first.
     pub priority: i64,
     pub versions: VersionRange,
+    /// The extension whose version its columns' versions are; `None`: the server's.
+    pub version_of: Option<String>,
     /// Its failure fails the server.
     pub fatal: bool,
     /// Loaded, never planned.
     pub skip: bool,
     pub max_series: Option<usize>,
+    pub top: Option<Top>,
+    pub lookup: Option<Lookup>,
     pub columns: Vec<Column>,
     /// File and place, for messages and pages.
     pub file: Arc<str>,
@@ -54,6 +61,34 @@ pub(crate) enum Ask {
     Query(String),
     /// What follows FROM; the select list is made of the columns.
     From(String),
+}
+
+/// Which label sets of a result are shown by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Top {
+    /// The counter by whose growth they are ranked, as the result calls it.
+    pub by: String,
+    /// How many are shown.
+    pub limit: usize,
+    /// Labels that the rest keeps: it is summed for each of their values apart.
+    pub per: Vec<String>,
+}
+
+/// Whose label sets a collector gives details of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lookup {
+    /// The branch; it has a top.
+    pub of: String,
+    /// The label, of both, by whose value details are asked for.
+    pub label: String,
+}
+
+/// How a column of the rest is made of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fold {
+    Sum,
+    Max,
+    Min,
 }
 
 /// A query that must say yes before the collector's own is run.
@@ -77,6 +112,8 @@ pub(crate) struct Column {
     pub default: Option<f64>,
     /// Upper bounds, for a histogram.
     pub buckets: Vec<f64>,
+    /// How the rest beside the busiest shows it; `None`: not at all.
+    pub other: Option<Fold>,
     pub description: String,
     /// Its select expression, in the FROM form.
     pub expression: Option<String>,
@@ -164,6 +201,12 @@ impl Collector {
         [("bucket", "cumulative bucket"), ("count", "observation count"), ("sum", "observation sum")]
             .map(|(suffix, what)| Family { name: format!("{base}_{suffix}"), kind, help: format!("{help} ({what})") })
             .into()
+    }
+
+    /// The place of the label column of that name among the labels of a result of `version`.
+    pub fn label_place(&self, name: &str, version: Version) -> Option<usize> {
+        let mut labels = self.columns_in(version).filter(|(_, column)| column.usage == Usage::Label);
+        labels.position(|(_, column)| column.name == name)
     }
 
     /// Names of its labels, in the file's order; two columns of different versions may share one.

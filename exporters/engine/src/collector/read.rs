@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::columns::read_columns;
 use super::faults::Faults;
+use super::top::{read_lookup, read_top};
 use super::yaml::{self, Kind, Node, Place};
 use super::{Ask, Collector, Predicate};
 use crate::facts::{Version, VersionRange};
@@ -23,9 +24,13 @@ const COLLECTOR_KEYS: &[&str] = &[
     "priority",
     "min_version",
     "max_version",
+    "version_of",
     "fatal",
     "skip",
     "max_series",
+    "top",
+    "lookup",
+    "grant",
     "source",
     "metrics",
 ];
@@ -90,6 +95,7 @@ fn read_collector(key: &str, place: Place, body: &Node, tiers: &Tiers, faults: &
     let mut collector = Collector {
         key: Arc::from(key),
         description: fields.text("desc", faults).unwrap_or_default(),
+        grant: fields.text("grant", faults),
         source: fields.text("source", faults),
         predicates: read_predicates(&fields, tiers, faults),
         tags: read_tags(&fields, faults),
@@ -98,9 +104,12 @@ fn read_collector(key: &str, place: Place, body: &Node, tiers: &Tiers, faults: &
         timeout,
         priority: fields.number("priority", faults).unwrap_or_default() as i64,
         versions: fields.versions(faults),
+        version_of: fields.text("version_of", faults),
         fatal: fields.truth("fatal", faults).unwrap_or_default(),
         skip: fields.truth("skip", faults).unwrap_or_default(),
         max_series: fields.count("max_series", faults),
+        top: None,
+        lookup: read_lookup(&fields, faults),
         ask: ask.unwrap_or_else(|| Ask::Query(String::new())),
         columns: Vec::new(),
         file: faults.file.clone(),
@@ -108,6 +117,7 @@ fn read_collector(key: &str, place: Place, body: &Node, tiers: &Tiers, faults: &
         name,
     };
     read_columns(&mut collector, place, fields.get("metrics"), faults);
+    collector.top = read_top(&collector, &fields, faults);
     (faults.errors.len() == before).then_some(collector)
 }
 
@@ -242,7 +252,7 @@ impl<'a> Fields<'a> {
         number
     }
 
-    fn count(&self, name: &str, faults: &mut Faults) -> Option<usize> {
+    pub fn count(&self, name: &str, faults: &mut Faults) -> Option<usize> {
         let (node, text) = self.scalar(name, "a whole number above 0", faults)?;
         let count = text.trim().replace('_', "").parse::<usize>().ok().filter(|count| *count > 0);
         if count.is_none() {

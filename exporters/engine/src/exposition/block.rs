@@ -13,7 +13,7 @@ use super::text::write_sample;
 use crate::catalog::Catalog;
 use crate::collector::{Collector, Column, Usage};
 use crate::facts::Version;
-use crate::rows::{Rows, Value};
+use crate::rows::{Broken, Rows, Value};
 use crate::source::SourceError;
 
 /// Why samples were left out; the word is the value of the label `reason`.
@@ -38,6 +38,15 @@ impl Drop {
     }
 }
 
+impl From<Broken> for Drop {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Utf8 => Self::Utf8,
+            Broken::Unreadable => Self::Unreadable,
+        }
+    }
+}
+
 /// One encoded result.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
@@ -45,6 +54,8 @@ pub(crate) struct Block {
     pub pieces: Vec<(usize, Bytes)>,
     pub rows: usize,
     pub series: usize,
+    /// How many rows are summed into `other`, if the collector shows the busiest only.
+    pub others: Option<usize>,
     /// How long the source worked on it.
     pub took: Duration,
     /// How many samples were left out, and an example of each kind.
@@ -71,7 +82,8 @@ impl Block {
         &self.compress()[piece].0
     }
 
-    fn dropped(&mut self, why: Drop, samples: usize, example: impl FnOnce() -> String) {
+    /// Counts samples that were left out.
+    pub fn dropped(&mut self, why: Drop, samples: usize, example: impl FnOnce() -> String) {
         if samples > 0 {
             self.drops.entry(why).or_insert_with(|| (0, example())).0 += samples as u64;
         }

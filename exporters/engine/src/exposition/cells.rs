@@ -1,9 +1,9 @@
 //! Single cells: as part of a label set, as a number.
 
 use super::block::Drop;
-use super::text::{Number, close_labels, write_label, write_number};
+use super::text::{Number, close_labels, write_label};
 use crate::collector::Column;
-use crate::rows::{Broken, Value};
+use crate::rows::Value;
 
 /// The labels of a row as text, closed; empty if there are none.
 pub(super) fn label_set(
@@ -13,19 +13,7 @@ pub(super) fn label_set(
 ) -> Result<Vec<u8>, Drop> {
     let mut set = Vec::with_capacity(64);
     for (cell, column) in labels {
-        let name = &column.exposed;
-        match &row[*cell] {
-            Value::Null => write_label(&mut set, name, ""),
-            Value::Bool(value) => write_label(&mut set, name, if *value { "true" } else { "false" }),
-            Value::Int(value) => write_label(&mut set, name, itoa::Buffer::new().format(*value)),
-            Value::Float(value) => {
-                let mut text = Vec::new();
-                write_number(&mut text, Number::Float(*value));
-                write_label(&mut set, name, &String::from_utf8_lossy(&text));
-            }
-            Value::Text(text) => write_label(&mut set, name, text),
-            Value::Broken(broken) => return Err(drop_of(*broken)),
-        }
+        write_label(&mut set, &column.exposed, &row[*cell].label()?);
     }
     // A label of the collector's own wins.
     for (name, value) in constant.iter().filter(|(name, _)| !labels.iter().any(|(_, column)| column.exposed == *name)) {
@@ -33,13 +21,6 @@ pub(super) fn label_set(
     }
     close_labels(&mut set);
     Ok(set)
-}
-
-fn drop_of(broken: Broken) -> Drop {
-    match broken {
-        Broken::Utf8 => Drop::Utf8,
-        Broken::Unreadable => Drop::Unreadable,
-    }
 }
 
 /// The number that a cell stands for: `None` is no sample.
@@ -60,7 +41,7 @@ pub(super) fn number(value: &Value, column: &Column) -> Result<Option<Number>, D
                 _ => return Err(Drop::Unreadable),
             }
         }
-        Value::Broken(broken) => return Err(drop_of(*broken)),
+        Value::Broken(broken) => return Err((*broken).into()),
     };
     Ok(Some(match (column.scale, number) {
         (None, number) => number,
@@ -73,6 +54,7 @@ pub(super) fn number(value: &Value, column: &Column) -> Result<Option<Number>, D
 mod tests {
     use super::*;
     use crate::collector::columns_of_test;
+    use crate::rows::Broken;
 
     #[test]
     fn cells_become_numbers_by_scale_and_default() {

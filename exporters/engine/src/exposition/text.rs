@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Format;
 use super::gzip::{self, Deflated};
+use crate::rows::float_text;
 
 /// A number of a sample; whole numbers stay whole, so that those above 2^53 keep every digit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,15 +19,7 @@ pub(super) enum Number {
 pub(super) fn write_number(out: &mut Vec<u8>, number: Number) {
     match number {
         Number::Int(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
-        Number::Float(value) if value.is_nan() => out.extend_from_slice(b"NaN"),
-        Number::Float(value) if value.is_infinite() => {
-            out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
-        }
-        Number::Float(value) => {
-            let mut buffer = zmij::Buffer::new();
-            let text = buffer.format(value);
-            out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
-        }
+        Number::Float(value) => out.extend_from_slice(float_text(value, &mut zmij::Buffer::new()).as_bytes()),
     }
 }
 

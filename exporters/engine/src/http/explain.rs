@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use super::health::word;
+use crate::collector::{Collector, quote};
+use crate::facts::ServerFacts;
 use crate::scrape::{DatabaseView, Record, Scraper};
 use crate::source::Source;
 
@@ -16,6 +18,9 @@ pub(crate) fn explain<S: Source>(scraper: &Scraper<S>) -> String {
         Some((Ok(facts), at)) => {
             let (role, version, age) = (facts.role.word(), facts.version, at.elapsed().as_secs());
             writeln!(out, "# {role}, version {version}, user {}, looked at {age} s ago", facts.user).ok();
+            for advice in &facts.advice {
+                writeln!(out, "# {advice}").ok();
+            }
         }
         Some((Err(error), at)) => {
             writeln!(out, "# {}: {error} ({}), {} s ago", word(&error), error.reason, at.elapsed().as_secs()).ok();
@@ -33,9 +38,7 @@ fn explain_database<S: Source>(out: &mut String, scraper: &Scraper<S>, database:
     if let Some(error) = &database.record.error {
         writeln!(out, "cannot be read: {error} ({})", error.reason).ok();
     }
-    if database.facts.is_none() {
-        return;
-    }
+    let Some(facts) = &database.facts else { return };
     let titles = ["collector", "ttl", "age", "ms", "rows", "series", "state"];
     writeln!(
         out,
@@ -52,16 +55,30 @@ fn explain_database<S: Source>(out: &mut String, scraper: &Scraper<S>, database:
         };
         let ttl = scraper.ttl(planned.collector).as_secs_f64();
         let ms = record.duration.as_secs_f64() * 1e3;
-        writeln!(out, "{:<22} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {}", collector.key, state(&record))
-            .ok();
+        let state = state(collector, facts, &record);
+        writeln!(out, "{:<22} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}", collector.key).ok();
     }
     for (index, reason) in &database.plan.left_out {
         writeln!(out, "{:<22} not planned: {reason}", scraper.catalog.collectors[*index].key).ok();
     }
 }
 
-/// One line on what became of a collector.
-pub(super) fn state(record: &Record) -> String {
+/// One line on what became of a collector, and on what to grant if the role is not let at something.
+pub(super) fn state(collector: &Collector, facts: &ServerFacts, record: &Record) -> String {
+    let state = outcome(record);
+    let forbidden = record.failure.as_ref().is_some_and(|failure| failure.error.reason == "permission");
+    let Some(grant) = collector.grant.as_deref() else { return state };
+    let role = grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" TO ")).map(|(role, _)| role);
+    // Of a grant that is no membership nobody knows whether it was given, until it is missed.
+    let gives_more = role.is_some_and(|role| !role.contains(' ') && !facts.roles.contains(role));
+    if forbidden || gives_more {
+        format!("{state}; to let it see all: {}", grant.replace("@user@", &quote(&facts.user)))
+    } else {
+        state
+    }
+}
+
+fn outcome(record: &Record) -> String {
     if let Some(failure) = &record.failure {
         let wait = failure.next_try.saturating_duration_since(Instant::now());
         let next =
@@ -72,7 +89,10 @@ pub(super) fn state(record: &Record) -> String {
     match &record.good {
         _ if record.in_flight => "running".into(),
         Some(good) if good.block.skipped => "skipped by a predicate".into(),
-        Some(good) if good.block.drops.is_empty() => "ok".into(),
+        Some(good) if good.block.drops.is_empty() => match good.block.others {
+            Some(others) if others > 0 => format!("ok, {others} rows summed into other"),
+            _ => "ok".into(),
+        },
         Some(good) => {
             let drops: Vec<String> = good
                 .block

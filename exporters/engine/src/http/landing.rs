@@ -53,13 +53,12 @@ fn table<S: Source>(page: &mut String, scraper: &Scraper<S>, database: &Database
     if let Some(error) = &database.record.error {
         write!(page, "<p class=bad>{} ({})</p>", escape(&error.message), error.reason).ok();
     }
-    if database.facts.is_none() {
-        return;
-    }
+    let Some(facts) = &database.facts else { return };
     page.push_str("<table><tr><th>collector<th>ttl s<th>age s<th>ms<th>rows<th>series<th>state");
     for planned in &database.plan.planned {
         let record = scraper.record(planned.collector, &database.name);
-        let (state, good) = (state(&record), record.good.as_ref());
+        let collector = &scraper.catalog.collectors[planned.collector];
+        let (state, good) = (state(collector, facts, &record), record.good.as_ref());
         let class = match record.failure {
             Some(_) => "bad",
             None if state == "ok" => "ok",
@@ -68,7 +67,7 @@ fn table<S: Source>(page: &mut String, scraper: &Scraper<S>, database: &Database
         write!(
             page,
             "<tr class={class}><td>{}<td>{}<td>{}<td>{:.1}<td>{}<td>{}<td>{}",
-            escape(&scraper.catalog.collectors[planned.collector].key),
+            escape(&collector.key),
             scraper.ttl(planned.collector).as_secs_f64(),
             good.map_or_else(|| "–".to_owned(), |good| good.at.elapsed().as_secs().to_string()),
             record.duration.as_secs_f64() * 1e3,
@@ -101,11 +100,12 @@ fn server<S: Source>(scraper: &Scraper<S>) -> String {
     match scraper.last_look() {
         None => format!("{target}: not looked at yet, the first scrape will"),
         Some((Ok(facts), at)) => format!(
-            "{target}: {}, version {}, as {}, looked at {} s ago",
+            "{target}: {}, version {}, as {}, looked at {} s ago{}",
             facts.role.word(),
             facts.version,
             escape(&facts.user),
-            at.elapsed().as_secs()
+            at.elapsed().as_secs(),
+            facts.advice.iter().map(|advice| format!("<br><b>{}</b>", escape(advice))).collect::<String>()
         ),
         Some((Err(error), at)) => {
             let (word, message, age) = (word(&error), escape(&error.message), at.elapsed().as_secs());

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::exposition::{Block, Drop};
+use crate::lookup::Details;
 use crate::source::SourceError;
+use crate::top::Standings;
 
 /// A collector (index into the catalog) in a database.
 pub(super) type Slot = (usize, Arc<str>);
@@ -69,6 +71,8 @@ pub(super) struct Ledger {
 struct Inner {
     records: HashMap<Slot, Record>,
     databases: HashMap<Arc<str>, DatabaseRecord>,
+    standings: HashMap<Slot, Arc<Mutex<Standings>>>,
+    details: HashMap<Slot, Arc<Mutex<Details>>>,
     told: HashSet<(usize, Drop)>,
 }
 
@@ -157,6 +161,16 @@ impl Ledger {
         news
     }
 
+    /// What is remembered of the slot's earlier results, for its `top`.
+    pub fn standings(&self, slot: &Slot) -> Arc<Mutex<Standings>> {
+        self.lock().standings.entry(slot.clone()).or_default().clone()
+    }
+
+    /// What the slot has looked up.
+    pub fn details(&self, slot: &Slot) -> Arc<Mutex<Details>> {
+        self.lock().details.entry(slot.clone()).or_default().clone()
+    }
+
     /// Whether dropped samples of this kind are news for this collector.
     pub fn first_drop(&self, collector: usize, why: Drop) -> bool {
         self.lock().told.insert((collector, why))
@@ -166,6 +180,8 @@ impl Ledger {
     pub fn retain(&self, known: impl Fn(&str) -> bool) {
         let mut inner = self.lock();
         inner.records.retain(|(_, database), record| record.in_flight || known(database));
+        inner.standings.retain(|(_, database), _| known(database));
+        inner.details.retain(|(_, database), _| known(database));
         inner.databases.retain(|database, _| known(database));
     }
 }

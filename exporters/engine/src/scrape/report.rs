@@ -41,6 +41,7 @@ const OWN: &[&str] = &[
     "exporter_collector_age_seconds",
     "exporter_collector_rows",
     "exporter_collector_series",
+    "exporter_collector_other_rows",
     "exporter_collector_errors_total",
     "exporter_dropped_samples_total",
     "exporter_connections",
@@ -145,6 +146,14 @@ impl<S: Source> Scraper<S> {
             labels,
             block.map_or(0, |block| block.series) as f64,
         );
+        if let Some(others) = block.and_then(|block| block.others) {
+            own.gauge(
+                "exporter_collector_other_rows",
+                "Rows of the result that are not shown by themselves but summed into the one called other",
+                labels,
+                others as f64,
+            );
+        }
         if let Some(age) = one.age {
             own.gauge("exporter_collector_age_seconds", "Age of the result that is shown", labels, age.as_secs_f64());
         }

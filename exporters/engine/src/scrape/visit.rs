@@ -1,5 +1,6 @@
 //! A visit to one database: its facts and everything that is due, in one flight.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,11 +8,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::{ResultKey, Scraper, Slot, epoch};
+use crate::collector::Lookup;
 use crate::exposition::{Block, Drop, encode};
 use crate::facts::ServerFacts;
-use crate::plan::Planned;
+use crate::plan::{Planned, version_of_columns};
 use crate::rows::{Rows, Value};
 use crate::source::{Query, Session, Source, SourceError};
+use crate::top::Folded;
 
 /// A connection that had died while nobody used it is noticed only in use: then the visit is made again, once.
 const CLOSED: &str = "closed";
@@ -163,13 +166,64 @@ impl<S: Source> Scraper<S> {
                 return Ok(Arc::new(Block::skipped()));
             }
         }
-        let rows = self.ask(session, &planned.query).await?;
-        let labels = &self.settings.constant_labels;
-        let block = encode(&self.catalog, planned.collector, &rows, facts.version, &facts.database, labels)?;
+        let rows = match &self.catalog.collectors[planned.collector].lookup {
+            None => self.ask(session, &planned.query).await?,
+            Some(lookup) => self.look_up(session, lookup, facts, planned, slot).await?,
+        };
+        let block = self.encode(rows, facts, planned, slot)?;
         if self.compress.load(Ordering::Relaxed) {
             block.compress();
         }
         Ok(Arc::new(block))
+    }
+
+    /// The rows as lines; where the collector has a `top`, the rest is summed first.
+    fn encode(&self, rows: Rows, facts: &ServerFacts, planned: &Planned, slot: &Slot) -> Result<Block, SourceError> {
+        let collector = &self.catalog.collectors[planned.collector];
+        let labels = &self.settings.constant_labels;
+        let encode = |rows| encode(&self.catalog, planned.collector, rows, planned.version, &facts.database, labels);
+        let Some(top) = &collector.top else { return encode(&rows) };
+        let standings = self.ledger.standings(slot);
+        let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
+        let Folded { rows, others, drops } = standings.fold(collector, top, planned.version, rows)?;
+        let mut block = encode(&rows)?;
+        block.others = Some(others);
+        for (why, example) in drops {
+            block.dropped(why, 1, || example);
+        }
+        Ok(block)
+    }
+
+    /// Asks for details that are not known yet of what the other collector shows; gives all that are known.
+    async fn look_up(
+        &self,
+        session: &S::Session,
+        lookup: &Lookup,
+        facts: &ServerFacts,
+        planned: &Planned,
+        slot: &Slot,
+    ) -> Result<Rows, SourceError> {
+        let lock = PoisonError::into_inner;
+        let wanted = self.shown(lookup, facts, &slot.1);
+        let details = self.ledger.details(slot);
+        let asked = details.lock().unwrap_or_else(lock).missing(&wanted);
+        if !asked.is_empty() {
+            let query = Query { values: Some(asked.clone()), ..planned.query.clone() };
+            let answer = self.ask(session, &query).await?;
+            details.lock().unwrap_or_else(lock).take(asked, &answer, &lookup.label)?;
+        }
+        Ok(details.lock().unwrap_or_else(lock).rows())
+    }
+
+    /// The values of the label in what the other collector shows now.
+    fn shown(&self, lookup: &Lookup, facts: &ServerFacts, database: &Arc<str>) -> BTreeSet<String> {
+        let Some(of) = self.catalog.index_of(&lookup.of) else { return BTreeSet::new() };
+        let collector = &self.catalog.collectors[of];
+        let version = version_of_columns(collector, facts);
+        let Some(at) = collector.label_place(&lookup.label, version) else { return BTreeSet::new() };
+        let standings = self.ledger.standings(&(of, database.clone()));
+        let standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
+        standings.shown(at)
     }
 
     async fn predicate_holds(

@@ -1,0 +1,83 @@
+//! Details of what another collector shows, such as the text of a statement: asked once for each, kept while it is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::rows::{Rows, Value};
+use crate::source::SourceError;
+
+/// What one collector has looked up in one database.
+#[derive(Debug, Default)]
+pub(crate) struct Details {
+    columns: Vec<String>,
+    /// The cells of its rows by the value that was asked for; none if there was no answer.
+    cells: BTreeMap<String, Vec<Value>>,
+}
+
+impl Details {
+    /// Forgets what is no longer wanted, and gives the values that are still to be asked for.
+    pub fn missing(&mut self, wanted: &BTreeSet<String>) -> Vec<String> {
+        self.cells.retain(|value, _| wanted.contains(value));
+        wanted.iter().filter(|value| !self.cells.contains_key(*value)).cloned().collect()
+    }
+
+    /// Takes the answer for `asked`; each row says in the column `label` which of them it belongs to.
+    ///
+    /// # Errors
+    /// `shape` when the answer does not have that column.
+    pub fn take(&mut self, asked: Vec<String>, answer: &Rows, label: &str) -> Result<(), SourceError> {
+        let at = answer.columns.iter().rposition(|column| column == label);
+        let at = match at {
+            Some(at) => at,
+            None if answer.is_empty() => 0,
+            None => return Err(SourceError::new("shape", format!("column {label} is missing from the answer"))),
+        };
+        if !answer.is_empty() {
+            self.columns.clone_from(&answer.columns);
+        }
+        self.cells.extend(asked.into_iter().map(|value| (value, Vec::new())));
+        for row in answer.iter() {
+            let value = row[at].label().unwrap_or_default();
+            if let Some(cells) = self.cells.get_mut(&*value) {
+                cells.extend_from_slice(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// All rows that are kept.
+    pub fn rows(&self) -> Rows {
+        let cells = self.cells.values().flatten().cloned().collect();
+        Rows { columns: self.columns.clone(), cells, ..Rows::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(values: &[&str]) -> BTreeSet<String> {
+        values.iter().map(|value| (*value).to_owned()).collect()
+    }
+
+    fn answer(texts: &[(&str, &str)]) -> Rows {
+        let text = |text: &str| Value::Text(text.into());
+        let cells = texts.iter().flat_map(|(query, sql)| [text(query), text(sql)]).collect();
+        Rows { columns: vec!["query".into(), "text".into()], cells, ..Rows::default() }
+    }
+
+    #[test]
+    fn each_value_is_asked_for_once_and_kept_while_it_is_wanted() {
+        let mut details = Details::default();
+        let asked = details.missing(&wanted(&["1", "2", "3"]));
+        assert_eq!(asked, ["1", "2", "3"]);
+        // "3" is not known there, "9" was not asked for.
+        details.take(asked, &answer(&[("1", "begin"), ("2", "end"), ("9", "no")]), "query").unwrap();
+        assert_eq!(details.rows().cells, answer(&[("1", "begin"), ("2", "end")]).cells);
+        assert_eq!(details.missing(&wanted(&["1", "2", "3"])), Vec::<String>::new());
+        assert_eq!(details.missing(&wanted(&["2", "4"])), ["4"]);
+        assert_eq!(details.rows().cells, answer(&[("2", "end")]).cells);
+        details.take(vec!["4".into()], &Rows::default(), "query").unwrap();
+        assert_eq!(details.missing(&wanted(&["1", "2", "4"])), ["1"]);
+        assert_eq!(details.take(vec!["1".into()], &answer(&[("1", "x")]), "id").unwrap_err().reason, "shape");
+    }
+}
