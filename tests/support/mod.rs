@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use lab::{Exporter, Postgres};
 
+pub mod catalogue;
 pub mod outcome;
 
 /// How long a test waits for what must come.

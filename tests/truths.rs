@@ -1,0 +1,14 @@
+//! The numbers are true: each is held against a known action, or against the server's own answer to another question.
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+#[path = "truths/activity.rs"]
+mod activity;
+#[path = "truths/replication.rs"]
+mod replication;
+#[path = "truths/statements.rs"]
+mod statements;
+#[path = "truths/storage.rs"]
+mod storage;
+mod support;
+#[path = "truths/vacuum.rs"]
+mod vacuum;

@@ -1,0 +1,1 @@
+//! Sessions, transactions, locks and who waits for whom.

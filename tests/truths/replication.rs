@@ -1,0 +1,1 @@
+//! Standbys, slots, subscriptions.

@@ -1,0 +1,1 @@
+//! Tables, indexes, sequences, I/O, WAL.

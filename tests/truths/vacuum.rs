@@ -1,0 +1,1 @@
+//! Vacuum, ages of transactions, and what holds them back.
