@@ -93,6 +93,7 @@ const THINGS: &str = "create table thing (id int primary key);
     grant select on sequence numbers to monitor;
     create function known() returns int language plpgsql as 'begin return 1; end';
     create publication published for table thing;
+    create materialized view kept as select * from thing;
     analyze;";
 
 /// A primary with tables in two databases, a logical slot and statistics that were reset once; and its standby.
@@ -141,6 +142,33 @@ fn every_collector_gives_what_the_catalogue_says_on_a_valid_page() {
     });
     assert_inherited(&complaints.into_inner().unwrap());
 }
+
+#[test]
+fn nothing_waits_for_what_is_locked() {
+    on_every_version(|major| {
+        let server = Postgres::start(major).unwrap();
+        server.psql("postgres", THINGS).unwrap();
+        let exporter = exporter(&server, "postgres", &["--cache-ttls=0,0,0,0", TAGS]);
+        scrape(&exporter).assert_clean(&format!("{major}, before"));
+        let mut owner = postgres::Client::connect(&server.url("postgres", "postgres"), postgres::NoTls).unwrap();
+        let mut transaction = owner.transaction().unwrap();
+        transaction.batch_execute(LOCKS).unwrap();
+        for _ in 0..2 {
+            let page = scrape(&exporter);
+            page.assert_clean(&format!("{major}, all locked"));
+            assert!(page.value("pg_table_pages", &[("relname", "public.thing")]).is_some(), "{major}");
+            assert_eq!(page.value("pg_seq_last_value", &[("seqname", "public.numbers")]), None, "{major}");
+        }
+    });
+}
+
+/// The strongest lock on each of the things.
+const LOCKS: &str = "lock table thing, parts, part_of_the_rest in access exclusive mode;
+    alter index thing_pkey set (fillfactor = 90);
+    alter sequence numbers restart;
+    refresh materialized view kept;
+    alter function known() strict;
+    alter publication published set (publish = 'insert');";
 
 /// Every collector runs in the main database, or there is a good reason why it does not.
 fn assert_planned(page: &Page, exporter: &Exporter, listed: &[Listed], major: Major, role: Role, whose: &str) {

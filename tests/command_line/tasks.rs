@@ -105,7 +105,11 @@ fn metrics_lists_the_catalogue_in_three_forms() {
     for metric in &metrics {
         let mut keys: Vec<&str> = metric.as_object().unwrap().keys().map(String::as_str).collect();
         keys.sort_unstable();
-        assert_eq!(keys, ["collector", "help", "labels", "name", "type", "unit", "versions"], "{metric}");
+        assert_eq!(
+            keys,
+            ["collector", "help", "labels", "name", "off", "tags", "type", "unit", "versions"],
+            "{metric}"
+        );
         assert!(["gauge", "counter"].contains(&metric["type"].as_str().unwrap()), "{metric}");
         assert!(!metric["help"].as_str().unwrap().is_empty() && metric["labels"].is_array(), "{metric}");
     }
