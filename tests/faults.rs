@@ -21,9 +21,9 @@ fn session(server: &Postgres) -> Client {
     Client::connect(&server.url("postgres", "postgres"), NoTls).unwrap()
 }
 
-/// Sessions on the server beside the one that asks.
+/// Sessions on the server beside those that asked here, of which the one before may not be gone yet.
 fn sessions(server: &Postgres) -> usize {
-    let sql = "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()";
+    let sql = "select count(*) from pg_stat_activity where backend_type = 'client backend' and application_name <> 'psql'";
     server.psql("postgres", sql).unwrap().parse().unwrap()
 }
 
