@@ -58,7 +58,8 @@ impl Cache {
         std::thread::scope(|scope| {
             let majors = Major::ALL.map(|major| scope.spawn(move || self.template(major).map(drop)));
             let prometheus = scope.spawn(|| self.prometheus().map(drop));
-            for thread in majors.into_iter().chain([prometheus]) {
+            let extensions = scope.spawn(|| self.installation_with_extensions().map(drop));
+            for thread in majors.into_iter().chain([prometheus, extensions]) {
                 thread.join().map_err(|_| LabError::Unexpected("a downloading thread panicked".into()))??;
             }
             Ok(())
@@ -68,6 +69,24 @@ impl Cache {
     /// The programs of a PostgreSQL version, downloaded if need be.
     pub(crate) fn installation(&self, major: Major) -> Result<Installation, LabError> {
         let root = self.item(&format!("pg-{major}"), |place| fetch::postgres(major, place))?;
+        Ok(Installation { root, account: self.account })
+    }
+
+    /// PostgreSQL 15 with Debian's `pg_wait_sampling` and `pg_stat_kcache` beside its own extensions.
+    pub(crate) fn installation_with_extensions(&self) -> Result<Installation, LabError> {
+        let plain = self.installation(Major::V15)?;
+        let root = self.item("pg-15-extensions", |place| {
+            run(Command::new("cp").arg("-a").arg(&plain.root).arg(place))?;
+            let unpacked = place.join("debian");
+            for package in ["postgresql-15-pg-wait-sampling", "postgresql-15-pg-stat-kcache"] {
+                fetch::debian(package, &unpacked)?;
+            }
+            for (from, to) in [("lib/postgresql/15/lib", "lib"), ("share/postgresql/15/extension", "share/extension")] {
+                let from = unpacked.join("usr").join(from).join(".");
+                run(Command::new("cp").arg("-a").arg(from).arg(place.join(to)))?;
+            }
+            Ok(())
+        })?;
         Ok(Installation { root, account: self.account })
     }
 

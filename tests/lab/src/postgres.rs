@@ -64,6 +64,7 @@ pub struct PostgresBuilder {
     major: Major,
     settings: String,
     hba: String,
+    extensions: bool,
 }
 
 impl PostgresBuilder {
@@ -82,11 +83,22 @@ impl PostgresBuilder {
         self
     }
 
+    /// With the extensions `pg_wait_sampling` and `pg_stat_kcache` to be created; there for version 15 only.
+    #[must_use]
+    pub fn with_extensions(mut self) -> Self {
+        self.extensions = true;
+        self
+    }
+
     /// Starts it as a primary and waits until it accepts connections.
     pub fn start(self) -> Result<Postgres, LabError> {
         let cache = Cache::open()?;
         let template = cache.template(self.major)?;
-        let installation = cache.installation(self.major)?;
+        let installation = match (self.extensions, self.major) {
+            (false, major) => cache.installation(major)?,
+            (true, Major::V15) => cache.installation_with_extensions()?,
+            (true, major) => return Err(LabError::Unexpected(format!("no further extensions for version {major}"))),
+        };
         let folder = Folder::new()?;
         let data = data_dir(&folder);
         run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(template).arg(&data))?;
@@ -107,7 +119,7 @@ impl Postgres {
     /// A primary with more settings or `pg_hba.conf` lines.
     pub fn builder(major: Major) -> PostgresBuilder {
         let settings = SETTINGS.iter().map(|(name, value)| setting_line(name, value)).collect();
-        PostgresBuilder { major, settings, hba: String::new() }
+        PostgresBuilder { major, settings, hba: String::new(), extensions: false }
     }
 
     /// Starts the server whose data directory stands ready in the folder, on a free port.
