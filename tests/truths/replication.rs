@@ -46,7 +46,24 @@ fn a_paused_standby_is_behind_by_what_was_written() {
         standby.psql("postgres", "select pg_wal_replay_resume()").unwrap();
         scrape_until(&feeding, "it has caught up", |page| page.value("pg_repl_replay_diff", &receiver) == Some(0.0));
         assert_restartpoints(&primary, &standby, &fed);
+        assert_sequences(&primary, &standby, &fed);
     }
+}
+
+/// A standby reads sequences, but for those that have no file there.
+fn assert_sequences(primary: &Postgres, standby: &Postgres, fed: &Exporter) {
+    let unlogged = if primary.major() >= Major::V15 { "unlogged" } else { "" };
+    let sql = format!(
+        "grant pg_read_all_data to monitor; create {unlogged} sequence unsure; create sequence near maxvalue 1001;
+         select nextval('unsure'); select setval('near', 901)"
+    );
+    primary.psql("postgres", &sql).unwrap();
+    standby.wait_for("select count(*) = 2 from pg_class where relkind = 'S'", LIMIT).unwrap();
+    let near = |page: &Page| page.value("pg_seq_used_ratio", &[("seqname", "public.near")]) == Some(0.9);
+    let page = scrape_until(fed, "the standby has the sequence", near);
+    page.assert_clean(&format!("{}, sequences", primary.major()));
+    let unsure = page.value("pg_seq_last_value", &[("seqname", "public.unsure")]);
+    assert_eq!(unsure.is_none(), primary.major() >= Major::V15);
 }
 
 /// A standby makes restartpoints of the primary's checkpoints; they are counted since 17.
