@@ -5,6 +5,8 @@
 mod activity;
 #[path = "truths/replication.rs"]
 mod replication;
+#[path = "truths/settings.rs"]
+mod settings;
 #[path = "truths/statements.rs"]
 mod statements;
 #[path = "truths/storage.rs"]
@@ -12,3 +14,5 @@ mod storage;
 mod support;
 #[path = "truths/vacuum.rs"]
 mod vacuum;
+#[path = "truths/wal.rs"]
+mod wal;
