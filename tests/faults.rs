@@ -23,7 +23,8 @@ fn session(server: &Postgres) -> Client {
 
 /// Sessions on the server beside those that asked here, of which the one before may not be gone yet.
 fn sessions(server: &Postgres) -> usize {
-    let sql = "select count(*) from pg_stat_activity where backend_type = 'client backend' and application_name <> 'psql'";
+    let sql =
+        "select count(*) from pg_stat_activity where backend_type = 'client backend' and application_name <> 'psql'";
     server.psql("postgres", sql).unwrap().parse().unwrap()
 }
 
