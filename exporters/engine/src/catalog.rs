@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::collector::{Collector, Family, Fault, Place, Usage, read_file};
 use crate::exposition::Header;
+use crate::facts::Version;
 use crate::options::Tiers;
+use crate::run::CheckQuery;
 
 /// A folder of collector files that the binary carries.
 #[derive(Debug, Clone)]
@@ -72,11 +74,22 @@ impl Catalog {
         self.collectors.iter().position(|collector| *collector.key == *key)
     }
 
+    /// As [`Catalog::load_checked`], without a look at the text of queries.
+    #[cfg(test)]
+    pub fn load(origin: &Origin, tiers: &Tiers, reserved: &[String]) -> Result<Self, LoadError> {
+        Self::load_checked(origin, tiers, reserved, None)
+    }
+
     /// Reads all files of `origin`; `reserved` are metric names that the exporter itself owns.
     ///
     /// # Errors
     /// Every fault of every file.
-    pub fn load(origin: &Origin, tiers: &Tiers, reserved: &[String]) -> Result<Self, LoadError> {
+    pub fn load_checked(
+        origin: &Origin,
+        tiers: &Tiers,
+        reserved: &[String],
+        check_query: Option<CheckQuery>,
+    ) -> Result<Self, LoadError> {
         let (files, mut faults) = read_texts(origin);
         let mut collectors = Vec::new();
         let mut warnings = Vec::new();
@@ -89,6 +102,9 @@ impl Catalog {
         collectors.sort_by_key(|collector: &Collector| collector.priority);
         check_branches(&collectors, &mut faults);
         check_lookups(&collectors, &mut faults);
+        if let Some(check) = check_query {
+            faults.extend(collectors.iter().flat_map(|collector| query_faults(collector, check)));
+        }
         let families = own_families(&collectors, reserved, &mut faults);
         if !faults.is_empty() {
             for fault in &mut faults {
@@ -112,6 +128,17 @@ impl Catalog {
         let warnings = in_order(warnings);
         Ok(Self { origin: origin.to_string(), collectors, families, headers, column_families, warnings })
     }
+}
+
+/// What a source's own look at the text of its queries found.
+fn query_faults(collector: &Collector, check: CheckQuery) -> Vec<Fault> {
+    let text = collector.text(Version::default());
+    let predicates = collector.predicates.iter().map(|predicate| (predicate.name.as_str(), predicate.query.as_str()));
+    let queries = std::iter::once(("query", text.as_str())).chain(predicates);
+    let faults = queries.filter_map(|(what, text)| Some((what, check(text).err()?)));
+    faults
+        .map(|(what, why)| fault(collector, collector.place, format!("{what} of branch {}: {why}", collector.key)))
+        .collect()
 }
 
 /// File names and texts; what cannot be read is a fault of the file as a whole.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::source::SourceError;
+
 /// A server version as one number: `major·10000 + minor` from PostgreSQL 10 on (`170004`), and
 /// `major·10000 + minor·100 + patch` below it and for PgBouncer and pgBackRest (`90624`, `12401`, `25500`).
 ///
@@ -90,6 +92,8 @@ pub enum Role {
     Primary,
     /// In recovery.
     Standby,
+    /// Of what has no such role, as a backup repository.
+    Neither,
 }
 
 impl Role {
@@ -98,6 +102,7 @@ impl Role {
         match self {
             Self::Primary => "primary",
             Self::Standby => "replica",
+            Self::Neither => "without a role",
         }
     }
 }
@@ -125,6 +130,9 @@ pub struct ServerFacts {
     pub roles: BTreeSet<String>,
     /// What the source would have changed on this server, as sentences for a person.
     pub advice: Vec<String>,
+    /// Why the server does not answer now, if the source goes on with what it knew before: the server counts as down,
+    /// its collectors as failed, and their rows are shown all the same.
+    pub fault: Option<SourceError>,
 }
 
 /// An extension of a database.

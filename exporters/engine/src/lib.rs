@@ -35,5 +35,5 @@ pub use catalog::EmbeddedFolder;
 pub use facts::{Extension, Role, ServerFacts, Version};
 pub use options::parse_bool;
 pub use rows::{Broken, Rows, Value};
-pub use run::{Connected, Context, Exporter, run};
+pub use run::{CheckQuery, Connected, Context, Exporter, run};
 pub use source::{Connections, Query, Session, Source, SourceError};

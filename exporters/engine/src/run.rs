@@ -44,7 +44,12 @@ pub struct Exporter {
     pub log_crates: &'static [&'static str],
     /// The collector folders inside the program; the first is the default.
     pub embedded: Vec<EmbeddedFolder>,
+    /// Tells what is wrong with the text of a query, where that can be told without a server.
+    pub check_query: Option<CheckQuery>,
 }
+
+/// Looks at the text of a query; what is wrong with it becomes a fault of its collector file.
+pub type CheckQuery = fn(&str) -> Result<(), String>;
 
 /// What an exporter may need to know to make its source.
 #[derive(Debug, Clone)]
@@ -53,6 +58,8 @@ pub struct Context {
     pub embedded: bool,
     /// The longest time that one query of the collectors may run.
     pub longest_query: Duration,
+    /// Whether the first look may take its time: `explain` and `--fail-fast` have nothing to tell without it.
+    pub patient: bool,
 }
 
 /// A source and how long a health endpoint waits for it.
@@ -111,8 +118,8 @@ fn act<O: Args, S: Source>(
     let origin = origin(exporter, config.as_deref())?;
     let tiers = options.cache_ttls;
     let load = {
-        let (origin, reserved) = (origin.clone(), reserved_names(&namespace));
-        move || Catalog::load(&origin, &tiers, &reserved)
+        let (origin, reserved, check_query) = (origin.clone(), reserved_names(&namespace), exporter.check_query);
+        move || Catalog::load_checked(&origin, &tiers, &reserved, check_query)
     };
     let catalog = load().map_err(|error| summary(&error, &origin))?;
     for warning in &catalog.warnings {
@@ -125,7 +132,9 @@ fn act<O: Args, S: Source>(
         _ => {}
     }
     let longest_query = catalog.collectors.iter().map(|collector| collector.timeout).max().unwrap_or_default();
-    let context = Context { embedded: matches!(origin, Origin::Embedded(_)), longest_query };
+    let explains = options.explain || matches!(command, Some(Task::Explain));
+    let patient = explains || options.fail_fast;
+    let context = Context { embedded: matches!(origin, Origin::Embedded(_)), longest_query, patient };
     // Inside the runtime, since a source may begin tasks of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {
@@ -133,9 +142,10 @@ fn act<O: Args, S: Source>(
         let settings = settings(exporter, &options, namespace);
         let counters = Arc::new(Counters::new(&settings.namespace, &settings.constant_labels));
         let scraper = Scraper::new(catalog, Arc::new(source), settings, counters);
-        if options.explain || matches!(command, Some(Task::Explain)) {
+        if explains {
             scraper.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
             print(&http::explain(&scraper))?;
+            scraper.source.close().await;
             // What is wrong stands in the text.
             let up = scraper.last_look().is_some_and(|(look, _)| look.is_ok());
             return Ok(if up { ExitCode::SUCCESS } else { ExitCode::FAILURE });
@@ -232,10 +242,12 @@ async fn serve<S: Source>(
         listen = addresses.join(" "),
         "started"
     );
+    let source = scraper.source.clone();
     let service = Service::new(exporter.name, options, look_timeout, scraper, load);
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
     listeners.serve(http::router(service), stop_signal()?, options.scrape_timeout + GRACE).await;
     reloads.abort();
+    source.close().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -26,6 +26,11 @@ pub trait Source: Send + Sync + 'static {
 
     /// Which server this is, for pages and logs; never with a password.
     fn target(&self) -> String;
+
+    /// Ends what the source does on its own, when the exporter stops.
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// One place on a server that answers queries.
@@ -62,7 +67,7 @@ pub struct Connections {
 }
 
 /// Why a session or a result could not be had.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SourceError {
     /// One short stable word, the value of a label: `refused`, `timeout`, `auth`, `sql`, `permission`, `lock`, …

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         environment: options::ENVIRONMENT,
         log_crates: &["pg_exporter", "pgclient"],
         embedded: vec![EmbeddedFolder { name: "pg", files }],
+        check_query: None,
     };
     engine::run(exporter, std::env::args_os(), options::PgOptions::connect)
 }

@@ -83,8 +83,9 @@ impl<S: Source> Scraper<S> {
         let age = good.map(|good| started.saturating_duration_since(good.at));
         let still = record.failure.is_none() && age.is_some_and(|age| age < self.ttl(planned.collector));
         let fresh = up && (now || still);
+        let held = facts.fault.is_some() && (now || still);
         let stale = self.catalog.collectors[planned.collector].stale;
-        let servable = good.filter(|good| fresh || (good.at.elapsed() <= stale && stale > Duration::ZERO));
+        let servable = good.filter(|good| fresh || held || (good.at.elapsed() <= stale && stale > Duration::ZERO));
         Shown {
             collector: planned.collector,
             database: database.clone(),

@@ -126,7 +126,7 @@ impl<S: Source> Scraper<S> {
             crate::source::Session::facts(&session).await.map(Arc::new)
         });
         match tokio::time::timeout(patience, look).await {
-            Ok(look) => look,
+            Ok(look) => look.and_then(answered_now),
             Err(_) => {
                 Err(SourceError::new("timeout", format!("no answer from {} within {patience:?}", self.source.target())))
             }
@@ -172,6 +172,14 @@ impl<S: Source> Scraper<S> {
     /// The time to live that holds for a collector.
     pub fn ttl(&self, collector: usize) -> Duration {
         if self.settings.disable_cache { Duration::ZERO } else { self.catalog.collectors[collector].ttl }
+    }
+}
+
+/// The facts, or why they are not of an answer that was given now.
+fn answered_now(facts: Arc<ServerFacts>) -> Result<Arc<ServerFacts>, SourceError> {
+    match &facts.fault {
+        Some(fault) => Err(fault.clone()),
+        None => Ok(facts),
     }
 }
 

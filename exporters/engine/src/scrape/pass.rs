@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::sync::{oneshot, watch};
 
-use super::Scraper;
+use super::{Scraper, answered_now};
 use crate::facts::ServerFacts;
 use crate::source::{Source, SourceError};
 
@@ -88,7 +88,8 @@ impl<S: Source> Scraper<S> {
         }
         let reason = |look: &Result<_, SourceError>| look.as_ref().err().map(|error| error.reason);
         let before = known.look.as_ref().and_then(|(look, _)| reason(look));
-        match &look {
+        let answered = look.clone().and_then(answered_now);
+        match &answered {
             Err(error) if before != Some(error.reason) => {
                 tracing::warn!(target = self.source.target(), reason = error.reason, %error, "server is down");
             }
@@ -115,7 +116,7 @@ impl<S: Source> Scraper<S> {
             }
             self.ledger.retain(|name| *name == *facts.database || is_there(name));
         }
-        known.look = Some((look, Instant::now()));
+        known.look = Some((answered, Instant::now()));
     }
 
     pub(super) fn main_name(&self) -> Arc<str> {

@@ -212,6 +212,7 @@ impl Own<'_> {
 
     fn server(&mut self, up: &Result<Arc<ServerFacts>, SourceError>, databases: &[DatabaseView]) {
         match up {
+            Ok(facts) if facts.role == Role::Neither => {}
             Ok(facts) => {
                 let standby = f64::from(facts.role == Role::Standby);
                 self.gauge("in_recovery", "1 on a standby, 0 on a primary", &[], standby);
