@@ -42,6 +42,11 @@ impl Account {
         Ok(Account::Postgres)
     }
 
+    /// Its name, where it is another user than ours.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        (self == Account::Postgres).then_some(NAME)
+    }
+
     /// A command under this account, with a bare environment: what the caller's `PG*` variables say
     /// is not for the lab's servers. With `death_signal` it gets that signal when this process dies.
     pub(crate) fn command(self, program: impl AsRef<OsStr>, death_signal: Option<&str>) -> Command {

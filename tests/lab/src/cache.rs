@@ -14,6 +14,7 @@ use crate::account::{self, Account};
 use crate::error::{LabError, run};
 use crate::folder::Folder;
 use crate::installation::Installation;
+use crate::pgbackrest::{BackrestRelease, WRAPPER};
 use crate::{Major, fetch};
 
 /// The cache folder, and what can be had from it.
@@ -59,7 +60,8 @@ impl Cache {
             let majors = Major::ALL.map(|major| scope.spawn(move || self.template(major).map(drop)));
             let prometheus = scope.spawn(|| self.prometheus().map(drop));
             let extensions = scope.spawn(|| self.installation_with_extensions().map(drop));
-            for thread in majors.into_iter().chain([prometheus, extensions]) {
+            let releases = BackrestRelease::ALL.map(|release| scope.spawn(move || self.pgbackrest(release).map(drop)));
+            for thread in majors.into_iter().chain(releases).chain([prometheus, extensions]) {
                 thread.join().map_err(|_| LabError::Unexpected("a downloading thread panicked".into()))??;
             }
             Ok(())
@@ -106,6 +108,21 @@ impl Cache {
     /// The folder with Debian's `prometheus` package, downloaded if need be.
     pub(crate) fn prometheus(&self) -> Result<PathBuf, LabError> {
         self.item("prometheus", |place| fetch::debian("prometheus", place))
+    }
+
+    /// The program of a release of pgBackRest, with libraries of its own suite; downloaded if need be.
+    pub(crate) fn pgbackrest(&self, release: BackrestRelease) -> Result<PathBuf, LabError> {
+        let suite = release.suite();
+        let root = self.item(&format!("pgbackrest-{suite}"), |place| {
+            fetch::debian_suite("pgbackrest", suite, place)?;
+            let script = place.join("pgbackrest");
+            let write = || {
+                fs::write(&script, WRAPPER)?;
+                fs::set_permissions(&script, PermissionsExt::from_mode(0o755))
+            };
+            write().map_err(LabError::io(format!("writing {}", script.display())))
+        })?;
+        Ok(root.join("pgbackrest"))
     }
 
     /// Debian's postgres_exporter, to measure beside ours; downloaded if need be.

@@ -43,6 +43,43 @@ pub(crate) fn debian(package: &str, place: &Path) -> Result<(), LabError> {
     packages.finish(place)
 }
 
+/// Puts an unpacked package of another suite of Debian at `place`, with all libraries that it needs, the C library too.
+///
+/// This apt has lists, a cache and a state of its own: the machine's is not touched.
+pub(crate) fn debian_suite(package: &str, suite: &str, place: &Path) -> Result<(), LabError> {
+    let packages = Download::below(place)?;
+    let site = run(Command::new("apt-get").args(["indextargets", "--format=$(SITE)", "Created-By: Packages"]))?;
+    let site = site.lines().next().unwrap_or("http://deb.debian.org/debian");
+    let source = format!("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {site} {suite} main\n");
+    for (name, text) in [("sources.list", source.as_str()), ("status", "")] {
+        let path = packages.folder.join(name);
+        fs::write(&path, text).map_err(LabError::io(format!("writing {}", path.display())))?;
+    }
+    let apt = |program: &str| {
+        let (folder, mut apt) = (packages.folder.display(), Command::new("timeout"));
+        apt.args(["300", program, "-o", "APT::Sandbox::User=root", "-o", "Acquire::Languages=none"]);
+        // What a mirror has of a suite that moves may be weeks old.
+        apt.args(["-o", "Acquire::Check-Valid-Until=false", "-o", "Dir::Etc::sourceparts=/dev/null"]);
+        for (key, path) in
+            [("Etc::sourcelist", "sources.list"), ("State::status", "status"), ("State", ""), ("Cache", "")]
+        {
+            apt.arg("-o").arg(format!("Dir::{key}={folder}/{path}"));
+        }
+        apt.current_dir(&packages.folder);
+        apt
+    };
+    run(apt("apt-get").arg("update"))?;
+    let needed = run(apt("apt-cache").arg("depends").args(["--recurse", "--important"]).arg(package))?;
+    let mut names: Vec<&str> = needed.lines().filter(|line| line.starts_with("lib")).chain([package]).collect();
+    names.sort_unstable();
+    names.dedup();
+    run(apt("apt-get").arg("download").args(names))?;
+    for file in packages.find_all(".deb")? {
+        run(Command::new("dpkg").arg("-x").arg(file).arg(place))?;
+    }
+    packages.finish(place)
+}
+
 /// A Python that has pip; as root it is installed where it is missing.
 fn python_with_pip() -> Result<&'static str, LabError> {
     let pip_of = |python: &&str| run(Command::new(python).args(["-c", "import pip"])).is_ok();
@@ -87,12 +124,17 @@ impl Download {
 
     /// The one file whose name ends like this.
     fn find(&self, ending: &str) -> Result<PathBuf, LabError> {
+        let mut files = self.find_all(ending)?.into_iter();
+        files.next().ok_or_else(|| LabError::Unexpected(format!("no *{ending} in {}", self.folder.display())))
+    }
+
+    /// All files whose names end like this.
+    fn find_all(&self, ending: &str) -> Result<Vec<PathBuf>, LabError> {
         let entries = fs::read_dir(&self.folder)
             .map_err(LabError::io(format!("listing {}", self.folder.display())))?
             .flatten()
             .map(|entry| entry.path());
-        let mut files = entries.filter(|path| path.to_string_lossy().ends_with(ending));
-        files.next().ok_or_else(|| LabError::Unexpected(format!("no *{ending} in {}", self.folder.display())))
+        Ok(entries.filter(|path| path.to_string_lossy().ends_with(ending)).collect())
     }
 
     /// Removes the folder, and lets every user read what was unpacked.

@@ -1,0 +1,160 @@
+//! pgBackRest: its releases out of Debian's suites, and repositories for servers of the lab.
+
+use std::fmt;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::account::Account;
+use crate::cache::Cache;
+use crate::error::{LabError, run};
+use crate::folder::Folder;
+use crate::postgres::Postgres;
+
+/// A release of pgBackRest that Debian has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackrestRelease {
+    /// 2.45, of Debian 12.
+    V2_45,
+    /// 2.55, of Debian 13.
+    V2_55,
+    /// The newest one that Debian has.
+    Newest,
+}
+
+impl BackrestRelease {
+    /// All of them, oldest first.
+    pub const ALL: [BackrestRelease; 3] = [Self::V2_45, Self::V2_55, Self::Newest];
+
+    /// The suite that has it.
+    pub(crate) fn suite(self) -> &'static str {
+        match self {
+            Self::V2_45 => "bookworm",
+            Self::V2_55 => "trixie",
+            Self::Newest => "sid",
+        }
+    }
+}
+
+impl fmt::Display for BackrestRelease {
+    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        out.write_str(match self {
+            Self::V2_45 => "2.45",
+            Self::V2_55 => "2.55",
+            Self::Newest => "newest",
+        })
+    }
+}
+
+/// A pgBackRest with a configuration and a folder for repositories, run as the account that runs the servers.
+#[derive(Debug)]
+pub struct Backrest {
+    program: PathBuf,
+    account: Account,
+    folder: Folder,
+}
+
+impl Backrest {
+    /// One without a stanza. `options` are lines of its configuration beside the lab's own, as `repo2-path=…`; in them
+    /// `{folder}` stands for its folder. The first repository is `repo1` in that folder.
+    pub fn new(release: BackrestRelease, options: &[&str]) -> Result<Backrest, LabError> {
+        let cache = Cache::open()?;
+        let program = cache.pgbackrest(release)?;
+        let folder = Folder::new()?;
+        let own = [
+            "repo1-path={folder}/repo1",
+            "repo1-retention-full=9",
+            "log-level-file=off",
+            "log-path={folder}/log",
+            "lock-path={folder}/lock",
+            "spool-path={folder}/spool",
+            "start-fast=y",
+            "compress-level=1",
+        ];
+        let lines: String = own.iter().chain(options).map(|line| format!("{line}\n")).collect();
+        let backrest = Backrest { program, account: Account::get()?, folder };
+        let here = backrest.folder.path().display().to_string();
+        write(&backrest.config(), &format!("[global]\n{}", lines.replace("{folder}", &here)))?;
+        backrest.account.own(backrest.folder.path())?;
+        Ok(backrest)
+    }
+
+    /// The program, to be run with this configuration.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("pgbackrest.conf")
+    }
+
+    /// The folder with its repositories.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The user that owns the repositories, where that is another one than ours.
+    pub fn user(&self) -> Option<&'static str> {
+        self.account.name()
+    }
+
+    /// What a server's `archive_command` has to be.
+    pub fn archive_command(&self, stanza: &str) -> String {
+        format!("{} --config={} --stanza={stanza} archive-push %p", self.program.display(), self.config().display())
+    }
+
+    /// A command with this configuration for a stanza, as the account that owns the repositories.
+    pub fn command(&self, stanza: &str, arguments: &[&str]) -> Command {
+        let mut command = self.account.command(&self.program, None);
+        command.arg(format!("--config={}", self.config().display())).arg(format!("--stanza={stanza}"));
+        command.args(["--log-level-console=off", "--log-level-stderr=error"]).args(arguments);
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs a command for a stanza to its end and returns what it wrote to standard output.
+    pub fn run(&self, stanza: &str, arguments: &[&str]) -> Result<String, LabError> {
+        run(&mut self.command(stanza, arguments))
+    }
+
+    /// Adds a line to the configuration, at its end: an option of the stanza that was added last.
+    pub fn configure(&self, line: &str) -> Result<(), LabError> {
+        let config = self.config();
+        let append = || fs::File::options().append(true).open(&config)?.write_all(format!("{line}\n").as_bytes());
+        append().map_err(LabError::io(format!("appending to {}", config.display())))
+    }
+
+    /// Makes a stanza for a server that archives by [`Backrest::archive_command`].
+    pub fn create_stanza(&self, stanza: &str, server: &Postgres) -> Result<(), LabError> {
+        self.configure(&format!(
+            "[{stanza}]\npg1-path={}\npg1-port={}\npg1-socket-path={}\npg1-user=postgres",
+            server.data_dir().display(),
+            server.port(),
+            server.socket_dir().display()
+        ))?;
+        self.run(stanza, &["stanza-create"]).map(drop)
+    }
+
+    /// Makes a backup: `full`, `diff` or `incr`.
+    pub fn backup(&self, stanza: &str, kind: &str, arguments: &[&str]) -> Result<(), LabError> {
+        let kind = format!("--type={kind}");
+        self.run(stanza, &[&[kind.as_str(), "backup"], arguments].concat()).map(drop)
+    }
+}
+
+/// A script that runs the package's program with the package's own libraries and loader, and lets it find itself again
+/// when it starts workers. It stands beside the package's files.
+pub(crate) const WRAPPER: &str = r#"#!/bin/sh
+root=$(dirname "$0")
+for loader in "$root"/lib/*-linux-gnu/ld-linux-*.so.* "$root"/usr/lib/*-linux-gnu/ld-linux-*.so.*; do
+    if [ -x "$loader" ]; then break; fi
+done
+libraries=$(echo "$root"/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu | tr ' ' :)
+exec "$loader" --argv0 "$0" --library-path "$libraries" "$root/usr/bin/pgbackrest" "$@"
+"#;
+
+fn write(path: &Path, text: &str) -> Result<(), LabError> {
+    fs::write(path, text).map_err(LabError::io(format!("writing {}", path.display())))
+}
