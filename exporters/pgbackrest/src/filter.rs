@@ -1,0 +1,234 @@
+//! jq filters: text to a compiled filter, a document to rows.
+//!
+//! A filter sees the document as its input, and three variables: `$now` (Unix seconds), `$run` (what became of the runs
+//! of pgBackRest, one object each) and `$options` (what the flags say, and the version). `prelude.jq` holds what the
+//! collectors share; it is there for every filter.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use engine::{Broken, Value};
+use jaq_core::data::JustLut;
+use jaq_core::load::{Arena, File, Loader};
+use jaq_core::{Compiler, Ctx, Vars, load};
+use jaq_json::{Num, Val};
+
+/// What a filter may use beside its input.
+pub(crate) const VARIABLES: [&str; 3] = ["$now", "$run", "$options"];
+
+/// Definitions that every filter may use.
+const PRELUDE: &str = include_str!("prelude.jq");
+
+/// More rows than this are a mistake of the filter's.
+const MOST_ROWS: usize = 200_000;
+
+/// A compiled filter.
+pub(crate) struct Filter(jaq_core::Filter<JustLut<Val>>);
+
+/// Why a filter gave no rows.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FilterError {
+    #[error("{0}")]
+    Failed(String),
+    #[error("still at work at the end of its time")]
+    Late,
+    #[error("more than {MOST_ROWS} rows")]
+    TooMany,
+    #[error("gave {found}: expected an object for each row, with the columns as its keys")]
+    Shape { found: String },
+}
+
+/// Rows as the engine takes them: names of columns, and cells row by row.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Table {
+    pub columns: Vec<String>,
+    pub cells: Vec<Value>,
+}
+
+/// Tells what is wrong with a filter's text.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    Filter::compile(text).map(drop)
+}
+
+impl Filter {
+    /// Compiles a filter.
+    ///
+    /// # Errors
+    /// Every mistake with its line and column in the filter's text.
+    pub fn compile(text: &str) -> Result<Self, String> {
+        let prelude = load::parse(PRELUDE, |parser| parser.defs()).ok_or("the prelude is broken")?;
+        let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(prelude);
+        let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+        let arena = Arena::default();
+        let modules = Loader::new(defs).load(&arena, File { code: text, path: () }).map_err(|errors| {
+            let errors = errors.into_iter().map(|(file, error)| load_errors(file.code, error));
+            errors.collect::<Vec<_>>().join("; ")
+        })?;
+        let compiled = Compiler::default().with_funs(funs).with_global_vars(VARIABLES).compile(modules);
+        compiled.map(Self).map_err(|errors| {
+            let errors = errors.into_iter().flat_map(|(file, errors)| {
+                errors.into_iter().map(move |(part, undefined)| {
+                    format!("{}: no {} of the name {part}", place(file.code, part), undefined.as_str())
+                })
+            });
+            errors.collect::<Vec<_>>().join("; ")
+        })
+    }
+
+    /// Runs it over a document; looks at the clock between two outputs.
+    pub fn outputs(&self, input: Val, variables: [Val; 3], deadline: Instant) -> Result<Vec<Val>, FilterError> {
+        let context = Ctx::<JustLut<Val>>::new(&self.0.lut, Vars::new(variables));
+        let mut outputs = Vec::new();
+        for output in self.0.id.run((context, input)) {
+            let output = output.map_err(|exception| match exception.get_err() {
+                Ok(error) => FilterError::Failed(crate::output::short(&error.to_string())),
+                // What `halt` would do to a program of its own.
+                Err(_) => FilterError::Failed("it halts".to_owned()),
+            })?;
+            if Instant::now() > deadline {
+                return Err(FilterError::Late);
+            }
+            if outputs.len() == MOST_ROWS {
+                return Err(FilterError::TooMany);
+            }
+            outputs.push(output);
+        }
+        Ok(outputs)
+    }
+
+    /// Runs it over a document and reads its outputs as rows.
+    pub fn table(&self, input: Val, variables: [Val; 3], deadline: Instant) -> Result<Table, FilterError> {
+        table(self.outputs(input, variables, deadline)?)
+    }
+}
+
+/// One object a row; the columns are the keys of all of them, and what a row lacks is null.
+fn table(outputs: Vec<Val>) -> Result<Table, FilterError> {
+    let mut columns: Vec<String> = Vec::new();
+    let mut places: HashMap<Val, usize> = HashMap::new();
+    let mut rows = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        let Val::Obj(object) = output else {
+            return Err(FilterError::Shape { found: crate::output::short(&output.to_string()) });
+        };
+        let mut row = vec![Value::Null; columns.len()];
+        for (key, value) in object.iter() {
+            let place = *places.entry(key.clone()).or_insert_with(|| {
+                columns.push(text(key));
+                columns.len() - 1
+            });
+            row.resize(columns.len().max(row.len()), Value::Null);
+            row[place] = cell(value);
+        }
+        rows.push(row);
+    }
+    let width = columns.len();
+    let cells = rows.into_iter().flat_map(|mut row| {
+        row.resize(width, Value::Null);
+        row
+    });
+    Ok(Table { cells: cells.collect(), columns })
+}
+
+/// A key without its quotes.
+fn text(key: &Val) -> String {
+    match key {
+        Val::TStr(bytes) | Val::BStr(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn cell(value: &Val) -> Value {
+    match value {
+        Val::Null => Value::Null,
+        Val::Bool(value) => Value::Bool(*value),
+        Val::Num(Num::Int(value)) => i64::try_from(*value).map_or(Value::Broken(Broken::Unreadable), Value::Int),
+        Val::Num(Num::Float(value)) => Value::Float(*value),
+        // As text, so that a label has all digits.
+        Val::Num(number @ (Num::BigInt(_) | Num::Dec(_))) => Value::Text(number.to_string()),
+        Val::TStr(bytes) => String::from_utf8(bytes.to_vec()).map_or(Value::Broken(Broken::Utf8), Value::Text),
+        Val::BStr(_) | Val::Arr(_) | Val::Obj(_) => Value::Broken(Broken::Unreadable),
+    }
+}
+
+fn load_errors(code: &str, error: load::Error<&str>) -> String {
+    let told = |part: &str, expected: &str| {
+        let found = part.chars().next().map_or_else(|| "the end".to_owned(), |c| format!("{c:?}"));
+        format!("{}: expected {expected}, found {found}", place(code, part))
+    };
+    let all: Vec<String> = match error {
+        load::Error::Io(errors) => {
+            errors.into_iter().map(|(part, why)| format!("{}: {why}", place(code, part))).collect()
+        }
+        load::Error::Lex(errors) => errors.into_iter().map(|(expected, part)| told(part, expected.as_str())).collect(),
+        load::Error::Parse(errors) => {
+            errors.into_iter().map(|(expected, part)| told(part, expected.as_str())).collect()
+        }
+    };
+    all.join("; ")
+}
+
+/// Line and column of a part of the code.
+fn place(code: &str, part: &str) -> String {
+    let before = code.get(..load::span(code, part).start).unwrap_or(code);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column} of the filter")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn run(text: &str, input: &str) -> Result<Table, FilterError> {
+        let input = serde_json::from_str(input).unwrap();
+        let variables = [Val::from(1.5), Val::Null, Val::Null];
+        Filter::compile(text).unwrap().table(input, variables, Instant::now() + Duration::from_secs(30))
+    }
+
+    fn columns(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn objects_become_rows_with_the_columns_of_all_of_them() {
+        let found = run(r#".[] | {a: .x, b: $now}, {c: "t", a: true}"#, r#"[{"x": 18446744073709551615}]"#).unwrap();
+        assert_eq!(found.columns, columns(&["a", "b", "c"]));
+        let digits = Value::Text("18446744073709551615".into());
+        let text = Value::Text("t".into());
+        let expected = [digits, Value::Float(1.5), Value::Null, Value::Bool(true), Value::Null, text];
+        assert_eq!(found.cells, expected);
+    }
+
+    #[test]
+    fn what_is_no_object_fails_and_what_is_no_cell_is_broken() {
+        assert!(matches!(run(".", "[1]"), Err(FilterError::Shape { found }) if found == "[1]"));
+        assert_eq!(run("{a: .}", "[1]").unwrap().cells, [Value::Broken(Broken::Unreadable)]);
+        assert!(matches!(run(".[] | error(\"no\")", "[1]"), Err(FilterError::Failed(_))));
+        assert!(matches!(run("halt", "[1]"), Err(FilterError::Failed(_))));
+    }
+
+    #[test]
+    fn a_filter_that_gives_without_end_is_stopped() {
+        let filter = Filter::compile("repeat({a: 1})").unwrap();
+        let variables = [Val::Null, Val::Null, Val::Null];
+        let found = filter.outputs(Val::Null, variables, Instant::now() + Duration::from_millis(50));
+        assert!(matches!(found, Err(FilterError::Late | FilterError::TooMany)));
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        for (text, expected) in [
+            (".[] |\n  {a: }", "line 2, column 7 of the filter: expected term, found '}'"),
+            ("nothing_of_that_name", "line 1, column 1 of the filter: no filter of the name nothing_of_that_name"),
+            ("$this", "line 1, column 1 of the filter: no variable of the name $this"),
+            ("{a: \"", "line 1, column 6 of the filter: expected closing quote, found the end"),
+            ("import \"x\" as x; .", "line 1, column "),
+        ] {
+            let told = check(text).unwrap_err();
+            assert!(told.starts_with(expected), "{text}: {told}");
+        }
+    }
+}

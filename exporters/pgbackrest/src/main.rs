@@ -1,0 +1,41 @@
+//! `pgbackrest-exporter`: Prometheus metrics of what `pgbackrest info` knows.
+//!
+//! `options` are its own flags; `command` runs one child process under a deadline, `output` reads what it printed;
+//! `collect` runs them at its own pace and keeps the last good results in a `snapshot`; `filter` runs the collectors'
+//! jq filters; `source` runs filters over the snapshot when a scrape asks.
+
+mod collect;
+mod command;
+mod filter;
+mod options;
+mod output;
+mod snapshot;
+mod source;
+
+use std::process::ExitCode;
+
+use engine::{EmbeddedFolder, Exporter};
+use rust_embed::RustEmbed;
+
+#[derive(RustEmbed)]
+#[folder = "../../collectors/pgbackrest"]
+struct Collectors;
+
+fn main() -> ExitCode {
+    let mut names: Vec<_> = Collectors::iter().filter(|name| name.ends_with(".yml")).collect();
+    names.sort_unstable();
+    let text = |name: &str| Collectors::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
+    let files = names.iter().filter_map(|name| Some((format!("builtin:pgbackrest/{name}"), text(name)?))).collect();
+    let exporter = Exporter {
+        name: "pgbackrest-exporter",
+        about: "Prometheus exporter for pgBackRest: stanzas, repositories, backups and WAL archives",
+        port: 9854,
+        namespace: "pgbackrest",
+        env_prefix: options::ENV_PREFIX,
+        environment: options::ENVIRONMENT,
+        log_crates: &["pgbackrest_exporter"],
+        embedded: vec![EmbeddedFolder { name: "pgbackrest", files }],
+        check_query: Some(filter::check),
+    };
+    engine::run(exporter, std::env::args_os(), options::BackrestOptions::connect)
+}

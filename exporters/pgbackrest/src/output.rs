@@ -1,0 +1,144 @@
+//! What pgBackRest printed: the document, warnings, errors.
+//!
+//! The JSON is one line. Up to 2.52 warnings and errors go to standard error; from 2.53 on they may stand on standard
+//! output, warnings in front of the JSON, and no option keeps them away. So the document is the last line that begins
+//! with `[`, and every other line is something said.
+
+use jaq_json::Val;
+
+use crate::command::Output;
+
+/// The longest text that becomes the value of a label.
+const LONGEST_TEXT: usize = 300;
+
+/// Why an output is of no use.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutputError {
+    #[error("exit code {code}: {text}")]
+    Exit { code: i32, text: String },
+    #[error("ended by signal {signal}: {text}")]
+    Signal { signal: i32, text: String },
+    #[error("printed no JSON: no line begins with [; {text}")]
+    NoJson { text: String },
+    #[error("the JSON cannot be read: {source}; {text}")]
+    Json { source: serde_json::Error, text: String },
+}
+
+impl OutputError {
+    /// One short stable word for it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Exit { .. } => "exit",
+            Self::Signal { .. } => "signal",
+            Self::NoJson { .. } | Self::Json { .. } => "json",
+        }
+    }
+}
+
+/// A document and what was said beside it.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub value: Val,
+    pub bytes: usize,
+    pub warnings: Vec<String>,
+}
+
+/// Finds and reads the document.
+pub(crate) fn document(output: &Output) -> Result<Document, OutputError> {
+    use std::os::unix::process::ExitStatusExt;
+    let text = || said(output).first().cloned().unwrap_or_else(|| "nothing was said".to_owned());
+    match (output.status.code(), output.status.signal()) {
+        (Some(0), _) => {}
+        (Some(code), _) => return Err(OutputError::Exit { code, text: text() }),
+        (None, signal) => return Err(OutputError::Signal { signal: signal.unwrap_or_default(), text: text() }),
+    }
+    let line = output.stdout.rsplit(|byte| *byte == b'\n').find(|line| line.starts_with(b"["));
+    let line = line.ok_or_else(|| OutputError::NoJson { text: text() })?;
+    // This reader has a limit for nested brackets; a few megabytes of them would exhaust the stack otherwise.
+    let value = serde_json::from_slice(line).map_err(|source| OutputError::Json { source, text: text() })?;
+    Ok(Document { value, bytes: line.len(), warnings: said(output) })
+}
+
+/// The lines that are no document, errors first, without the time and process that log lines begin with.
+pub(crate) fn said(output: &Output) -> Vec<String> {
+    let lines = [&output.stderr, &output.stdout].into_iter().flat_map(|bytes| bytes.split(|byte| *byte == b'\n'));
+    let lines = lines.filter(|line| !line.starts_with(b"[")).map(String::from_utf8_lossy);
+    let mut said: Vec<String> = Vec::new();
+    for line in lines {
+        let Some(text) = without_prefix(line.trim()) else { continue };
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    said.sort_by_key(|text| !text.starts_with("ERROR"));
+    said
+}
+
+/// `2026-11-24 08:37:12.505 P00  ERROR: [031]: text` begins with its level here; nothing is left of a blank line.
+fn without_prefix(line: &str) -> Option<String> {
+    let level = ["ERROR:", "WARN:", "HINT:"].iter().filter_map(|level| line.find(level)).min();
+    let text = &line[level.unwrap_or_default()..];
+    (!text.is_empty()).then(|| short(text))
+}
+
+/// One line, of a length that a label may have.
+pub(crate) fn short(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    fn output(code: i32, stdout: &str, stderr: &str) -> Output {
+        let status = ExitStatus::from_raw(code << 8);
+        Output { status, stdout: stdout.into(), stderr: stderr.into() }
+    }
+
+    #[test]
+    fn the_document_is_the_last_line_that_begins_with_a_bracket() {
+        let found = document(&output(0, "P00   WARN: odd option 'x'\n[1]\n[{\"name\":\"a\"}]\n", "")).unwrap();
+        assert_eq!(found.value.to_string(), r#"[{"name":"a"}]"#);
+        assert_eq!(found.warnings, ["WARN: odd option 'x'"]);
+    }
+
+    #[test]
+    fn numbers_of_64_bits_without_a_sign_keep_their_digits() {
+        let found = document(&output(0, r#"[{"system-id":18446744073709551615}]"#, "")).unwrap();
+        assert_eq!(found.value.to_string(), r#"[{"system-id":18446744073709551615}]"#);
+    }
+
+    #[test]
+    fn an_error_is_told_wherever_it_was_printed() {
+        let line = "2026-11-24 08:37:12.505 P00  ERROR: [055]: unable to open missing file\n";
+        for (stdout, stderr) in [(line, ""), ("", line)] {
+            let error = document(&output(55, stdout, stderr)).unwrap_err();
+            assert_eq!(error.to_string(), "exit code 55: ERROR: [055]: unable to open missing file");
+        }
+    }
+
+    #[test]
+    fn what_is_no_document_is_an_error_not_a_panic() {
+        let deep = "[".repeat(1_000_000);
+        for (stdout, reason) in
+            [("", "json"), ("hello\n", "json"), ("[{]\n", "json"), (&*deep, "json"), ("[\u{0}]", "json")]
+        {
+            assert_eq!(document(&output(0, stdout, "")).unwrap_err().reason(), reason);
+        }
+        assert!(document(&Output { status: ExitStatus::from_raw(9), stdout: vec![], stderr: vec![0xff] }).is_err());
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(short(&"ü".repeat(301)), "ü".repeat(300) + "…");
+        assert_eq!(short(" a\n  b "), "a b");
+    }
+}
