@@ -13,9 +13,10 @@ pub mod outcome;
 /// How long a test waits for what must come.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// The program under test.
+/// The program under test: that of the crate which declares the test.
 pub fn binary() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_pg-exporter"))
+    let programs = [option_env!("CARGO_BIN_EXE_pg-exporter"), option_env!("CARGO_BIN_EXE_pgbackrest-exporter")];
+    Path::new(programs.into_iter().flatten().next().unwrap())
 }
 
 /// An exporter that reads `database` of `server` as the role `monitor`.

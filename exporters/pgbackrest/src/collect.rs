@@ -1,6 +1,6 @@
 //! The pace: pgBackRest is run every so often, whoever scrapes; what comes of it is published as a snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,22 +12,13 @@ use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::backups::{Kept, Key, Prepared, key, prepare, text};
 use crate::command::{Output, Program, RunError};
-use crate::filter::Filter;
-use crate::output::{Document, OutputError, document};
-use crate::snapshot::{Good, Moment, Release, Run, Snapshot, Target, elements, int, member, object, string};
+use crate::output::{Document, document};
+use crate::snapshot::{Good, Moment, Release, Run, Snapshot, Target, elements, member};
 
 /// The first version that tells the databases of one backup as JSON.
 const TELLS_DATABASES: u32 = 24_100;
-
-/// What is kept of a document.
-const SHAPE: &str = include_str!("shape.jq");
-
-/// The backups whose databases may be counted.
-const COUNTABLE: &str = "backups | select($options.all or .rank == 0) | {stanza, repo_key, label}";
-
-/// How long reading a document may take; one of 64 MiB needs some seconds.
-const LONGEST_READING: Duration = Duration::from_secs(60);
 
 /// What to run, how often, and what to keep.
 #[derive(Debug, Clone)]
@@ -39,9 +30,7 @@ pub(crate) struct Settings {
     pub arguments: Vec<OsString>,
     /// A run for each of them; one for all stanzas if there is none.
     pub stanzas_in: Vec<String>,
-    pub stanzas_out: Vec<String>,
-    /// Types of backups that are kept.
-    pub types: Vec<&'static str>,
+    pub kept: Kept,
     pub counted: Counted,
     pub counting_processes: usize,
     pub reference_count: bool,
@@ -75,10 +64,10 @@ impl Settings {
             return Vec::new();
         }
         if self.stanzas_in.is_empty() {
-            let all = if self.stanzas_out.is_empty() { "all-stanzas" } else { "all-stanzas-except-excluded" };
+            let all = if self.kept.stanzas_out.is_empty() { "all-stanzas" } else { "all-stanzas-except-excluded" };
             return vec![target(all, None)];
         }
-        let wanted = self.stanzas_in.iter().filter(|name| !self.stanzas_out.contains(name));
+        let wanted = self.stanzas_in.iter().filter(|name| !self.kept.stanzas_out.contains(name));
         wanted.map(|name| target(name, Some(name.clone()))).collect()
     }
 
@@ -94,30 +83,27 @@ impl Settings {
 /// Runs pgBackRest and publishes what it finds.
 pub(crate) struct Collection {
     settings: Arc<Settings>,
-    shape: Arc<Filter>,
-    countable: Arc<Filter>,
     published: watch::Sender<Arc<Snapshot>>,
     /// Databases of single backups, by stanza, repository and label. A backup does not change.
-    databases: BTreeMap<(String, String, String), Val>,
+    databases: Arc<BTreeMap<Key, Val>>,
     /// A killed child that has not gone yet.
     stuck: Option<Box<Child>>,
 }
 
-/// A document as it is kept, and what was said beside it.
+/// What was found in a document, and what was said beside it.
 struct Read {
-    document: Val,
+    found: Prepared,
     bytes: usize,
     warnings: Vec<String>,
 }
 
 impl Collection {
     /// A collection that has not begun, and where its snapshots appear.
-    pub fn new(settings: Arc<Settings>) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), String> {
+    pub fn new(settings: Arc<Settings>) -> (Self, watch::Receiver<Arc<Snapshot>>) {
         let targets = settings.targets();
         let first = Snapshot { targets, ..Snapshot::default() };
         let (published, snapshots) = watch::channel(Arc::new(first));
-        let (shape, countable) = (Arc::new(Filter::compile(SHAPE)?), Arc::new(Filter::compile(COUNTABLE)?));
-        Ok((Self { settings, shape, countable, published, databases: BTreeMap::new(), stuck: None }, snapshots))
+        (Self { settings, published, databases: Arc::default(), stuck: None }, snapshots)
     }
 
     /// Collects at once and then every interval, for ever.
@@ -167,9 +153,9 @@ impl Collection {
         let mut run = Run { begun, took: begun.at.elapsed(), exit_code, warnings: Vec::new(), error: None };
         target.runs += 1;
         match found {
-            Ok(Read { document, bytes, warnings }) => {
+            Ok(Read { found, bytes, warnings }) => {
                 run.warnings = warnings;
-                target.good = Some(Good { document, bytes, asked: begun });
+                target.good = Some(Good { found: Arc::new(found), bytes, asked: begun });
             }
             Err(error) => {
                 target.failures += 1;
@@ -210,47 +196,37 @@ impl Collection {
     }
 
     /// Leaves out of a document what the flags leave out, and adds the databases that are known.
-    async fn keep(&mut self, found: Document, version: Release, deadline: Instant) -> Result<Read, SourceError> {
-        let Document { value, bytes, warnings } = found;
-        let mut document = self.shaped(value).await?;
+    async fn keep(&mut self, document: Document, version: Release, deadline: Instant) -> Result<Read, SourceError> {
+        let Document { value, bytes, warnings } = document;
+        let mut found = self.prepared(value.clone()).await?;
         if self.settings.counted != Counted::None && version.version().0 >= TELLS_DATABASES {
-            self.count_databases(&document, deadline).await?;
-            document = self.shaped(document).await?;
+            self.count_databases(&found, deadline).await;
+            found = self.prepared(value).await?;
         }
-        Ok(Read { document, bytes, warnings })
+        Ok(Read { found, bytes, warnings })
     }
 
-    async fn shaped(&self, document: Val) -> Result<Val, SourceError> {
-        let names = |names: &mut dyn Iterator<Item = &str>| names.map(string).collect::<Val>();
-        let options = object([
-            ("stanzas_out", names(&mut self.settings.stanzas_out.iter().map(String::as_str))),
-            ("types", names(&mut self.settings.types.iter().copied())),
-        ]);
-        let known = self.databases.values().cloned().collect();
-        let outputs = apply(&self.shape, document, [Val::Null, known, options]).await?;
-        outputs.into_iter().next().ok_or_else(|| SourceError::new("json", "the document is no array of stanzas"))
+    async fn prepared(&self, document: Val) -> Result<Prepared, SourceError> {
+        let (settings, databases) = (self.settings.clone(), self.databases.clone());
+        aside(move || prepare(&document, &settings.kept, &databases).map_err(|error| ("json", error.to_string()))).await
     }
 
     /// Asks for the databases of each backup that is wanted and not known; what fails is tried again next time.
-    async fn count_databases(&mut self, document: &Val, deadline: Instant) -> Result<(), SourceError> {
-        let options = object([("all", Val::Bool(self.settings.counted == Counted::All))]);
-        let wanted = apply(&self.countable, document.clone(), [Val::Null, Val::Null, options]).await?;
-        let wanted: BTreeMap<_, Val> = wanted.into_iter().filter_map(|backup| Some((key(&backup)?, backup))).collect();
-        // Those of other targets stay; those that expired would be asked for again if they came back.
-        let stanzas: Vec<String> = elements(document).iter().filter_map(|stanza| text(stanza, "name")).collect();
-        self.databases.retain(|key, _| wanted.contains_key(key) || !stanzas.contains(&key.0));
-        let unknown: Vec<_> = wanted.into_keys().filter(|key| !self.databases.contains_key(key)).collect();
-        let runs = unknown.into_iter().map(|key| self.databases_of(key, deadline));
+    async fn count_databases(&mut self, found: &Prepared, deadline: Instant) {
+        let others = if self.settings.counted == Counted::All { &found.others[..] } else { &[] };
+        let backups = found.newest.iter().chain(others);
+        let wanted: BTreeSet<Key> = backups.filter_map(|backup| Some(key(&text(backup, "stanza")?, backup))).collect();
+        let stanzas: BTreeSet<String> = found.stanzas.iter().filter_map(|stanza| text(stanza, "name")).collect();
+        let unknown = wanted.iter().filter(|key| !self.databases.contains_key(key)).cloned();
+        let runs: Vec<_> = unknown.map(|key| self.databases_of(key, deadline)).collect();
         let found: Vec<_> = stream::iter(runs).buffer_unordered(self.settings.counting_processes).collect().await;
-        self.databases.extend(found.into_iter().flatten());
-        Ok(())
+        let databases = Arc::make_mut(&mut self.databases);
+        // Those of other targets stay.
+        databases.retain(|key, _| wanted.contains(key) || !stanzas.contains(&key.0));
+        databases.extend(found.into_iter().flatten());
     }
 
-    async fn databases_of(
-        &self,
-        key: (String, String, String),
-        deadline: Instant,
-    ) -> Option<((String, String, String), Val)> {
+    async fn databases_of(&self, key: Key, deadline: Instant) -> Option<(Key, Val)> {
         let (stanza, repo_key, label) = &key;
         let mut arguments = self.settings.info(Some(stanza));
         arguments.push(format!("--set={label}").into());
@@ -258,22 +234,15 @@ impl Collection {
         if Instant::now() >= deadline {
             return None;
         }
-        let found = match self.settings.program.run(&arguments, deadline).await {
+        let told = match self.settings.program.run(&arguments, deadline).await {
             Ok(output) => read(output).await.map_err(|error| error.message),
             Err(error) => Err(error.to_string()),
         };
-        match found {
-            Ok(found) => {
-                let stanza_found = elements(&found.value).first()?;
-                let databases = member(elements(member(stanza_found, "backup")?).first()?, "database-ref")?.clone();
-                let repo_number = int(repo_key.parse().unwrap_or_default());
-                let known = object([
-                    ("stanza", string(stanza)),
-                    ("repo_key", repo_number),
-                    ("label", string(label)),
-                    ("databases", databases),
-                ]);
-                Some((key, known))
+        match told {
+            Ok(told) => {
+                let backups = member(elements(&told.value).first()?, "backup")?;
+                let databases = member(elements(backups).first()?, "database-ref")?.clone();
+                Some((key, databases))
             }
             Err(error) => {
                 tracing::warn!(stanza, repo_key, backup = label, error, "databases of a backup cannot be counted");
@@ -298,32 +267,18 @@ impl Collection {
     }
 }
 
-/// Stanza, repository and label of a backup, as texts.
-fn key(backup: &Val) -> Option<(String, String, String)> {
-    Some((text(backup, "stanza")?, member(backup, "repo_key")?.to_string(), text(backup, "label")?))
-}
-
-fn text(object: &Val, name: &str) -> Option<String> {
-    match member(object, name)? {
-        Val::TStr(bytes) => String::from_utf8(bytes.to_vec()).ok(),
-        _ => None,
-    }
-}
-
-/// Reads an output, apart from the threads that answer scrapes: it may be many megabytes.
+/// Reads an output.
 async fn read(output: Output) -> Result<Document, SourceError> {
-    let read = tokio::task::spawn_blocking(move || document(&output)).await;
-    let read = read.map_err(|panic| SourceError::new("json", format!("reading it ended in a panic: {panic}")))?;
-    read.map_err(|error: OutputError| SourceError::new(error.reason(), error.to_string()))
+    aside(move || document(&output).map_err(|error| (error.reason(), error.to_string()))).await
 }
 
-/// Runs a filter of our own.
-async fn apply(filter: &Arc<Filter>, input: Val, variables: [Val; 3]) -> Result<Vec<Val>, SourceError> {
-    let filter = filter.clone();
-    let deadline = Instant::now() + LONGEST_READING;
-    let run = tokio::task::spawn_blocking(move || filter.outputs(input, variables, deadline)).await;
-    let run = run.map_err(|panic| SourceError::new("json", format!("reading it ended in a panic: {panic}")))?;
-    run.map_err(|error| SourceError::new("json", format!("the document is not of the form that is known: {error}")))
+/// Works apart from the threads that answer scrapes: a document may have many megabytes.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, (&'static str, String)> + Send + 'static,
+) -> Result<T, SourceError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.unwrap_or_else(|panic| Err(("json", format!("reading it ended in a panic: {panic}"))));
+    done.map_err(|(reason, message)| SourceError::new(reason, message))
 }
 
 /// Logs an outcome when it differs from the one before.

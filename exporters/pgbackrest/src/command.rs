@@ -49,10 +49,10 @@ pub(crate) struct Output {
 pub(crate) enum RunError {
     #[error("cannot run {program}: {source}")]
     Start { program: String, source: Error },
-    #[error("{what} did not end within {limit:?} and was killed")]
-    Late { what: String, limit: Duration },
-    #[error("{what} did not end within {limit:?} and cannot be killed: process {pid} waits in the kernel")]
-    Stuck { what: String, limit: Duration, pid: u32, child: Box<Child> },
+    #[error("{what} did not end within {limit} s and was killed")]
+    Late { what: String, limit: f64 },
+    #[error("{what} did not end within {limit} s and cannot be killed: process {pid} waits in the kernel")]
+    Stuck { what: String, limit: f64, pid: u32, child: Box<Child> },
     #[error("{what} printed more than {MOST_BYTES} bytes and was killed")]
     TooLarge { what: String },
     #[error("{what}: cannot read its output: {source}")]
@@ -136,6 +136,7 @@ impl Program {
 }
 
 async fn late(group: Group, mut child: Child, what: String, limit: Duration) -> RunError {
+    let limit = (limit.as_secs_f64() * 10.0).round() / 10.0;
     let pid = child.id().unwrap_or_default();
     if group.end(&mut child).await {
         RunError::Late { what, limit }

@@ -1,8 +1,9 @@
 //! jq filters: text to a compiled filter, a document to rows.
 //!
-//! A filter sees the document as its input, and three variables: `$now` (Unix seconds), `$run` (what became of the runs
-//! of pgBackRest, one object each) and `$options` (what the flags say, and the version). `prelude.jq` holds what the
-//! collectors share; it is there for every filter.
+//! A filter sees the document as its input, and variables: `$now` (Unix seconds), `$run` (what became of the runs of
+//! pgBackRest, one object each), `$options` (what the flags say, and the version), and what is found once for each
+//! document: `$backups` (those told one by one), `$newest` (the first of them) and `$clusters`. `prelude.jq` holds
+//! what the collectors share; it is there for every filter.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -14,7 +15,10 @@ use jaq_core::{Compiler, Ctx, Vars, load};
 use jaq_json::{Num, Val};
 
 /// What a filter may use beside its input.
-pub(crate) const VARIABLES: [&str; 3] = ["$now", "$run", "$options"];
+const VARIABLES: [&str; 6] = ["$now", "$run", "$options", "$backups", "$newest", "$clusters"];
+
+/// Their values, in that order.
+pub(crate) type Variables = [Val; VARIABLES.len()];
 
 /// Definitions that every filter may use.
 const PRELUDE: &str = include_str!("prelude.jq");
@@ -76,7 +80,7 @@ impl Filter {
     }
 
     /// Runs it over a document; looks at the clock between two outputs.
-    pub fn outputs(&self, input: Val, variables: [Val; 3], deadline: Instant) -> Result<Vec<Val>, FilterError> {
+    pub fn outputs(&self, input: Val, variables: Variables, deadline: Instant) -> Result<Vec<Val>, FilterError> {
         let context = Ctx::<JustLut<Val>>::new(&self.0.lut, Vars::new(variables));
         let mut outputs = Vec::new();
         for output in self.0.id.run((context, input)) {
@@ -97,7 +101,7 @@ impl Filter {
     }
 
     /// Runs it over a document and reads its outputs as rows.
-    pub fn table(&self, input: Val, variables: [Val; 3], deadline: Instant) -> Result<Table, FilterError> {
+    pub fn table(&self, input: Val, variables: Variables, deadline: Instant) -> Result<Table, FilterError> {
         table(self.outputs(input, variables, deadline)?)
     }
 }
@@ -184,7 +188,7 @@ mod tests {
 
     fn run(text: &str, input: &str) -> Result<Table, FilterError> {
         let input = serde_json::from_str(input).unwrap();
-        let variables = [Val::from(1.5), Val::Null, Val::Null];
+        let variables = [Val::from(1.5), Val::Null, Val::Null, Val::Null, Val::Null, Val::Null];
         Filter::compile(text).unwrap().table(input, variables, Instant::now() + Duration::from_secs(30))
     }
 
@@ -213,7 +217,7 @@ mod tests {
     #[test]
     fn a_filter_that_gives_without_end_is_stopped() {
         let filter = Filter::compile("repeat({a: 1})").unwrap();
-        let variables = [Val::Null, Val::Null, Val::Null];
+        let variables = std::array::from_fn(|_| Val::Null);
         let found = filter.outputs(Val::Null, variables, Instant::now() + Duration::from_millis(50));
         assert!(matches!(found, Err(FilterError::Late | FilterError::TooMany)));
     }

@@ -1,9 +1,11 @@
 //! `pgbackrest-exporter`: Prometheus metrics of what `pgbackrest info` knows.
 //!
 //! `options` are its own flags; `command` runs one child process under a deadline, `output` reads what it printed;
-//! `collect` runs them at its own pace and keeps the last good results in a `snapshot`; `filter` runs the collectors'
-//! jq filters; `source` runs filters over the snapshot when a scrape asks.
+//! `collect` runs them at its own pace, finds in `backups` and `wal` what filters need of many backups, and keeps the last
+//! good results in a `snapshot`; `filter` runs the collectors' jq filters; `source` runs them over the snapshot when a
+//! scrape asks.
 
+mod backups;
 mod collect;
 mod command;
 mod filter;
@@ -11,6 +13,7 @@ mod options;
 mod output;
 mod snapshot;
 mod source;
+mod wal;
 
 use std::process::ExitCode;
 

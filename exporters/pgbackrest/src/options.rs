@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 use engine::{Connected, Context, parse_bool};
 
+use crate::backups::Kept;
 use crate::collect::{Counted, Settings};
 use crate::command::{Program, User};
 use crate::source::BackrestSource;
@@ -47,6 +48,10 @@ pub(crate) struct BackrestOptions {
     /// Types of backups to leave out
     #[arg(long = "backrest.backup-type-exclude", id = "backup_type_exclude", help_heading = BACKREST, value_name = "TYPE,…", action = ArgAction::Append, value_delimiter = ',')]
     backup_type_exclude: Vec<BackupType>,
+
+    /// How many backups of each stanza are told one by one: the newest of each type, then by age
+    #[arg(long = "backrest.backup-limit", id = "backup_limit", help_heading = BACKREST, value_name = "N", default_value = "200")]
+    backup_limit: usize,
 
     /// The user to run pgBackRest as, with that user's main group only; the exporter has to be root for that
     #[arg(long = "backrest.user", id = "user", help_heading = BACKREST, value_name = "NAME", default_value = "")]
@@ -125,6 +130,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("stanza_exclude", "STANZA_EXCLUDE"),
     ("backup_type", "BACKUP_TYPE"),
     ("backup_type_exclude", "BACKUP_TYPE_EXCLUDE"),
+    ("backup_limit", "BACKUP_LIMIT"),
     ("user", "USER"),
     ("database_count", "DATABASE_COUNT"),
     ("database_count_latest", "DATABASE_COUNT_LATEST"),
@@ -163,8 +169,7 @@ impl BackrestOptions {
             config,
             arguments: self.argument,
             stanzas_in,
-            stanzas_out,
-            types: types.collect(),
+            kept: Kept { stanzas_out, types: types.collect(), limit: self.backup_limit },
             counted: match (self.database_count, self.database_count_latest) {
                 (true, _) => Counted::All,
                 (_, true) => Counted::Newest,
@@ -180,7 +185,7 @@ impl BackrestOptions {
         };
         // A look takes no time, but for a patient one.
         let look_timeout = settings.timeout + Duration::from_secs(5);
-        Ok(Connected { source: BackrestSource::start(settings, context.patient)?, look_timeout })
+        Ok(Connected { source: BackrestSource::start(settings, context.patient), look_timeout })
     }
 }
 

@@ -1,9 +1,12 @@
 //! What is known at a moment: for each target the last good document and what became of the last run.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use engine::{SourceError, Version};
 use jaq_json::Val;
+
+use crate::backups::Prepared;
 
 /// Everything that collections have found so far. A collection makes a new one; it never changes.
 #[derive(Debug, Clone, Default)]
@@ -60,8 +63,7 @@ pub(crate) struct Target {
 /// A document and when it was asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Good {
-    /// An array of stanzas.
-    pub document: Val,
+    pub found: Arc<Prepared>,
     pub bytes: usize,
     pub asked: Moment,
 }
@@ -92,11 +94,10 @@ impl Moment {
 }
 
 impl Snapshot {
-    /// The stanzas of every target whose last good document is not older than `stale`.
-    pub fn document(&self, stale: Duration) -> Val {
+    /// What was found for every target whose last good document is not older than `stale`.
+    pub fn found(&self, stale: Duration) -> Vec<&Prepared> {
         let good = self.targets.iter().filter_map(|target| target.good.as_ref());
-        let fresh = good.filter(|good| good.asked.at.elapsed() <= stale);
-        fresh.flat_map(|good| elements(&good.document).iter().cloned()).collect()
+        good.filter(|good| good.asked.at.elapsed() <= stale).map(|good| &*good.found).collect()
     }
 
     /// Why it is not the answer of now: nothing has been tried yet, or the last run of a target has failed.
@@ -141,7 +142,9 @@ impl Target {
             ("shown", Val::Bool(age.is_some_and(|age| age <= stale))),
             ("json_bytes", good.map_or(Val::Null, |good| int(good.bytes as u64))),
             // A repository that could not be read is told in the document of a run that succeeded.
-            ("unreadable", Val::Bool(good.is_some_and(|good| has_unreadable(&good.document)))),
+            ("unreadable", Val::Bool(good.is_some_and(|good| has_unreadable(&good.found.stanzas)))),
+            ("backups", good.map_or(Val::Null, |good| int(good.found.backups))),
+            ("backups_left_out", good.map_or(Val::Null, |good| int(good.found.left_out))),
             ("runs", int(self.runs)),
             ("failures", int(self.failures)),
         ])
@@ -149,10 +152,10 @@ impl Target {
 }
 
 /// Whether a repository of these stanzas answered with an error (status code 99).
-fn has_unreadable(document: &Val) -> bool {
+fn has_unreadable(stanzas: &[Val]) -> bool {
     let code = |object: &Val| member(member(object, "status")?, "code").map(ToString::to_string);
     let failed = |object: &Val| code(object).is_some_and(|code| code == "99");
-    elements(document).iter().any(|stanza| {
+    stanzas.iter().any(|stanza| {
         failed(stanza) || member(stanza, "repo").is_some_and(|repositories| elements(repositories).iter().any(failed))
     })
 }
@@ -206,12 +209,13 @@ mod tests {
 
     #[test]
     fn a_document_is_shown_until_it_is_stale() {
-        let document: Val = serde_json::from_str(r#"[{"name": "a", "repo": [{"status": {"code": 99}}]}]"#).unwrap();
-        let good = Good { document, bytes: 1, asked: Moment::now() };
+        let stanza: Val = serde_json::from_str(r#"{"name": "a", "repo": [{"status": {"code": 99}}]}"#).unwrap();
+        let found = Arc::new(Prepared { stanzas: vec![stanza], ..Prepared::default() });
+        let good = Good { found, bytes: 1, asked: Moment::now() };
         let target = Target { label: "a".into(), stanza: None, good: Some(good), last: None, runs: 1, failures: 0 };
         assert_eq!(member(&target.told(Duration::ZERO), "unreadable"), Some(&Val::Bool(true)));
         let snapshot = Snapshot { targets: vec![target], complete: true, ..Snapshot::default() };
-        assert_eq!(elements(&snapshot.document(Duration::from_secs(60))).len(), 1);
-        assert_eq!(elements(&snapshot.document(Duration::ZERO)).len(), 0);
+        assert_eq!(snapshot.found(Duration::from_secs(60)).len(), 1);
+        assert_eq!(snapshot.found(Duration::ZERO).len(), 0);
     }
 }

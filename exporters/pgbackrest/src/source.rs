@@ -11,8 +11,9 @@ use jaq_json::Val;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::backups::Prepared;
 use crate::collect::{Collection, Settings};
-use crate::filter::{Filter, FilterError};
+use crate::filter::{Filter, FilterError, Variables};
 use crate::snapshot::{Moment, Snapshot, object};
 
 /// What `pgbackrest info` knows, as last collected.
@@ -27,14 +28,11 @@ pub(crate) struct BackrestSource {
 
 impl BackrestSource {
     /// Begins to collect.
-    ///
-    /// # Errors
-    /// A filter of our own that cannot be compiled.
-    pub fn start(settings: Settings, patient: bool) -> Result<Self, String> {
+    pub fn start(settings: Settings, patient: bool) -> Self {
         let settings = Arc::new(settings);
-        let (collection, snapshots) = Collection::new(settings.clone())?;
+        let (collection, snapshots) = Collection::new(settings.clone());
         let collecting = Mutex::new(Some(tokio::spawn(collection.run())));
-        Ok(Self { settings, snapshots, filters: Arc::default(), collecting, patient })
+        Self { settings, snapshots, filters: Arc::default(), collecting, patient }
     }
 }
 
@@ -86,7 +84,11 @@ pub(crate) struct BackrestSession {
 }
 
 impl BackrestSession {
-    fn variables(&self) -> [Val; 3] {
+    /// The input of filters, and their variables.
+    fn input(&self) -> (Val, Variables) {
+        let found = self.snapshot.found(self.settings.stale);
+        let all =
+            |of: fn(&Prepared) -> &Vec<Val>| found.iter().copied().flat_map(move |found| of(found).iter().cloned());
         let [version, version_number] = self.snapshot.version_options();
         let options = object([
             version,
@@ -96,7 +98,15 @@ impl BackrestSession {
             ("interval_seconds", Val::from(self.settings.interval.as_secs_f64())),
             ("stale_seconds", Val::from(self.settings.stale.as_secs_f64())),
         ]);
-        [Val::from(Moment::now().unix_seconds), self.snapshot.runs(self.settings.stale), options]
+        let variables = [
+            Val::from(Moment::now().unix_seconds),
+            self.snapshot.runs(self.settings.stale),
+            options,
+            all(|found| &found.newest).chain(all(|found| &found.others)).collect(),
+            all(|found| &found.newest).collect(),
+            all(|found| &found.clusters).collect(),
+        ];
+        (all(|found| &found.stanzas).collect(), variables)
     }
 }
 
@@ -120,7 +130,7 @@ impl Session for BackrestSession {
             SourceError::new("timeout", message)
         };
         let Some(running) = Running::begin(&prepared) else { return Err(late()) };
-        let (input, variables) = (self.snapshot.document(self.settings.stale), self.variables());
+        let (input, variables) = self.input();
         let run = tokio::task::spawn_blocking(move || {
             let begun = Instant::now();
             let table = running.0.filter.table(input, variables, deadline);
@@ -146,22 +156,22 @@ impl Session for BackrestSession {
 /// Filters that have been compiled, by their text.
 #[derive(Default)]
 struct Filters {
-    compiled: Mutex<HashMap<Arc<str>, Arc<Prepared>>>,
+    compiled: Mutex<HashMap<Arc<str>, Arc<Compiled>>>,
 }
 
-struct Prepared {
+struct Compiled {
     filter: Filter,
     running: AtomicBool,
 }
 
 impl Filters {
-    fn prepare(&self, text: &Arc<str>) -> Result<Arc<Prepared>, SourceError> {
+    fn prepare(&self, text: &Arc<str>) -> Result<Arc<Compiled>, SourceError> {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(prepared) = compiled.get(text) {
             return Ok(prepared.clone());
         }
         let filter = Filter::compile(text).map_err(|error| SourceError::new("filter", error))?;
-        let prepared = Arc::new(Prepared { filter, running: AtomicBool::new(false) });
+        let prepared = Arc::new(Compiled { filter, running: AtomicBool::new(false) });
         compiled.insert(text.clone(), prepared.clone());
         Ok(prepared)
     }
@@ -169,10 +179,10 @@ impl Filters {
 
 /// A filter at work. One that is late cannot be stopped between two of its outputs, so it is not begun again before it
 /// has ended: it costs one thread, however often it is scraped.
-struct Running(Arc<Prepared>);
+struct Running(Arc<Compiled>);
 
 impl Running {
-    fn begin(prepared: &Arc<Prepared>) -> Option<Self> {
+    fn begin(prepared: &Arc<Compiled>) -> Option<Self> {
         (!prepared.running.swap(true, Ordering::AcqRel)).then(|| Self(prepared.clone()))
     }
 }

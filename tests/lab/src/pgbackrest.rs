@@ -119,6 +119,15 @@ impl Backrest {
         run(&mut self.command(stanza, arguments))
     }
 
+    /// What `info` prints as JSON about all stanzas.
+    pub fn info(&self, arguments: &[&str]) -> Result<String, LabError> {
+        let mut command = self.account.command(&self.program, None);
+        command
+            .arg(format!("--config={}", self.config().display()))
+            .args(["--log-level-stderr=error", "--output=json"]);
+        run(command.args(["--log-level-console=error", "info"]).args(arguments).current_dir(self.folder.path()))
+    }
+
     /// Adds a line to the configuration, at its end: an option of the stanza that was added last.
     pub fn configure(&self, line: &str) -> Result<(), LabError> {
         let config = self.config();
