@@ -26,7 +26,9 @@ pub struct Asked {
 
 /// Every series that a page has to have about the document, but for databases of backups, which it does not tell.
 pub fn expected(document: &str, asked: Asked) -> BTreeMap<Series, Expected> {
-    let document: Value = serde_json::from_str(document.lines().rfind(|line| line.starts_with('[')).unwrap()).unwrap();
+    let line = document.lines().rfind(|line| line.starts_with('[')).unwrap();
+    // What a wrong pass decrypted may be quoted as it is.
+    let document: Value = serde_json::from_str(&line.replace(|c: char| c < ' ', " ")).unwrap();
     let mut reading = Reading::default();
     for stanza in document.as_array().unwrap() {
         reading.stanza(stanza, asked);

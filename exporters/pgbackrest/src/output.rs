@@ -55,8 +55,16 @@ pub(crate) fn document(output: &Output) -> Result<Document, OutputError> {
     let line = output.stdout.rsplit(|byte| *byte == b'\n').find(|line| line.starts_with(b"["));
     let line = line.ok_or_else(|| OutputError::NoJson { text: text() })?;
     // This reader has a limit for nested brackets; a few megabytes of them would exhaust the stack otherwise.
-    let value = serde_json::from_slice(line).map_err(|source| OutputError::Json { source, text: text() })?;
+    let value = serde_json::from_slice(line).or_else(|_| serde_json::from_str(&legible(line)));
+    let value = value.map_err(|source| OutputError::Json { source, text: text() })?;
     Ok(Document { value, bytes: line.len(), warnings: said(output) })
+}
+
+/// The line with a space for each control character. pgBackRest puts them into texts as they are, as when a file was
+/// decrypted with the wrong pass and an error quotes what came out.
+fn legible(line: &[u8]) -> String {
+    let is_bad = |c: char| c < ' ';
+    String::from_utf8_lossy(line).replace(is_bad, " ")
 }
 
 /// The lines that are no document, errors first, without the time and process that log lines begin with.
@@ -114,6 +122,14 @@ mod tests {
     fn numbers_of_64_bits_without_a_sign_keep_their_digits() {
         let found = document(&output(0, r#"[{"system-id":18446744073709551615}]"#, "")).unwrap();
         assert_eq!(found.value.to_string(), r#"[{"system-id":18446744073709551615}]"#);
+    }
+
+    #[test]
+    fn control_characters_and_broken_characters_in_texts_cost_no_document() {
+        let mut found = output(0, "", "");
+        found.stdout = b"[{\"message\":\"quoted: \x01\xff\t.\"}]\n".to_vec();
+        let found = document(&found).unwrap();
+        assert_eq!(found.value.to_string(), "[{\"message\":\"quoted:  \u{fffd} .\"}]");
     }
 
     #[test]
