@@ -1,12 +1,12 @@
 //! The demo: the exporters at work on real servers.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use lab::{Exporter, LabError, Major, Postgres, Process, Prometheus, Sample, Target};
+use lab::{Backrest, BackrestRelease, Exporter, LabError, Major, Postgres, Process, Prometheus, Sample, Target};
 
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -14,6 +14,9 @@ const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
 const FIRST_SCRAPE: Duration = Duration::from_secs(15);
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The stanza that the primary is backed up under.
+const STANZA: &str = "shop";
 
 /// Without an end given, the load ends after a week.
 const LONGEST_LOAD: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -49,16 +52,27 @@ const OBJECTS: [(&str, &str); 2] = [
 /// Runs the demo until Ctrl-C or for so many seconds, then ends everything it started.
 ///
 /// Success only if at the end every exporter was scraped and reached its server.
-pub fn run(pg_exporter: &Path, seconds: Option<u64>) -> Result<ExitCode, LabError> {
+pub fn run(programs: &Programs, seconds: Option<u64>) -> Result<ExitCode, LabError> {
     let (stop, stopped) = mpsc::channel();
     // Sending fails only when the demo is ending anyway.
     ctrlc::set_handler(move || stop.send(()).unwrap_or(()))
         .map_err(|error| LabError::Unexpected(format!("handling Ctrl-C: {error}")))?;
     let duration = seconds.map(Duration::from_secs);
-    let stage = Stage::build(pg_exporter, duration.unwrap_or(LONGEST_LOAD))?;
+    let stage = Stage::build(programs, duration.unwrap_or(LONGEST_LOAD))?;
     stage.introduce();
     let states = stage.watch(&stopped, duration);
     Ok(stage.judge(&states))
+}
+
+/// The exporters' binaries.
+#[derive(Debug, clap::Args)]
+pub struct Programs {
+    /// The binary of pg-exporter.
+    #[arg(long, value_name = "PATH")]
+    pg_exporter: PathBuf,
+    /// The binary of pgbackrest-exporter.
+    #[arg(long, value_name = "PATH")]
+    pgbackrest_exporter: PathBuf,
 }
 
 /// All that runs. Fields are dropped in this order: those who ask before those who answer.
@@ -68,10 +82,12 @@ struct Stage {
     _load: Process,
     standby: Postgres,
     primary: Postgres,
+    backrest: Backrest,
 }
 
-/// An exporter and the name of its server.
+/// An exporter, its namespace, and the name of its server.
 struct Player {
+    job: &'static str,
     name: &'static str,
     exporter: Exporter,
 }
@@ -80,16 +96,19 @@ struct Player {
 #[derive(Debug, Default, Clone, Copy)]
 struct State {
     up: Option<f64>,
-    pg_up: Option<f64>,
+    server_up: Option<f64>,
     in_recovery: Option<f64>,
     series: Option<f64>,
     scrape_seconds: Option<f64>,
 }
 
 impl Stage {
-    fn build(pg_exporter: &Path, longest: Duration) -> Result<Stage, LabError> {
-        println!("starting a primary, PostgreSQL {}", Major::NEWEST);
-        let primary = Postgres::start(Major::NEWEST)?;
+    fn build(programs: &Programs, longest: Duration) -> Result<Stage, LabError> {
+        println!("starting a primary, PostgreSQL {}, that archives by pgBackRest", Major::NEWEST);
+        let backrest = Backrest::new(BackrestRelease::V2_55, &["repo1-bundle=y", "repo1-block=y"])?;
+        let primary = Postgres::builder(Major::NEWEST).setting("archive_mode", "on");
+        let primary = primary.setting("archive_command", &backrest.archive_command(STANZA)).start()?;
+        backrest.create_stanza(STANZA, &primary)?;
         for (database, sql) in OBJECTS {
             primary.psql("postgres", &format!("create database {database}"))?;
             primary.psql(database, sql)?;
@@ -100,23 +119,34 @@ impl Stage {
         println!("starting a standby");
         let standby = primary.standby("pg_demo_2")?;
 
+        for kind in ["full", "diff", "incr"] {
+            println!("making a backup: {kind}");
+            backrest.backup(STANZA, kind, &[])?;
+        }
+
         println!("starting exporters and Prometheus");
         let player = |name, server: &Postgres| {
             let url = server.url("monitor", "postgres");
-            let exporter = Exporter::start(pg_exporter, &[], &[("PG_EXPORTER_URL", &url)])?;
-            Ok::<_, LabError>(Player { name, exporter })
+            let exporter = Exporter::start(&programs.pg_exporter, &[], &[("PG_EXPORTER_URL", &url)])?;
+            Ok::<_, LabError>(Player { job: "pg", name, exporter })
         };
-        let players = vec![player("pg-demo-1", &primary)?, player("pg-demo-2", &standby)?];
-        let target = |player: &Player| Target::new("pg", player.exporter.address()).label("ins", player.name);
+        let backups = backups_player(programs, &backrest)?;
+        let players = vec![player("pg-demo-1", &primary)?, player("pg-demo-2", &standby)?, backups];
+        let target = |player: &Player| Target::new(player.job, player.exporter.address()).label("ins", player.name);
         let targets: Vec<Target> = players.iter().map(target).collect();
         let prometheus = Prometheus::start(&targets, SCRAPE_INTERVAL)?;
-        Ok(Stage { prometheus, players, _load: load, standby, primary })
+        Ok(Stage { prometheus, players, _load: load, standby, primary, backrest })
     }
 
     fn introduce(&self) {
         let psql = |server: &Postgres| format!("psql -h 127.0.0.1 -p {} -U postgres shop", server.port());
         println!("\nprimary     {}", psql(&self.primary));
         println!("standby     {}", psql(&self.standby));
+        println!(
+            "backups     {} --config={} info",
+            self.backrest.program().display(),
+            self.backrest.config().display()
+        );
         for player in &self.players {
             println!("{:<11} {}", player.name, player.exporter.url("/"));
         }
@@ -148,7 +178,7 @@ impl Stage {
 
     fn states(&self) -> Vec<State> {
         let promql =
-            r#"{job="pg", __name__=~"up|pg_up|pg_in_recovery|scrape_samples_scraped|scrape_duration_seconds"}"#;
+            r#"{__name__=~"up|pg_up|pgbackrest_up|pg_in_recovery|scrape_samples_scraped|scrape_duration_seconds"}"#;
         let samples = self.prometheus.query(promql).unwrap_or_else(|error| {
             eprintln!("lab: {error}");
             Vec::new()
@@ -169,6 +199,19 @@ impl Stage {
     }
 }
 
+/// The exporter that reads the repository, as the user that owns it.
+fn backups_player(programs: &Programs, backrest: &Backrest) -> Result<Player, LabError> {
+    let mut args = vec![
+        format!("--backrest.binary={}", backrest.program().display()),
+        format!("--backrest.config={}", backrest.config().display()),
+        "--collect.interval=5".to_owned(),
+    ];
+    args.extend(backrest.user().map(|user| format!("--backrest.user={user}")));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let exporter = Exporter::start(&programs.pgbackrest_exporter, &args, &[])?;
+    Ok(Player { job: "pgbackrest", name: "backups", exporter })
+}
+
 impl State {
     fn of(name: &str, samples: &[Sample]) -> State {
         let label = |sample: &Sample, label: &str| sample.labels.get(label).cloned().unwrap_or_default();
@@ -177,7 +220,7 @@ impl State {
         let value = |name: &str| values.get(name).copied();
         State {
             up: value("up"),
-            pg_up: value("pg_up"),
+            server_up: value("pg_up").or(value("pgbackrest_up")),
             in_recovery: value("pg_in_recovery"),
             series: value("scrape_samples_scraped"),
             scrape_seconds: value("scrape_duration_seconds"),
@@ -186,11 +229,11 @@ impl State {
 
     /// What a new line is printed for, once there was a scrape: not for other counts and times.
     fn health(&self) -> Option<(bool, bool, &'static str)> {
-        self.up.map(|up| (up == 1.0, self.pg_up == Some(1.0), self.role()))
+        self.up.map(|up| (up == 1.0, self.server_up == Some(1.0), self.role()))
     }
 
     fn is_well(&self) -> bool {
-        self.up == Some(1.0) && self.pg_up == Some(1.0)
+        self.up == Some(1.0) && self.server_up == Some(1.0)
     }
 
     fn role(&self) -> &'static str {
@@ -205,11 +248,12 @@ impl State {
         let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
         let scrape = self.scrape_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{:.0}ms", seconds * 1e3));
         format!(
-            "{}  {:<7}  up={} pg_up={} series={} scrape={scrape}  {}",
+            "{:<9}  {:<7}  up={} {}_up={} series={} scrape={scrape}  {}",
             player.name,
             self.role(),
             shown(self.up),
-            shown(self.pg_up),
+            player.job,
+            shown(self.server_up),
             shown(self.series),
             player.exporter.url("/metrics"),
         )

@@ -23,11 +23,10 @@ struct Arguments {
 enum Task {
     /// Download and prepare every server the lab can start.
     Fetch,
-    /// A primary with load, a standby, an exporter for each and a Prometheus, until Ctrl-C.
+    /// A primary with load and backups, a standby, an exporter for each and a Prometheus, until Ctrl-C.
     Demo {
-        /// The exporter's binary.
-        #[arg(long, value_name = "PATH")]
-        pg_exporter: PathBuf,
+        #[command(flatten)]
+        programs: demo::Programs,
         /// End after so many seconds.
         #[arg(long, env = "DEMO_SECONDS")]
         seconds: Option<u64>,
@@ -48,7 +47,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Task::Fetch => fetch(),
-        Task::Demo { pg_exporter, seconds } => demo::run(&pg_exporter, seconds),
+        Task::Demo { programs, seconds } => demo::run(&programs, seconds),
         Task::Bench { pg_exporter, scrapes } => bench::run(&pg_exporter, scrapes),
         Task::Hold => hold(),
     };
