@@ -100,9 +100,11 @@ impl<S: Source> Scraper<S> {
             _ => {}
         }
         if let Ok(facts) = &look {
-            if let Some(before) =
-                known.main.as_ref().filter(|before| before.role != facts.role || before.version != facts.version)
-            {
+            // A version that was not known yet has not changed.
+            let differs = |before: &&Arc<ServerFacts>| {
+                before.role != facts.role || (before.version != facts.version && before.version.0 != 0)
+            };
+            if let Some(before) = known.main.as_ref().filter(differs) {
                 let (was, is) = (before.role.word(), facts.role.word());
                 tracing::info!(was, is, version = %facts.version, "role or version has changed: planning anew");
             }
