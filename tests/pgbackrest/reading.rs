@@ -28,7 +28,7 @@ pub struct Asked {
 pub fn expected(document: &str, asked: Asked) -> BTreeMap<Series, Expected> {
     let line = document.lines().rfind(|line| line.starts_with('[')).unwrap();
     // What a wrong pass decrypted may be quoted as it is.
-    let document: Value = serde_json::from_str(&line.replace(|c: char| c < ' ', " ")).unwrap();
+    let document: Value = serde_json::from_str(&line.replace(|c: char| c < ' ', "\u{fffd}")).unwrap();
     let mut reading = Reading::default();
     for stanza in document.as_array().unwrap() {
         reading.stanza(stanza, asked);

@@ -56,6 +56,7 @@ fn a_page_says_what_the_json_says() {
             let before = now();
             let page = scrape(&exporter);
             assert_equal(&page, &expected(&document, asked), before..=now());
+            page.assert_valid();
             assert!(page.value("pgbackrest_collect_json_bytes", &[]).unwrap() > 1000.0, "{release}");
         }
         if release != BackrestRelease::V2_45 {

@@ -11,6 +11,9 @@ use crate::command::Output;
 /// The longest text that becomes the value of a label.
 const LONGEST_TEXT: usize = 300;
 
+/// More lines than this are no warnings but something else.
+const MOST_LINES: usize = 100;
+
 /// Why an output is of no use.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
@@ -60,11 +63,11 @@ pub(crate) fn document(output: &Output) -> Result<Document, OutputError> {
     Ok(Document { value, bytes: line.len(), warnings: said(output) })
 }
 
-/// The line with a space for each control character. pgBackRest puts them into texts as they are, as when a file was
-/// decrypted with the wrong pass and an error quotes what came out.
+/// The line with U+FFFD for each control character, as for each byte that is no UTF-8. pgBackRest puts them into texts
+/// as they are, as when a file was decrypted with the wrong pass and an error quotes what came out.
 fn legible(line: &[u8]) -> String {
     let is_bad = |c: char| c < ' ';
-    String::from_utf8_lossy(line).replace(is_bad, " ")
+    String::from_utf8_lossy(line).replace(is_bad, "\u{fffd}")
 }
 
 /// The lines that are no document, errors first, without the time and process that log lines begin with.
@@ -74,7 +77,8 @@ pub(crate) fn said(output: &Output) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
     for line in lines {
         let Some(text) = without_prefix(line.trim()) else { continue };
-        if !said.contains(&text) {
+        let has_room = said.len() < if text.starts_with("ERROR") { 2 * MOST_LINES } else { MOST_LINES };
+        if has_room && !said.contains(&text) {
             said.push(text);
         }
     }
@@ -129,7 +133,7 @@ mod tests {
         let mut found = output(0, "", "");
         found.stdout = b"[{\"message\":\"quoted: \x01\xff\t.\"}]\n".to_vec();
         let found = document(&found).unwrap();
-        assert_eq!(found.value.to_string(), "[{\"message\":\"quoted:  \u{fffd} .\"}]");
+        assert_eq!(found.value.to_string(), "[{\"message\":\"quoted: \u{fffd}\u{fffd}\u{fffd}.\"}]");
     }
 
     #[test]
@@ -150,6 +154,13 @@ mod tests {
             assert_eq!(document(&output(0, stdout, "")).unwrap_err().reason(), reason);
         }
         assert!(document(&Output { status: ExitStatus::from_raw(9), stdout: vec![], stderr: vec![0xff] }).is_err());
+    }
+
+    #[test]
+    fn an_error_is_found_in_any_number_of_other_lines() {
+        let garbage: String = (0..300_000).map(|n| format!("{n}\n")).collect();
+        let said = said(&output(1, &(garbage + "P00  ERROR: [099]: x\n"), ""));
+        assert_eq!((said.len(), said[0].as_str()), (MOST_LINES + 1, "ERROR: [099]: x"));
     }
 
     #[test]
