@@ -49,7 +49,7 @@ pub(crate) fn debian(package: &str, place: &Path) -> Result<(), LabError> {
 pub(crate) fn debian_suite(package: &str, suite: &str, place: &Path) -> Result<(), LabError> {
     let packages = Download::below(place)?;
     let site = run(Command::new("apt-get").args(["indextargets", "--format=$(SITE)", "Created-By: Packages"]))?;
-    let site = site.lines().next().unwrap_or("http://deb.debian.org/debian");
+    let site = site.lines().next().ok_or_else(|| LabError::Unexpected("apt-get knows no mirror of Debian".into()))?;
     let source = format!("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {site} {suite} main\n");
     for (name, text) in [("sources.list", source.as_str()), ("status", "")] {
         let path = packages.folder.join(name);
