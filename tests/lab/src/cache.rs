@@ -15,7 +15,7 @@ use crate::error::{LabError, run};
 use crate::folder::Folder;
 use crate::installation::Installation;
 use crate::pgbackrest::{BackrestRelease, WRAPPER};
-use crate::{Major, fetch};
+use crate::{Major, Release, fetch};
 
 /// The cache folder, and what can be had from it.
 #[derive(Debug)]
@@ -58,10 +58,11 @@ impl Cache {
     pub fn fill(&self) -> Result<(), LabError> {
         std::thread::scope(|scope| {
             let majors = Major::ALL.map(|major| scope.spawn(move || self.template(major).map(drop)));
+            let poolers = Release::ALL.map(|release| scope.spawn(move || self.pgbouncer(release).map(drop)));
             let prometheus = scope.spawn(|| self.prometheus().map(drop));
             let extensions = scope.spawn(|| self.installation_with_extensions().map(drop));
             let releases = BackrestRelease::ALL.map(|release| scope.spawn(move || self.pgbackrest(release).map(drop)));
-            for thread in majors.into_iter().chain(releases).chain([prometheus, extensions]) {
+            for thread in majors.into_iter().chain(poolers).chain(releases).chain([prometheus, extensions]) {
                 thread.join().map_err(|_| LabError::Unexpected("a downloading thread panicked".into()))??;
             }
             Ok(())
@@ -105,6 +106,12 @@ impl Cache {
         })
     }
 
+    /// The folder with a PgBouncer and its libraries, downloaded if need be.
+    pub(crate) fn pgbouncer(&self, release: Release) -> Result<PathBuf, LabError> {
+        let make = |place: &Path| fetch::debian_of(release.suite(), "pgbouncer", place);
+        self.item(&format!("pgbouncer-{release}"), make)
+    }
+
     /// The folder with Debian's `prometheus` package, downloaded if need be.
     pub(crate) fn prometheus(&self) -> Result<PathBuf, LabError> {
         self.item("prometheus", |place| fetch::debian("prometheus", place))
@@ -114,7 +121,7 @@ impl Cache {
     pub(crate) fn pgbackrest(&self, release: BackrestRelease) -> Result<PathBuf, LabError> {
         let suite = release.suite();
         let root = self.item(&format!("pgbackrest-{suite}"), |place| {
-            fetch::debian_suite("pgbackrest", suite, place)?;
+            fetch::debian_of(suite, "pgbackrest", place)?;
             let script = place.join("pgbackrest");
             let write = || {
                 fs::write(&script, WRAPPER)?;

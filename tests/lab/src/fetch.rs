@@ -8,6 +8,9 @@ use crate::Major;
 use crate::account;
 use crate::error::{LabError, run};
 
+/// What signs Debian's suites.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
 /// Puts the newest minor version's programs, libraries and extensions at `place`.
 pub(crate) fn postgres(major: Major, place: &Path) -> Result<(), LabError> {
     let python = python_with_pip()?;
@@ -43,41 +46,55 @@ pub(crate) fn debian(package: &str, place: &Path) -> Result<(), LabError> {
     packages.finish(place)
 }
 
-/// Puts an unpacked package of another suite of Debian at `place`, with all libraries that it needs, the C library too.
-///
-/// This apt has lists, a cache and a state of its own: the machine's is not touched.
-pub(crate) fn debian_suite(package: &str, suite: &str, place: &Path) -> Result<(), LabError> {
-    let packages = Download::below(place)?;
-    let site = run(Command::new("apt-get").args(["indextargets", "--format=$(SITE)", "Created-By: Packages"]))?;
-    let site = site.lines().next().ok_or_else(|| LabError::Unexpected("apt-get knows no mirror of Debian".into()))?;
-    let source = format!("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {site} {suite} main\n");
-    for (name, text) in [("sources.list", source.as_str()), ("status", "")] {
-        let path = packages.folder.join(name);
-        fs::write(&path, text).map_err(LabError::io(format!("writing {}", path.display())))?;
+/// Puts a package of any Debian suite at `place`, with every library it needs down to the C library, so that it runs on
+/// this machine whatever its own Debian is. Apt works in a folder of its own: the system is neither asked nor changed.
+pub(crate) fn debian_of(suite: &str, package: &str, place: &Path) -> Result<(), LabError> {
+    let apt = Download::below(place)?;
+    let path = |name: &str| apt.folder.join(name);
+    let setting = |name: &str, value: &Path| format!("{name}={}", value.display());
+    for folder in ["lists/partial", "archives/partial"] {
+        fs::create_dir_all(path(folder)).map_err(LabError::io(format!("creating {}", path(folder).display())))?;
     }
-    let apt = |program: &str| {
-        let (folder, mut apt) = (packages.folder.display(), Command::new("timeout"));
-        apt.args(["300", program, "-o", "APT::Sandbox::User=root", "-o", "Acquire::Languages=none"]);
-        // What a mirror has of a suite that moves may be weeks old.
-        apt.args(["-o", "Acquire::Check-Valid-Until=false", "-o", "Dir::Etc::sourceparts=/dev/null"]);
-        for (key, path) in
-            [("Etc::sourcelist", "sources.list"), ("State::status", "status"), ("State", ""), ("Cache", "")]
-        {
-            apt.arg("-o").arg(format!("Dir::{key}={folder}/{path}"));
+    let sources = format!("deb [signed-by={KEYRING}] {} {suite} main\n", mirror()?);
+    // An empty status: nothing counts as installed, so everything is downloaded.
+    for (name, text) in [("sources.list", sources.as_str()), ("status", "")] {
+        fs::write(path(name), text).map_err(LabError::io(format!("writing {}", path(name).display())))?;
+    }
+    let apt_get = |arguments: &[&str]| {
+        let mut command = Command::new("timeout");
+        command.args(["300", "apt-get", "-qq", "-y", "--no-install-recommends", "-o", "APT::Sandbox::User=root"]);
+        for setting in [
+            setting("Dir::Etc::SourceList", &path("sources.list")),
+            setting("Dir::Etc::SourceParts", Path::new("/dev/null")),
+            setting("Dir::State", &apt.folder),
+            setting("Dir::State::Lists", &path("lists")),
+            setting("Dir::State::Status", &path("status")),
+            setting("Dir::Cache", &apt.folder),
+            // A mirror may lag behind a suite that changes daily.
+            "Acquire::Check-Valid-Until=false".to_owned(),
+            "Acquire::Languages=none".to_owned(),
+        ] {
+            command.args(["-o", &setting]);
         }
-        apt.current_dir(&packages.folder);
-        apt
+        run(command.args(arguments)).map(drop)
     };
-    run(apt("apt-get").arg("update"))?;
-    let needed = run(apt("apt-cache").arg("depends").args(["--recurse", "--important"]).arg(package))?;
-    let mut names: Vec<&str> = needed.lines().filter(|line| line.starts_with("lib")).chain([package]).collect();
-    names.sort_unstable();
-    names.dedup();
-    run(apt("apt-get").arg("download").args(names))?;
-    for file in packages.find_all(".deb")? {
-        run(Command::new("dpkg").arg("-x").arg(file).arg(place))?;
+    apt_get(&["update"])?;
+    apt_get(&["install", "--download-only", package])?;
+    for package in (Download { folder: path("archives") }).all(".deb")? {
+        run(Command::new("dpkg").arg("-x").arg(package).arg(place))?;
     }
-    packages.finish(place)
+    apt.finish(place)
+}
+
+/// The Debian mirror that the machine's own apt uses.
+fn mirror() -> Result<String, LabError> {
+    let mut targets = Command::new("apt-get");
+    let found = run(targets.args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]))?;
+    found.lines().find(|uri| uri.ends_with("/debian/")).map(str::to_owned).ok_or_else(|| {
+        LabError::Unexpected(format!(
+            "apt has no Debian mirror: expected a source that ends in /debian, found {found:?}"
+        ))
+    })
 }
 
 /// A Python that has pip; as root it is installed where it is missing.
@@ -124,17 +141,15 @@ impl Download {
 
     /// The one file whose name ends like this.
     fn find(&self, ending: &str) -> Result<PathBuf, LabError> {
-        let mut files = self.find_all(ending)?.into_iter();
-        files.next().ok_or_else(|| LabError::Unexpected(format!("no *{ending} in {}", self.folder.display())))
+        let first = self.all(ending)?.into_iter().next();
+        first.ok_or_else(|| LabError::Unexpected(format!("no *{ending} in {}", self.folder.display())))
     }
 
     /// All files whose names end like this.
-    fn find_all(&self, ending: &str) -> Result<Vec<PathBuf>, LabError> {
-        let entries = fs::read_dir(&self.folder)
-            .map_err(LabError::io(format!("listing {}", self.folder.display())))?
-            .flatten()
-            .map(|entry| entry.path());
-        Ok(entries.filter(|path| path.to_string_lossy().ends_with(ending)).collect())
+    fn all(&self, ending: &str) -> Result<Vec<PathBuf>, LabError> {
+        let entries = fs::read_dir(&self.folder).map_err(LabError::io(format!("listing {}", self.folder.display())))?;
+        let paths = entries.flatten().map(|entry| entry.path());
+        Ok(paths.filter(|path| path.to_string_lossy().ends_with(ending)).collect())
     }
 
     /// Removes the folder, and lets every user read what was unpacked.

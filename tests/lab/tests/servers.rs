@@ -1,11 +1,12 @@
 //! The lab's promises: servers start, do what they are told, and leave nothing behind.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lab::{Cache, Exporter, LabError, Major, Postgres, Process, Prometheus, Proxy, Target};
+use lab::{Cache, Exporter, LabError, Major, PgBouncer, Postgres, Process, Prometheus, Proxy, Release, Target};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -220,4 +221,17 @@ fn waiting_for_a_process_ends_in_time_with_its_log() {
     assert!(late.to_string().contains("sleeper was not done within 50ms; its log ends with:\nbegun"), "{late}");
     process.signal("KILL").unwrap();
     assert!(!process.wait(LIMIT).unwrap().success());
+}
+
+#[test]
+fn a_pooler_of_every_release_serves_and_ends_when_asked() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    for release in Release::ALL {
+        let pooler = PgBouncer::builder(release).database("app", &server, "pool_size=1").start().unwrap();
+        assert_eq!(pooler.psql("app", "app", "select current_user").unwrap(), "postgres");
+        assert!(pooler.console("SHOW POOLS").unwrap().contains("app|postgres|"), "{release}");
+        pooler.process().end();
+        let status = pooler.process().wait(Duration::ZERO).unwrap();
+        assert_ne!(status.signal(), Some(9), "{release} had to be killed");
+    }
 }
