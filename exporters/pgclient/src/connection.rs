@@ -1,12 +1,13 @@
 //! An open connection and the task that drives it.
 
+use crate::console::CONSOLE_MARK;
 use crate::error::{ConnectError, Reason};
 use crate::wire::{Way, Wire};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_postgres::{AsyncMessage, Client};
 use tracing::debug;
 
@@ -37,6 +38,7 @@ pub struct Connection {
     way: Way,
     /// One task, which is aborted when the set is dropped.
     driver: JoinSet<()>,
+    aborts: AbortHandle,
 }
 
 impl Connection {
@@ -53,8 +55,8 @@ impl Connection {
         let reported =
             REPORTED.into_iter().filter_map(|name| Some((name, connection.parameter(name)?.to_owned()))).collect();
         let mut driver = JoinSet::new();
-        driver.spawn(drive(server.clone(), connection));
-        Connection { client, server, reported, way, driver }
+        let aborts = driver.spawn(drive(server.clone(), connection));
+        Connection { client, server, reported, way, driver, aborts }
     }
 
     /// The driver's client, for queries.
@@ -79,11 +81,19 @@ impl Connection {
     }
 
     /// Asks the server to cancel what runs now on this connection, over a connection of its own. The server does not
-    /// say whether it did. Not for a PgBouncer console, which takes it as RESUME.
+    /// say whether it did.
     ///
     /// # Errors
-    /// When the request could not be delivered within `timeout`.
+    /// When the request could not be delivered within `timeout`; and always, without sending it, on the console of a
+    /// PgBouncer, which would take it as RESUME.
     pub async fn cancel(&self, timeout: Duration) -> Result<(), ConnectError> {
+        if self.parameter("server_version").is_some_and(|version| version.ends_with(CONSOLE_MARK)) {
+            return Err(ConnectError::new(
+                &self.server,
+                Reason::Other,
+                "a console would take a cancel request as RESUME",
+            ));
+        }
         let request = async {
             let wire = self.way.route.open().await.map_err(|error| ConnectError::from_io(&self.server, &error))?;
             let sent = self.client.cancel_token().cancel_query_raw(wire, self.way.handshake()).await;
@@ -97,6 +107,11 @@ impl Connection {
                 format!("cancel request not taken within {} ms", timeout.as_millis()),
             )),
         }
+    }
+
+    /// Closes the socket at once, as dropping does; requests that wait on it fail.
+    pub(crate) fn abandon(&self) {
+        self.aborts.abort();
     }
 
     /// Ends the session in the protocol's way, so that the server logs no lost client, and waits until the server has

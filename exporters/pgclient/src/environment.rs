@@ -58,6 +58,14 @@ impl Environment {
         self
     }
 
+    /// The same, with a value for a variable that is unset or empty.
+    pub(crate) fn with_default(mut self, name: &str, value: &str) -> Environment {
+        if self.variable(name).is_none() {
+            self.variables.insert(name.to_owned(), value.to_owned());
+        }
+        self
+    }
+
     /// The variable's value; one that is set but empty counts as unset.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())

@@ -219,6 +219,32 @@ impl ConnectError {
     }
 }
 
+/// Why a question to an open connection has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// The server said no, in these words.
+    #[error("{0}")]
+    Refused(String),
+    /// The connection has ended, by the server's doing or ours.
+    #[error("the connection has ended: {0}")]
+    Closed(String),
+    /// What came is not what the protocol foresees.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+impl AskError {
+    pub(crate) fn from_driver(error: &tokio_postgres::Error) -> AskError {
+        if let Some(refusal) = error.as_db_error() {
+            return AskError::Refused(refusal.message().to_owned());
+        }
+        let cause = error.source();
+        let text = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+        let ended = error.is_closed() || cause.is_some_and(|cause| cause.is::<io::Error>());
+        if ended { AskError::Closed(text) } else { AskError::Protocol(text) }
+    }
+}
+
 fn reason_of_refusal(sqlstate: &str, message: &str) -> Reason {
     match sqlstate {
         "57P03" if message.contains("shutting down") => Reason::ShuttingDown,

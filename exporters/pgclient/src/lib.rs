@@ -7,11 +7,14 @@
 //!                          with_database, with_setting  pgpass, tls     client, cancel
 //! ```
 //!
+//! A [`ConsoleTarget`] is a target that leads to a pooler's console: its [`Console`] asks in plain text and cannot cancel.
+//!
 //! What a [`Target`] is made of is read once; password file and certificates are read at every connect, so that a
 //! rotated one is seen. A password appears in no error, log line or `Debug` output of this crate.
 
 mod connect;
 mod connection;
+mod console;
 mod environment;
 mod error;
 mod keyvalue;
@@ -26,6 +29,7 @@ mod url;
 mod wire;
 
 pub use connection::Connection;
+pub use console::{Answer, Console, ConsoleTarget, NotUtf8, TextCell};
 pub use environment::Environment;
-pub use error::{ConnectError, Reason, TargetError};
+pub use error::{AskError, ConnectError, Reason, TargetError};
 pub use target::Target;

@@ -21,6 +21,11 @@ impl StartupOptions {
         }
     }
 
+    /// None at all.
+    pub(crate) fn none() -> StartupOptions {
+        StartupOptions { ours: BTreeMap::new(), users_options: None, users: Vec::new() }
+    }
+
     /// Sets one of ours.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.ours.insert(name.to_owned(), value.to_owned());

@@ -97,6 +97,23 @@ impl Target {
         self
     }
 
+    /// The same without any server setting, ours or the user's.
+    #[must_use]
+    pub(crate) fn without_settings(self) -> Target {
+        Target { options: StartupOptions::none(), ..self }
+    }
+
+    /// The same, whatever `target_session_attrs` says.
+    #[must_use]
+    pub(crate) fn with_any_session(self) -> Target {
+        Target { session: SessionKind::Any, ..self }
+    }
+
+    /// Who connects.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// The same, with an `application_name` for where neither conninfo nor `PGAPPNAME` has one.
     #[must_use]
     pub fn with_application_name_default(mut self, name: &str) -> Target {
