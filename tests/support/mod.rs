@@ -1,7 +1,6 @@
 //! What several test files need: an exporter on a server of the lab, and its page as values.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,9 @@ use lab::{Exporter, Postgres};
 
 pub mod catalogue;
 pub mod outcome;
+mod page;
+
+pub use page::{Page, Sample};
 
 /// How long a test waits for what must come.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -40,113 +42,9 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// A page in the text format.
-pub struct Page {
-    pub text: String,
-    /// Type by family.
-    types: BTreeMap<String, String>,
-    samples: BTreeMap<String, Vec<Sample>>,
-}
-
-#[derive(Debug, PartialEq)]
-pub struct Sample {
-    pub labels: BTreeMap<String, String>,
-    pub value: f64,
-}
-
 impl Page {
-    pub fn parse(text: String) -> Page {
-        let (mut types, mut samples) = (BTreeMap::new(), BTreeMap::<String, Vec<Sample>>::new());
-        for line in text.lines() {
-            if let Some(head) = line.strip_prefix("# TYPE ") {
-                let (name, kind) = head.split_once(' ').unwrap();
-                let before = types.insert(name.to_owned(), kind.to_owned());
-                assert_eq!(before, None, "two heads of {name}");
-            } else if !line.starts_with('#') {
-                let (name, sample) = parse_sample(line).unwrap_or_else(|| panic!("no sample: {line}"));
-                samples.entry(name).or_default().push(sample);
-            }
-        }
-        Page { text, types, samples }
-    }
-
-    /// Names of all families.
-    pub fn families(&self) -> BTreeSet<&str> {
-        self.types.keys().map(String::as_str).collect()
-    }
-
-    /// The type of a family.
-    pub fn kind(&self, family: &str) -> Option<&str> {
-        self.types.get(family).map(String::as_str)
-    }
-
-    /// The samples of that name that have these labels, and maybe more.
-    pub fn samples(&self, name: &str, labels: &[(&str, &str)]) -> Vec<&Sample> {
-        let wanted = |sample: &&Sample| {
-            labels.iter().all(|(label, value)| sample.labels.get(*label).is_some_and(|found| found == value))
-        };
-        self.samples.get(name).into_iter().flatten().filter(wanted).collect()
-    }
-
-    /// The value of the only sample of that name with these labels, if there is one.
-    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        match self.samples(name, labels)[..] {
-            [] => None,
-            [one] => Some(one.value),
-            ref more => panic!("{name}{labels:?} is not one sample: {more:?}"),
-        }
-    }
-
-    /// All values of a label of that name.
-    pub fn label_values(&self, name: &str, label: &str) -> BTreeSet<&str> {
-        self.samples(name, &[]).iter().filter_map(|sample| sample.labels.get(label)).map(String::as_str).collect()
-    }
-
-    /// Nothing failed and nothing was dropped: every planned collector is a success in every database.
+    /// As [`Page::assert_clean_in`] for pg-exporter.
     pub fn assert_clean(&self, whose: &str) {
-        let reason = self.label_values("pg_up_reason", "reason");
-        assert_eq!(self.value("pg_up", &[]), Some(1.0), "{whose}: {reason:?}");
-        for name in ["pg_exporter_dropped_samples_total", "pg_exporter_collector_errors_total"] {
-            let found: Vec<_> = self.samples(name, &[]).into_iter().filter(|sample| sample.value > 0.0).collect();
-            assert!(found.is_empty(), "{whose}: {name} {found:?}");
-        }
-        for sample in self.samples("pg_exporter_collector_success", &[]) {
-            assert_eq!(sample.value, 1.0, "{whose}: {:?}", sample.labels);
-        }
+        self.assert_clean_in("pg", whose);
     }
-}
-
-/// Name, labels, value of a line of the text format.
-fn parse_sample(line: &str) -> Option<(String, Sample)> {
-    let name_end = line.find(['{', ' '])?;
-    let (name, mut rest) = line.split_at(name_end);
-    let mut labels = BTreeMap::new();
-    if let Some(mut inside) = rest.strip_prefix('{') {
-        while !inside.starts_with('}') {
-            let (label, after) = inside.split_once("=\"")?;
-            let (value, after) = unescape(after)?;
-            assert_eq!(labels.insert(label.to_owned(), value), None, "label {label} twice: {line}");
-            inside = after.strip_prefix(',').unwrap_or(after);
-        }
-        rest = &inside[1..];
-    }
-    Some((name.to_owned(), Sample { labels, value: rest.trim().parse().ok()? }))
-}
-
-/// A label value up to its closing quote, and what comes after.
-fn unescape(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut characters = text.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return Some((value, &text[at + 1..])),
-            '\\' => match characters.next()?.1 {
-                'n' => value.push('\n'),
-                escaped @ ('"' | '\\') => value.push(escaped),
-                _ => return None,
-            },
-            plain => value.push(plain),
-        }
-    }
-    None
 }
