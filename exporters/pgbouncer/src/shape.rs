@@ -1,0 +1,198 @@
+//! From a console's answer, which is all text, to the rows that a collector wants.
+
+use std::collections::HashMap;
+
+use engine::{Broken, Value};
+use pgclient::{Answer, NotUtf8, TextCell};
+
+use crate::command::Shape;
+
+/// Columns and cells for the engine.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Table {
+    pub(crate) columns: Vec<String>,
+    /// Row after row.
+    pub(crate) cells: Vec<Value>,
+}
+
+/// Gives the rows of `answer` the shape that was asked for.
+///
+/// Before that, a duration in two columns, `wait` in seconds and `wait_us` with the microseconds left over, is joined
+/// in a third one, `wait_seconds`. An empty text counts as NULL. There is one column more: `rows` in groups, which tells
+/// of how many rows each is made, and otherwise `one`, which is always 1, for metrics that say all in their labels.
+pub(crate) fn shape(mut answer: Answer, shape: &Shape) -> Table {
+    join_durations(&mut answer);
+    match shape {
+        Shape::Rows => rows(answer),
+        Shape::Columns => columns(answer),
+        Shape::Groups(by) => groups(&answer, by),
+    }
+}
+
+fn rows(answer: Answer) -> Table {
+    let mut table = Table { columns: answer.columns, cells: Vec::new() };
+    table.columns.push("one".to_owned());
+    for row in answer.rows {
+        table.cells.extend(row.into_iter().map(value));
+        table.cells.push(Value::Int(1));
+    }
+    table
+}
+
+/// A cell; text stays text, which the engine reads as a number where a number is wanted.
+fn value(cell: TextCell) -> Value {
+    match cell {
+        Ok(Some(text)) if !text.is_empty() => Value::Text(text),
+        Ok(_) => Value::Null,
+        Err(NotUtf8) => Value::Broken(Broken::Utf8),
+    }
+}
+
+/// Settings and states: yes and no are truth values, since a column of its own is a label or a metric.
+fn columns(answer: Answer) -> Table {
+    let mut table = Table { columns: vec!["one".to_owned()], cells: vec![Value::Int(1)] };
+    for row in answer.rows {
+        let mut cells = row.into_iter();
+        if let (Some(Ok(Some(name))), Some(cell)) = (cells.next(), cells.next()) {
+            table.columns.push(name);
+            table.cells.push(match value(cell) {
+                Value::Text(text) if text == "yes" => Value::Bool(true),
+                Value::Text(text) if text == "no" => Value::Bool(false),
+                other => other,
+            });
+        }
+    }
+    if table.columns.len() == 1 { Table::default() } else { table }
+}
+
+/// What is known of the rows that are alike.
+#[derive(Debug, Clone)]
+struct Group {
+    rows: i64,
+    /// Of each column that is not grouped by: sum and maximum of its numbers, if it has any.
+    numbers: Vec<Option<(f64, f64)>>,
+}
+
+/// One row for each combination of the columns `by`, of which this version may lack some, in the order of the answer.
+/// Every other column `c` becomes `sum_c` and `max_c`, which are NULL where it holds no number.
+fn groups(answer: &Answer, by: &[String]) -> Table {
+    let (keys, others): (Vec<usize>, Vec<usize>) =
+        (0..answer.columns.len()).partition(|at| by.contains(&answer.columns[*at]));
+    let mut index: HashMap<Vec<&TextCell>, usize> = HashMap::new();
+    let mut found: Vec<(Vec<&TextCell>, Group)> = Vec::new();
+    for row in &answer.rows {
+        let key: Vec<&TextCell> = keys.iter().map(|at| &row[*at]).collect();
+        let at = *index.entry(key).or_insert_with_key(|key| {
+            found.push((key.clone(), Group { rows: 0, numbers: vec![None; others.len()] }));
+            found.len() - 1
+        });
+        found[at].1.add(others.iter().map(|at| number(&row[*at])));
+    }
+    let name = |at: &usize| answer.columns[*at].as_str();
+    let mut columns: Vec<String> = keys.iter().map(|at| name(at).to_owned()).collect();
+    columns.push("rows".to_owned());
+    columns.extend(others.iter().flat_map(|at| [format!("sum_{}", name(at)), format!("max_{}", name(at))]));
+    let mut cells = Vec::with_capacity(columns.len() * found.len());
+    for (key, group) in found {
+        cells.extend(key.into_iter().cloned().map(value));
+        cells.push(Value::Int(group.rows));
+        cells.extend(group.numbers.into_iter().flat_map(|number| match number {
+            Some((sum, max)) => [Value::Float(sum), Value::Float(max)],
+            None => [Value::Null, Value::Null],
+        }));
+    }
+    Table { columns, cells }
+}
+
+impl Group {
+    fn add(&mut self, numbers: impl Iterator<Item = Option<f64>>) {
+        self.rows += 1;
+        for (known, number) in self.numbers.iter_mut().zip(numbers) {
+            if let Some(number) = number {
+                let (sum, max) = known.unwrap_or((0.0, number));
+                *known = Some((sum + number, max.max(number)));
+            }
+        }
+    }
+}
+
+fn number(cell: &TextCell) -> Option<f64> {
+    cell.as_ref().ok()?.as_ref()?.trim().parse().ok()
+}
+
+fn join_durations(answer: &mut Answer) {
+    let place = |name: &str| answer.columns.iter().position(|column| column == name);
+    let halves: Vec<(String, usize, usize)> = answer
+        .columns
+        .iter()
+        .enumerate()
+        .filter_map(|(at, name)| Some((format!("{name}_seconds"), at, place(&format!("{name}_us"))?)))
+        .collect();
+    for (name, seconds, microseconds) in halves {
+        answer.columns.push(name);
+        for row in &mut answer.rows {
+            let whole = number(&row[seconds]).zip(number(&row[microseconds]));
+            row.push(Ok(whole.map(|(seconds, microseconds)| (seconds + microseconds / 1e6).to_string())));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(columns: &[&str], rows: &[&[&str]]) -> Answer {
+        let cell = |text: &&str| match *text {
+            "NULL" => Ok(None),
+            "BYTES" => Err(NotUtf8),
+            text => Ok(Some(text.to_owned())),
+        };
+        Answer {
+            columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+            rows: rows.iter().map(|row| row.iter().map(cell).collect()).collect(),
+            received_bytes: 0,
+        }
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    #[test]
+    fn rows_stay_and_durations_are_joined() {
+        let answer = answer(&["user", "maxwait", "maxwait_us"], &[&["app", "2", "500000"], &["BYTES", "", "NULL"]]);
+        let table = shape(answer, &Shape::Rows);
+        assert_eq!(table.columns, ["user", "maxwait", "maxwait_us", "maxwait_seconds", "one"]);
+        assert_eq!(table.cells[..5], [text("app"), text("2"), text("500000"), text("2.5"), Value::Int(1)]);
+        let bytes = Value::Broken(Broken::Utf8);
+        assert_eq!(table.cells[5..], [bytes, Value::Null, Value::Null, Value::Null, Value::Int(1)]);
+    }
+
+    #[test]
+    fn names_and_values_become_columns() {
+        let answer = answer(&["key", "value", "default"], &[&["paused", "no", "x"], &["pkt_buf", "4096", "4096"]]);
+        let table = shape(answer, &Shape::Columns);
+        assert_eq!(table.columns, ["one", "paused", "pkt_buf"]);
+        assert_eq!(table.cells, [Value::Int(1), Value::Bool(false), text("4096")]);
+        assert_eq!(shape(Answer::default(), &Shape::Columns), Table::default());
+    }
+
+    #[test]
+    fn rows_that_are_alike_are_one() {
+        let columns = ["state", "user", "wait", "tls"];
+        let rows: &[&[&str]] = &[
+            &["idle", "a", "1", ""],
+            &["idle", "BYTES", "3", ""],
+            &["idle", "a", "2", ""],
+            &["used", "a", "NULL", ""],
+        ];
+        let by = Shape::Groups(vec!["user".to_owned(), "state".to_owned(), "application_name".to_owned()]);
+        let table = shape(answer(&columns, rows), &by);
+        assert_eq!(table.columns, ["state", "user", "rows", "sum_wait", "max_wait", "sum_tls", "max_tls"]);
+        let float = Value::Float;
+        let idle = [text("idle"), text("a"), Value::Int(2), float(3.0), float(2.0), Value::Null, Value::Null];
+        assert_eq!(table.cells[..7], idle);
+        assert_eq!(table.cells[7..11], [text("idle"), Value::Broken(Broken::Utf8), Value::Int(1), float(3.0)]);
+        assert_eq!(table.cells[14..18], [text("used"), text("a"), Value::Int(1), Value::Null]);
+    }
+}
