@@ -5,10 +5,10 @@ DENY_VERSION = 0.20.2
 
 .PHONY: demo test check bench bless fetch deny
 
-## demo: a primary with load and backups, a standby, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS
+## demo: a primary with load and backups, a standby, a pooler with a queue, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS
 demo: fetch
-	$(CARGO) build --release --package pg-exporter --package pgbackrest-exporter
-	./target/debug/lab demo --pg-exporter target/release/pg-exporter --pgbackrest-exporter target/release/pgbackrest-exporter
+	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
+	./target/debug/lab demo --programs target/release
 
 ## test: everything: check, then all tests on real servers
 test: check fetch
@@ -21,9 +21,12 @@ check: deny
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 	$(CARGO) deny --log-level error check bans licenses sources
 	$(CARGO) run --quiet --package pg-exporter -- check collectors/pg
+	$(CARGO) run --quiet --package pgbouncer-exporter -- check collectors/pgbouncer
+	$(CARGO) run --quiet --package pgbouncer-exporter -- check collectors/pgbouncer_exporter
 	$(CARGO) run --quiet --package pg-exporter -- metrics --format markdown | diff docs/metrics.md - || { echo 'docs/metrics.md is old: make bless'; exit 1; }
+	$(CARGO) run --quiet --package pgbouncer-exporter -- metrics --format markdown | diff docs/metrics-pgbouncer.md - || { echo 'docs/metrics-pgbouncer.md is old: make bless'; exit 1; }
 	$(CARGO) run --quiet --package pgbackrest-exporter -- check collectors/pgbackrest
-	$(CARGO) run --quiet --package pgbackrest-exporter -- metrics --format markdown | diff docs/metrics_pgbackrest.md - || { echo 'docs/metrics_pgbackrest.md is old: make bless'; exit 1; }
+	$(CARGO) run --quiet --package pgbackrest-exporter -- metrics --format markdown | diff docs/metrics-pgbackrest.md - || { echo 'docs/metrics-pgbackrest.md is old: make bless'; exit 1; }
 	! $(CARGO) tree --package pgbackrest-exporter --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|pgclient|sqlx|rusqlite|mysql)'
 	! $(CARGO) tree --package engine --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|sqlx|rusqlite|mysql)'
 
@@ -35,7 +38,8 @@ bench: fetch
 ## bless: writes anew what is generated and checked in; read the diff
 bless: fetch
 	$(CARGO) run --quiet --package pg-exporter -- metrics --format markdown > docs/metrics.md
-	$(CARGO) run --quiet --package pgbackrest-exporter -- metrics --format markdown > docs/metrics_pgbackrest.md
+	$(CARGO) run --quiet --package pgbouncer-exporter -- metrics --format markdown > docs/metrics-pgbouncer.md
+	$(CARGO) run --quiet --package pgbackrest-exporter -- metrics --format markdown > docs/metrics-pgbackrest.md
 	UPDATE_EXPECT=1 $(CARGO) test --quiet --package pg-exporter --test collector_files --test versions
 
 fetch:

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use clap::Args;
-use engine::{Connected, Context};
+use clap::{ArgAction, Args};
+use engine::{Connected, Context, parse_bool};
 use pgclient::{ConsoleTarget, Environment, TargetError};
 
 use crate::source::PgBouncerSource;
@@ -27,6 +27,14 @@ pub(crate) struct PgBouncerOptions {
     /// Milliseconds for the console to open, and for a look at it
     #[arg(long, short = 'T', help_heading = SERVER, value_name = "MS", default_value = "2000", allow_negative_numbers = true)]
     connect_timeout: i64,
+
+    // A console has no databases to discover. With these a start line of pg_exporter's works as it is.
+    #[arg(long, short = 'a', hide = true, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
+    auto_discovery: bool,
+    #[arg(long, short = 'x', hide = true, default_value = "")]
+    exclude_database: String,
+    #[arg(long, short = 'i', hide = true, default_value = "")]
+    include_database: String,
 }
 
 /// Under which these flags stand in the help.

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use lab::{Backrest, BackrestRelease, Exporter, LabError, Major, Postgres, Process, Prometheus, Sample, Target};
+use lab::{
+    Backrest, BackrestRelease, Exporter, LabError, Major, PgBouncer, Postgres, Process, Prometheus, Release, Sample,
+    Target,
+};
 
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -49,6 +52,23 @@ const OBJECTS: [(&str, &str); 2] = [
     ),
 ];
 
+/// More clients than the pool has server connections, and nothing else to do: two of them always wait.
+const QUEUE: (&str, [&str; 3]) = ("select pg_sleep(0.05);\n", ["--no-vacuum", "--client=4", "--file=queue.sql"]);
+
+/// The programs under show.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Programs {
+    /// The folder with the exporters' binaries.
+    #[arg(long = "programs", value_name = "PATH")]
+    folder: PathBuf,
+}
+
+impl Programs {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
 /// Runs the demo until Ctrl-C or for so many seconds, then ends everything it started.
 ///
 /// Success only if at the end every exporter was scraped and reached its server.
@@ -64,22 +84,12 @@ pub fn run(programs: &Programs, seconds: Option<u64>) -> Result<ExitCode, LabErr
     Ok(stage.judge(&states))
 }
 
-/// The exporters' binaries.
-#[derive(Debug, clap::Args)]
-pub struct Programs {
-    /// The binary of pg-exporter.
-    #[arg(long, value_name = "PATH")]
-    pg_exporter: PathBuf,
-    /// The binary of pgbackrest-exporter.
-    #[arg(long, value_name = "PATH")]
-    pgbackrest_exporter: PathBuf,
-}
-
 /// All that runs. Fields are dropped in this order: those who ask before those who answer.
 struct Stage {
     prometheus: Prometheus,
     players: Vec<Player>,
-    _load: Process,
+    _loads: [Process; 2],
+    pooler: PgBouncer,
     standby: Postgres,
     primary: Postgres,
     backrest: Backrest,
@@ -87,8 +97,9 @@ struct Stage {
 
 /// An exporter, its namespace, and the name of its server.
 struct Player {
-    job: &'static str,
     name: &'static str,
+    /// Prefix of its metrics; the job that scrapes it.
+    namespace: &'static str,
     exporter: Exporter,
 }
 
@@ -96,6 +107,7 @@ struct Player {
 #[derive(Debug, Default, Clone, Copy)]
 struct State {
     up: Option<f64>,
+    /// pg_up, pgbouncer_up, pgbackrest_up.
     server_up: Option<f64>,
     in_recovery: Option<f64>,
     series: Option<f64>,
@@ -124,24 +136,32 @@ impl Stage {
             backrest.backup(STANZA, kind, &[])?;
         }
 
+        println!("starting PgBouncer {} with more clients than its pool takes", Release::NEWEST);
+        let (pooler, queue) = pool(&primary, longest)?;
+
         println!("starting exporters and Prometheus");
-        let player = |name, server: &Postgres| {
-            let url = server.url("monitor", "postgres");
-            let exporter = Exporter::start(&programs.pg_exporter, &[], &[("PG_EXPORTER_URL", &url)])?;
-            Ok::<_, LabError>(Player { job: "pg", name, exporter })
+        let player = |name, namespace, program, url: &str| {
+            let exporter = Exporter::start(&programs.path(program), &[], &[("PG_EXPORTER_URL", url)])?;
+            Ok::<_, LabError>(Player { name, namespace, exporter })
         };
-        let backups = backups_player(programs, &backrest)?;
-        let players = vec![player("pg-demo-1", &primary)?, player("pg-demo-2", &standby)?, backups];
-        let target = |player: &Player| Target::new(player.job, player.exporter.address()).label("ins", player.name);
+        let players = vec![
+            player("pg-demo-1", "pg", "pg-exporter", &primary.url("monitor", "postgres"))?,
+            player("pg-demo-2", "pg", "pg-exporter", &standby.url("monitor", "postgres"))?,
+            player("pgbouncer-1", "pgbouncer", "pgbouncer-exporter", &pooler.url("monitor", "pgbouncer"))?,
+            backups_player(programs, &backrest)?,
+        ];
+        let target =
+            |player: &Player| Target::new(player.namespace, player.exporter.address()).label("ins", player.name);
         let targets: Vec<Target> = players.iter().map(target).collect();
         let prometheus = Prometheus::start(&targets, SCRAPE_INTERVAL)?;
-        Ok(Stage { prometheus, players, _load: load, standby, primary, backrest })
+        Ok(Stage { prometheus, players, _loads: [load, queue], pooler, standby, primary, backrest })
     }
 
     fn introduce(&self) {
         let psql = |server: &Postgres| format!("psql -h 127.0.0.1 -p {} -U postgres shop", server.port());
         println!("\nprimary     {}", psql(&self.primary));
         println!("standby     {}", psql(&self.standby));
+        println!("pgbouncer   psql {}", self.pooler.url("admin", "pgbouncer"));
         println!(
             "backups     {} --config={} info",
             self.backrest.program().display(),
@@ -177,13 +197,12 @@ impl Stage {
     }
 
     fn states(&self) -> Vec<State> {
-        let promql =
-            r#"{__name__=~"up|pg_up|pgbackrest_up|pg_in_recovery|scrape_samples_scraped|scrape_duration_seconds"}"#;
+        let promql = r#"{job=~"pg|pgbouncer|pgbackrest", __name__=~"up|pg_up|pgbouncer_up|pgbackrest_up|pg_in_recovery|scrape_samples_scraped|scrape_duration_seconds"}"#;
         let samples = self.prometheus.query(promql).unwrap_or_else(|error| {
             eprintln!("lab: {error}");
             Vec::new()
         });
-        self.players.iter().map(|player| State::of(player.name, &samples)).collect()
+        self.players.iter().map(|player| State::of(player, &samples)).collect()
     }
 
     /// Success if every player is well; else says which is not, with the end of its log.
@@ -208,19 +227,32 @@ fn backups_player(programs: &Programs, backrest: &Backrest) -> Result<Player, La
     ];
     args.extend(backrest.user().map(|user| format!("--backrest.user={user}")));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let exporter = Exporter::start(&programs.pgbackrest_exporter, &args, &[])?;
-    Ok(Player { job: "pgbackrest", name: "backups", exporter })
+    let exporter = Exporter::start(&programs.path("pgbackrest-exporter"), &args, &[])?;
+    Ok(Player { name: "pgbackrest-1", namespace: "pgbackrest", exporter })
+}
+
+/// A pool before `shop`, and the clients that queue for it.
+fn pool(server: &Postgres, longest: Duration) -> Result<(PgBouncer, Process), LabError> {
+    let shop = format!("shop = host=127.0.0.1 port={} dbname=shop user=postgres pool_size=2", server.port());
+    let pooler = PgBouncer::builder(Release::NEWEST).database_line(&shop).start()?;
+    let (script, arguments) = QUEUE;
+    let file = pooler.socket_dir().join("queue.sql");
+    let what = format!("writing {}", file.display());
+    std::fs::write(file, script).map_err(|source| LabError::Io { what, source })?;
+    let time = format!("--time={}", longest.as_secs().max(1));
+    let queue = pooler.start("pgbench", "app", "shop", &[&arguments[..], &[time.as_str()]].concat())?;
+    Ok((pooler, queue))
 }
 
 impl State {
-    fn of(name: &str, samples: &[Sample]) -> State {
+    fn of(player: &Player, samples: &[Sample]) -> State {
         let label = |sample: &Sample, label: &str| sample.labels.get(label).cloned().unwrap_or_default();
-        let own = samples.iter().filter(|sample| label(sample, "ins") == name);
+        let own = samples.iter().filter(|sample| label(sample, "ins") == player.name);
         let values: BTreeMap<String, f64> = own.map(|sample| (label(sample, "__name__"), sample.value)).collect();
         let value = |name: &str| values.get(name).copied();
         State {
             up: value("up"),
-            server_up: value("pg_up").or(value("pgbackrest_up")),
+            server_up: value(&format!("{}_up", player.namespace)),
             in_recovery: value("pg_in_recovery"),
             series: value("scrape_samples_scraped"),
             scrape_seconds: value("scrape_duration_seconds"),
@@ -248,11 +280,11 @@ impl State {
         let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
         let scrape = self.scrape_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{:.0}ms", seconds * 1e3));
         format!(
-            "{:<9}  {:<7}  up={} {}_up={} series={} scrape={scrape}  {}",
+            "{:<11}  {:<7}  up={} {}_up={} series={} scrape={scrape}  {}",
             player.name,
             self.role(),
             shown(self.up),
-            player.job,
+            player.namespace,
             shown(self.server_up),
             shown(self.series),
             player.exporter.url("/metrics"),

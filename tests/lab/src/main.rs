@@ -23,7 +23,7 @@ struct Arguments {
 enum Task {
     /// Download and prepare every server the lab can start.
     Fetch,
-    /// A primary with load and backups, a standby, an exporter for each and a Prometheus, until Ctrl-C.
+    /// A primary with load and backups, a standby, a pooler with a queue, an exporter for each and a Prometheus, until Ctrl-C.
     Demo {
         #[command(flatten)]
         programs: demo::Programs,
