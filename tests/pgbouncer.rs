@@ -13,6 +13,8 @@ mod numbers;
 mod page;
 #[path = "pgbouncer/safety.rs"]
 mod safety;
+#[path = "pgbouncer/targets.rs"]
+mod targets;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

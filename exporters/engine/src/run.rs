@@ -1,5 +1,6 @@
 //! From the command line to a running exporter: the only place that knows the order.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::OsString;
 use std::future::Future;
@@ -12,13 +13,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::catalog::{Catalog, EmbeddedFolder, LoadError, Origin};
 use crate::cli::{self, Cli, ConfigPath, Task};
-use crate::counters::Counters;
 use crate::exposition::Format;
 use crate::http::{self, Service};
 use crate::listen::{self, ListenOptions};
 use crate::options::Options;
 use crate::plan::Selection;
-use crate::scrape::{ScrapeSettings, Scraper, reserved_names};
+use crate::scrape::{Fleet, ScrapeSettings, Scraper, reserved_names};
 use crate::source::Source;
 use crate::{list, log};
 
@@ -62,10 +62,10 @@ pub struct Context {
     pub patient: bool,
 }
 
-/// A source and how long a health endpoint waits for it.
+/// The servers to read, and how long a health endpoint waits for them.
 pub struct Connected<S> {
-    /// Where rows come from.
-    pub source: S,
+    /// Where rows come from: at least one. Of several, each one's samples carry its [`Source::target`] as `target`.
+    pub sources: Vec<S>,
     /// How long to wait for a look at the server.
     pub look_timeout: Duration,
 }
@@ -138,24 +138,36 @@ fn act<O: Args, S: Source>(
     // Inside the runtime, since a source may begin tasks of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {
-        let Connected { source, look_timeout } = connect(own, &context)?;
-        let settings = settings(exporter, &options, namespace);
-        let counters = Arc::new(Counters::new(&settings.namespace, &settings.constant_labels));
-        let scraper = Scraper::new(catalog, Arc::new(source), settings, counters);
+        let Connected { sources, look_timeout } = connect(own, &context)?;
+        distinct(&sources)?;
+        let fleet = Fleet::new(catalog, sources, settings(exporter, &options, namespace));
         if explains {
-            scraper.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
-            print(&http::explain(&scraper))?;
-            scraper.source.close().await;
+            fleet.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
+            print(&http::explain(&fleet))?;
+            fleet.close().await;
             // What is wrong stands in the text.
-            let up = scraper.last_look().is_some_and(|(look, _)| look.is_ok());
+            let is_up = |scraper: &Arc<Scraper<S>>| scraper.last_look().is_some_and(|(look, _)| look.is_ok());
+            let up = fleet.scrapers.iter().all(is_up);
             return Ok(if up { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        serve(exporter, &options, look_timeout, scraper, load).await?;
+        serve(exporter, &options, look_timeout, fleet, load).await?;
         Ok(ExitCode::SUCCESS)
     });
     // A query that hangs on a frozen server does not hold up the end.
     runtime.shutdown_background();
     done
+}
+
+/// Servers are told apart by their names only, so each may stand there once.
+fn distinct<S: Source>(sources: &[S]) -> Result<(), Failure> {
+    let mut names = BTreeSet::new();
+    match sources.iter().map(Source::target).find(|name| !names.insert(name.clone())) {
+        Some(twice) => {
+            Err(format!("{twice} is there twice: expected servers of different host, port or socket").into())
+        }
+        None if names.is_empty() => Err("there is no server to read".into()),
+        None => Ok(()),
+    }
 }
 
 fn origin(exporter: &Exporter, config: Option<&str>) -> Result<Origin, Failure> {
@@ -218,11 +230,11 @@ async fn serve<S: Source>(
     exporter: &Exporter,
     options: &Options,
     look_timeout: Duration,
-    scraper: Arc<Scraper<S>>,
+    fleet: Fleet<S>,
     load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
 ) -> Result<(), Failure> {
     if options.fail_fast {
-        let looked = scraper.look(look_timeout).await;
+        let looked = fleet.look(look_timeout).await;
         looked.map_err(|error| format!("{error} ({}); started with --fail-fast", error.reason))?;
     }
     let listeners = listen::bind(&ListenOptions {
@@ -236,18 +248,17 @@ async fn serve<S: Source>(
     tracing::info!(
         program = exporter.name,
         version = crate::build::VERSION,
-        target = scraper.source.target(),
-        config = scraper.catalog.origin,
-        collectors = scraper.catalog.collectors.len(),
+        target = fleet.target(),
+        config = fleet.catalog.origin,
+        collectors = fleet.catalog.collectors.len(),
         listen = addresses.join(" "),
         "started"
     );
-    let source = scraper.source.clone();
-    let service = Service::new(exporter.name, options, look_timeout, scraper, load);
+    let service = Service::new(exporter.name, options, look_timeout, fleet, load);
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
-    listeners.serve(http::router(service), stop_signal()?, options.scrape_timeout + GRACE).await;
+    listeners.serve(http::router(service.clone()), stop_signal()?, options.scrape_timeout + GRACE).await;
     reloads.abort();
-    source.close().await;
+    service.fleet().close().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -87,7 +87,10 @@ impl PgOptions {
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
         let pool = Pool::new(target, connect_timeout, net, usize::from(self.max_connections));
-        Ok(Connected { source: PostgresSource::new(pool, discovery), look_timeout: connect_timeout.min(LONGEST_LOOK) })
+        Ok(Connected {
+            sources: vec![PostgresSource::new(pool, discovery)],
+            look_timeout: connect_timeout.min(LONGEST_LOOK),
+        })
     }
 
     /// `--url`, else the variables PG_EXPORTER_URL and PGURL, else the file that PG_EXPORTER_URL_FILE names, else empty;

@@ -185,7 +185,7 @@ impl BackrestOptions {
         };
         // A look takes no time, but for a patient one.
         let look_timeout = settings.timeout + Duration::from_secs(5);
-        Ok(Connected { source: BackrestSource::start(settings, context.patient), look_timeout })
+        Ok(Connected { sources: vec![BackrestSource::start(settings, context.patient)], look_timeout })
     }
 }
 

@@ -1,11 +1,12 @@
 //! The flags that only pgbouncer-exporter has.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use engine::{Connected, Context, parse_bool};
-use pgclient::{ConsoleTarget, Environment, TargetError};
+use pgclient::{ConsoleTarget, Environment};
 
 use crate::source::PgBouncerSource;
 
@@ -14,15 +15,21 @@ const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PgBouncerOptions {
-    /// PgBouncer to read: a URL, or key=value pairs as libpq takes them
+    /// PgBouncer to read: a URL, or key=value pairs as libpq takes them; may be given more than once
     ///
-    /// The database is pgbouncer, the port 6432 unless said otherwise. By default PG* variables and
-    /// the local socket tell. Every user of the machine can see what stands on a command line: a
-    /// password is better placed in the environment, a password file (~/.pgpass), or the file that
-    /// PG_EXPORTER_URL_FILE names.
-    /// [env: PG_EXPORTER_URL, PGBOUNCER_EXPORTER_CONNECTION_STRING, PGURL, PG_EXPORTER_URL_FILE, PG*]
-    #[arg(long, short = 'u', alias = "pgBouncer.connectionString", help_heading = SERVER, value_name = "CONNINFO", verbatim_doc_comment)]
-    url: Option<String>,
+    /// The database is pgbouncer, the port 6432 unless said otherwise. By default PG* variables
+    /// and the local socket tell. Of several, all samples carry their host and port, or socket
+    /// folder and port, as the label target. Every user of the machine can see what stands on
+    /// a command line: a password is better placed in the environment, a password file
+    /// (~/.pgpass), or the files that --targets and PG_EXPORTER_URL_FILE name.
+    /// [env: PG_EXPORTER_URL, PGURL, PGBOUNCER_EXPORTER_CONNECTION_STRING, PG_EXPORTER_URL_FILE,
+    /// PG*]
+    #[arg(long, short = 'u', alias = "pgBouncer.connectionString", help_heading = SERVER, value_name = "CONNINFO", verbatim_doc_comment, action = ArgAction::Append)]
+    url: Vec<String>,
+
+    /// A file with more of them, one a line; empty lines and those that begin with # do not count
+    #[arg(long, help_heading = SERVER, value_name = "FILE")]
+    targets: Option<PathBuf>,
 
     /// Milliseconds for the console to open, and for a look at it
     #[arg(long, short = 'T', help_heading = SERVER, value_name = "MS", default_value = "2000", allow_negative_numbers = true)]
@@ -41,40 +48,65 @@ pub(crate) struct PgBouncerOptions {
 const SERVER: &str = "Server";
 
 /// Flags and their variables after `PG_EXPORTER_`. The variables of `--url` have an order of their own.
-pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[("connect_timeout", "CONNECT_TIMEOUT")];
+pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[("connect_timeout", "CONNECT_TIMEOUT"), ("targets", "TARGETS")];
 
 type Failure = Box<dyn Error + Send + Sync>;
 
+/// A conninfo and where it is from.
+type Given = (String, String);
+
 impl PgBouncerOptions {
-    /// The source that these flags and the environment describe.
+    /// The sources that these flags and the environment describe.
     pub(crate) fn connect(self, _: &Context) -> Result<Connected<PgBouncerSource>, Failure> {
-        let (from, conninfo) = self.conninfo()?;
-        let target = ConsoleTarget::parse(&conninfo, &Environment::from_process()).map_err(|error| match error {
-            TargetError::Syntax { .. } => format!("{from}: {error}"),
-            // Any other may be about a variable or the service file as well.
-            _ => error.to_string(),
-        })?;
-        let target = target.with_application_name_default("pgbouncer-exporter");
         let connect_timeout =
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
-        let source = PgBouncerSource::new(target, connect_timeout);
-        Ok(Connected { source, look_timeout: connect_timeout.min(LONGEST_LOOK) })
+        let environment = Environment::from_process();
+        let source = |(from, conninfo): &Given| {
+            let target = ConsoleTarget::parse(conninfo, &environment).map_err(|error| match error {
+                // Without a conninfo it is about a variable or the service file.
+                error if conninfo.is_empty() => error.to_string(),
+                error => format!("{from}: {error}"),
+            })?;
+            Ok(PgBouncerSource::new(target.with_application_name_default("pgbouncer-exporter"), connect_timeout))
+        };
+        let sources: Result<Vec<_>, String> = self.given()?.iter().map(source).collect();
+        Ok(Connected { sources: sources?, look_timeout: connect_timeout.min(LONGEST_LOOK) })
     }
 
-    /// `--url`, else the first of its variables that is set, else the file that PG_EXPORTER_URL_FILE names, else empty;
-    /// before it where it is from.
-    fn conninfo(&self) -> Result<(&'static str, String), Failure> {
-        const VARIABLES: [&str; 3] = ["PG_EXPORTER_URL", "PGBOUNCER_EXPORTER_CONNECTION_STRING", "PGURL"];
-        let variable = |name| Some((name, std::env::var(name).ok().filter(|value| !value.is_empty())?));
-        let given = self.url.clone().map(|given| ("--url", given));
-        if let Some(given) = given.or_else(|| VARIABLES.into_iter().find_map(variable)) {
-            return Ok(given);
+    /// All that `--url` and `--targets` name, else one from the environment.
+    fn given(&self) -> Result<Vec<Given>, Failure> {
+        let mut given: Vec<Given> = self.url.iter().map(|conninfo| ("--url".to_owned(), conninfo.clone())).collect();
+        if let Some(file) = &self.targets {
+            given.extend(from_file(file)?);
         }
-        let Some((name, path)) = variable("PG_EXPORTER_URL_FILE") else { return Ok(("", String::new())) };
-        match std::fs::read_to_string(&path) {
-            Ok(text) if text.trim().is_empty() => Err(format!("{name}: {path} is empty").into()),
-            Ok(text) => Ok((name, text.trim().to_owned())),
-            Err(error) => Err(format!("{name}: cannot read {path}: {error}").into()),
-        }
+        if given.is_empty() { Ok(vec![from_environment()?]) } else { Ok(given) }
+    }
+}
+
+/// The lines of a file of targets.
+fn from_file(file: &Path) -> Result<Vec<Given>, Failure> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| format!("--targets: cannot read {name}: {error}"))?;
+    let lines = text.lines().map(str::trim).enumerate();
+    let is_one = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let found: Vec<Given> = lines
+        .filter(|(_, line)| is_one(line))
+        .map(|(at, line)| (format!("--targets: {name}:{}", at + 1), line.to_owned()))
+        .collect();
+    if found.is_empty() { Err(format!("--targets: {name} names no PgBouncer").into()) } else { Ok(found) }
+}
+
+/// The first of the variables that is set, else the file that PG_EXPORTER_URL_FILE names, else empty.
+fn from_environment() -> Result<Given, Failure> {
+    const VARIABLES: [&str; 3] = ["PG_EXPORTER_URL", "PGURL", "PGBOUNCER_EXPORTER_CONNECTION_STRING"];
+    let variable = |name: &str| Some((name.to_owned(), std::env::var(name).ok().filter(|value| !value.is_empty())?));
+    if let Some(given) = VARIABLES.into_iter().find_map(variable) {
+        return Ok(given);
+    }
+    let Some((name, path)) = variable("PG_EXPORTER_URL_FILE") else { return Ok(Given::default()) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) if text.trim().is_empty() => Err(format!("{name}: {path} is empty").into()),
+        Ok(text) => Ok((name, text.trim().to_owned())),
+        Err(error) => Err(format!("{name}: cannot read {path}: {error}").into()),
     }
 }

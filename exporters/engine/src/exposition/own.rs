@@ -48,6 +48,13 @@ impl OwnFamilies {
         self.sample(name, "counter", help, &[], Number::Float(value));
     }
 
+    /// Adds all samples of others.
+    pub fn merge(&mut self, others: Self) {
+        for (name, family) in others.families {
+            self.family(&name, &family.kind, &family.help).lines.extend(family.lines);
+        }
+    }
+
     fn sample(&mut self, name: &str, kind: &str, help: &str, labels: &[(&str, &str)], number: Number) {
         let mut set = Vec::new();
         let constant = self.constant_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));

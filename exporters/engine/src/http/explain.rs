@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 use super::health::word;
 use crate::collector::{Collector, quote};
 use crate::facts::ServerFacts;
-use crate::scrape::{DatabaseView, Record, Scraper};
+use crate::scrape::{DatabaseView, Fleet, Record, Scraper};
 use crate::source::Source;
 
-/// The plan of every database, as text.
-pub(crate) fn explain<S: Source>(scraper: &Scraper<S>) -> String {
+/// The plan of every database of every server, as text.
+pub(crate) fn explain<S: Source>(fleet: &Fleet<S>) -> String {
+    fleet.scrapers.iter().map(|scraper| explain_server(scraper)).collect::<Vec<_>>().join("\n")
+}
+
+fn explain_server<S: Source>(scraper: &Scraper<S>) -> String {
     let mut out = format!("# server {}, collectors of {}\n", scraper.source.target(), scraper.catalog.origin);
     match scraper.last_look() {
         None => out.push_str("# not looked at yet: it will be at the first scrape\n"),

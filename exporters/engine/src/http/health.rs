@@ -39,7 +39,7 @@ async fn answer<S: Source>(service: Arc<Service<S>>, wanted: Option<Role>, param
         Some(Ok(seconds)) if seconds >= 0.0 => Some(seconds),
         Some(_) => return text(StatusCode::BAD_REQUEST, "max_lag: expected seconds, as in ?max_lag=10"),
     };
-    match service.scraper().look(service.look_timeout).await {
+    match service.fleet().look(service.look_timeout).await {
         Ok(facts) => text(status(&facts, wanted, max_lag), facts.role.word()),
         Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, word(&error)),
     }

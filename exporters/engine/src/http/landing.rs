@@ -30,18 +30,23 @@ tr{display:grid;grid-template-columns:1fr 2rem 2.4rem 3rem 2.6rem 3rem;gap:0 .3r
 td:last-child,.out td:first-child{grid-column:1/-1;width:auto}td:empty,th:last-child,.ok td:last-child{display:none}}";
 
 pub(super) async fn landing<S: Source>(State(service): State<Arc<Service<S>>>) -> Html<String> {
-    let scraper = service.scraper();
+    let fleet = service.fleet();
     let (name, metrics) = (service.name, &service.telemetry_path);
     let mut page = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width,initial-scale=1\">\
-         <title>{name}</title><style>{STYLE}</style><h1>{name} <small>{}</small></h1><p>{}</p>\
+         <title>{name}</title><style>{STYLE}</style><h1>{name} <small>{}</small></h1>{}\
          <p><a href=\"{metrics}\">metrics</a> · <a href=\"/explain\">explain</a> · <a href=\"/stat\">stat</a> · \
          <a href=\"/up\">up</a> · <a href=\"/version\">version</a></p>",
         build::VERSION,
-        server(&scraper)
+        fleet.scrapers.iter().map(|scraper| format!("<p>{}</p>", server(scraper))).collect::<String>()
     );
-    for database in scraper.databases() {
-        table(&mut page, &scraper, &database);
+    for scraper in &fleet.scrapers {
+        if fleet.scrapers.len() > 1 {
+            write!(page, "<h2>{}</h2>", escape(&scraper.source.target())).ok();
+        }
+        for database in scraper.databases() {
+            table(&mut page, scraper, &database);
+        }
     }
     Html(page)
 }

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 
 use crate::catalog::{Catalog, LoadError};
-use crate::scrape::Scraper;
+use crate::scrape::Fleet;
 use crate::source::Source;
 
 pub(crate) use explain::explain;
@@ -55,17 +55,17 @@ pub(crate) struct Service<S: Source> {
     /// How long a health endpoint waits for the server.
     pub look_timeout: Duration,
     pub prefer_open_metrics: bool,
-    scraper: RwLock<Arc<Scraper<S>>>,
+    fleet: RwLock<Arc<Fleet<S>>>,
     load: Box<dyn Fn() -> Result<Catalog, LoadError> + Send + Sync>,
 }
 
 impl<S: Source> Service<S> {
-    /// A service around its first scraper; `load` reads the collector files anew.
+    /// A service around its first fleet; `load` reads the collector files anew.
     pub fn new(
         name: &'static str,
         options: &crate::options::Options,
         look_timeout: Duration,
-        scraper: Arc<Scraper<S>>,
+        fleet: Fleet<S>,
         load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let service = Self {
@@ -74,16 +74,16 @@ impl<S: Source> Service<S> {
             scrape_timeout: options.scrape_timeout,
             look_timeout,
             prefer_open_metrics: options.openmetrics,
-            scraper: RwLock::new(scraper),
+            fleet: RwLock::new(Arc::new(fleet)),
             load: Box::new(load),
         };
         service.note_load(true);
         Arc::new(service)
     }
 
-    /// The scraper that is current; a request keeps the one it began with.
-    pub fn scraper(&self) -> Arc<Scraper<S>> {
-        self.scraper.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The fleet that is current; a request keeps the one it began with.
+    pub fn fleet(&self) -> Arc<Fleet<S>> {
+        self.fleet.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Loads the collector files anew. With any fault in them the old collectors stay.
@@ -94,9 +94,8 @@ impl<S: Source> Service<S> {
             Ok(catalog) => {
                 let count = catalog.collectors.len();
                 tracing::info!(origin = catalog.origin, collectors = count, "collector files loaded anew");
-                let old = self.scraper();
-                let new = Scraper::new(catalog, old.source.clone(), old.settings.clone(), old.counters.clone());
-                *self.scraper.write().unwrap_or_else(PoisonError::into_inner) = new;
+                let new = Arc::new(self.fleet().with(catalog));
+                *self.fleet.write().unwrap_or_else(PoisonError::into_inner) = new;
                 Ok(count)
             }
             Err(error) => {
@@ -107,11 +106,12 @@ impl<S: Source> Service<S> {
     }
 
     fn note_load(&self, success: bool) {
-        let counters = self.scraper().counters.clone();
-        counters.reload_successful.set(i64::from(success));
-        if success {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            counters.reload_success_seconds.set(now.as_secs_f64());
+        for scraper in &self.fleet().scrapers {
+            scraper.counters.reload_successful.set(i64::from(success));
+            if success {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                scraper.counters.reload_success_seconds.set(now.as_secs_f64());
+            }
         }
     }
 }

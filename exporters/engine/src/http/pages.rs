@@ -9,18 +9,29 @@ use axum::response::{IntoResponse, Response};
 
 use super::{Service, explain, text};
 use crate::build;
+use crate::scrape::Scraper;
 use crate::source::Source;
 
 pub(super) async fn explain_page<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
-    text(StatusCode::OK, explain(&service.scraper()))
+    text(StatusCode::OK, explain(&service.fleet()))
 }
 
 /// One line for each planned collector of each database.
 pub(super) async fn stat<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
-    let scraper = service.scraper();
+    let fleet = service.fleet();
     let mut out = String::new();
     let head = ["datname", "collector", "visits", "hits", "errors", "skips", "series", "ttl/s", "duration/ms"];
     line(&mut out, &head.map(String::from));
+    for scraper in &fleet.scrapers {
+        if fleet.scrapers.len() > 1 {
+            writeln!(out, "# {}", scraper.source.target()).ok();
+        }
+        stat_of(&mut out, scraper);
+    }
+    text(StatusCode::OK, out)
+}
+
+fn stat_of<S: Source>(out: &mut String, scraper: &Scraper<S>) {
     for database in scraper.databases() {
         for planned in &database.plan.planned {
             let record = scraper.record(planned.collector, &database.name);
@@ -36,10 +47,9 @@ pub(super) async fn stat<S: Source>(State(service): State<Arc<Service<S>>>) -> R
                 scraper.ttl(planned.collector).as_secs().to_string(),
                 format!("{:.1}", record.duration.as_secs_f64() * 1e3),
             ];
-            line(&mut out, &cells);
+            line(out, &cells);
         }
     }
-    text(StatusCode::OK, out)
 }
 
 fn line(out: &mut String, [datname, collector, numbers @ ..]: &[String; 9]) {

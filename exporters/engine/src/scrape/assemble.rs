@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::pass::Pass;
 use super::{DatabaseView, Record, Scraper, epoch};
-use crate::exposition::{Block, Drop, Format, Page, Part};
+use crate::exposition::{Block, OwnFamilies, Part};
 use crate::facts::ServerFacts;
 use crate::plan::Planned;
 use crate::source::{Source, SourceError};
@@ -22,9 +22,17 @@ pub(super) struct Shown {
     pub record: Record,
 }
 
+/// One server's part of a page.
+pub(super) struct Sheet {
+    pub parts: Vec<Part>,
+    pub own: OwnFamilies,
+    /// How many databases its parts are from.
+    pub databases: usize,
+}
+
 impl<S: Source> Scraper<S> {
-    /// The page after a pass. What did not come in time is left out and said to be so.
-    pub(super) fn page(&self, pass: &Pass, asked: Instant, format: Format, gzip: bool) -> Page {
+    /// What goes onto the page after a pass. What did not come in time is left out and said to be so.
+    pub(super) fn sheet(&self, pass: &Pass) -> Sheet {
         let mut up = self.look_since(pass.started);
         let databases = self.databases();
         let mut shown = Vec::new();
@@ -45,18 +53,8 @@ impl<S: Source> Scraper<S> {
             shown.extend(mine);
         }
         self.counters.scraped(up.is_ok());
-        let own = self.report(&up, &databases, &shown, asked);
-        let page = Page::build(&self.catalog, &parts, own, format, gzip);
-        for (collector, count) in &page.repeated {
-            self.note_dropped(
-                *collector,
-                "",
-                Drop::Duplicate,
-                *count,
-                "another result of the page has the same series",
-            );
-        }
-        page
+        let own = self.report(&up, &databases, &shown);
+        Sheet { parts, own, databases: databases.len() }
     }
 
     /// The look of this pass; an older one does not count, since up means "a query answered now".

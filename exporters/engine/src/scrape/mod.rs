@@ -1,9 +1,11 @@
 //! One scrape: look at the server, fetch what is due, answer before the deadline with what is there.
 //!
 //! `pass` collects (scrapes that come while it runs share it), `visit` reads one database, `ledger` remembers what became
-//! of each collector, `assemble` makes the page, `report` adds what the exporter says of itself.
+//! of each collector, `assemble` makes a server's part of the page, `report` adds what the exporter says of itself,
+//! `fleet` puts the page together from one server or several.
 
 mod assemble;
+mod fleet;
 mod ledger;
 mod pass;
 mod report;
@@ -18,12 +20,13 @@ use std::time::{Duration, Instant};
 use crate::cache::Results;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
-use crate::exposition::{Block, Format, Page};
+use crate::exposition::Block;
 use crate::facts::ServerFacts;
 use crate::options::Labels;
 use crate::plan::{Plan, Planned, Selection, plan};
 use crate::source::{Source, SourceError};
 
+pub(crate) use fleet::Fleet;
 pub(crate) use ledger::{DatabaseRecord, Record};
 use ledger::{Ledger, Slot};
 use pass::Pass;
@@ -46,7 +49,7 @@ pub(crate) struct ScrapeSettings {
 
 /// A catalog, a source, and what is known of both. A reload makes a new one around the same source.
 pub(crate) struct Scraper<S: Source> {
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     pub source: Arc<S>,
     pub settings: ScrapeSettings,
     pub counters: Arc<Counters>,
@@ -86,7 +89,7 @@ pub(crate) struct DatabaseView {
 }
 
 impl<S: Source> Scraper<S> {
-    pub fn new(catalog: Catalog, source: Arc<S>, settings: ScrapeSettings, counters: Arc<Counters>) -> Arc<Self> {
+    pub fn new(catalog: Arc<Catalog>, source: Arc<S>, settings: ScrapeSettings, counters: Arc<Counters>) -> Arc<Self> {
         Arc::new(Self {
             catalog,
             source,
@@ -101,13 +104,12 @@ impl<S: Source> Scraper<S> {
         })
     }
 
-    /// Answers a scrape by `deadline`, whatever the server does.
-    pub async fn scrape(self: &Arc<Self>, deadline: Instant, format: Format, gzip: bool) -> Page {
-        let asked = Instant::now();
+    /// Collects by `deadline`, whatever the server does.
+    async fn collect(self: &Arc<Self>, deadline: Instant, gzip: bool) -> Pass {
         self.compress.fetch_or(gzip, Ordering::Relaxed);
         let pass = self.join_pass(deadline);
         pass.wait(deadline).await;
-        self.page(&pass, asked, format, gzip)
+        pass
     }
 
     /// The pass that runs, if it may still take its time, or a new one.

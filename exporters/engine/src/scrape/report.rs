@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::assemble::Shown;
-use super::{DatabaseView, Scraper};
+use super::{DatabaseView, ScrapeSettings, Scraper};
 use crate::exposition::OwnFamilies;
 use crate::facts::{Role, ServerFacts};
 use crate::source::{Source, SourceError};
@@ -66,16 +66,15 @@ impl<S: Source> Scraper<S> {
         up: &Result<Arc<ServerFacts>, SourceError>,
         databases: &[DatabaseView],
         shown: &[Shown],
-        asked: Instant,
     ) -> OwnFamilies {
-        let mut own =
-            Own { families: OwnFamilies::new(&self.settings.constant_labels), namespace: &self.settings.namespace };
+        let mut families = OwnFamilies::new(&self.settings.constant_labels);
+        let mut own = Own { families: &mut families, namespace: &self.settings.namespace };
         own.gauge("up", "Whether a query was answered now", &[], f64::from(up.is_ok()));
         if self.settings.disable_intro {
-            return own.families;
+            return families;
         }
         own.server(up, databases);
-        self.exporter(&mut own, asked);
+        self.scrapes(&mut own);
         for database in databases {
             own.database(database);
         }
@@ -85,25 +84,11 @@ impl<S: Source> Scraper<S> {
             self.collector(&mut own, one, &mut named);
         }
         own.families.registry(&self.counters.registry);
-        own.process();
-        own.families
+        families
     }
 
-    fn exporter(&self, own: &mut Own<'_>, asked: Instant) {
-        let seconds = asked.elapsed().as_secs_f64();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    fn scrapes(&self, own: &mut Own<'_>) {
         let connections = self.source.connections();
-        own.gauge("exporter_up", "Always 1: the exporter answers", &[], 1.0);
-        own.gauge("exporter_build_info", "What this program is", crate::build::LABELS, 1.0);
-        own.gauge(
-            "exporter_uptime",
-            "Seconds since the exporter started",
-            &[],
-            self.settings.started.elapsed().as_secs_f64(),
-        );
-        own.gauge("exporter_last_scrape_time", "When this scrape ended, in Unix seconds", &[], now);
-        own.gauge("exporter_scrape_duration", "Seconds that this scrape took", &[], seconds);
-        own.gauge("exporter_scrape_duration_seconds", "Seconds that this scrape took", &[], seconds);
         own.counter("exporter_scrape_total_count", "Scrapes answered", self.counters.scrapes.get());
         let failed = self.counters.failed_scrapes.load(Ordering::Relaxed);
         own.counter("exporter_scrape_error_count", "Scrapes during which the server was not up", failed);
@@ -195,9 +180,24 @@ impl<S: Source> Scraper<S> {
     }
 }
 
+/// What the exporter says of itself as a program, whatever it reads.
+pub(super) fn program(families: &mut OwnFamilies, settings: &ScrapeSettings, asked: Instant) {
+    let seconds = asked.elapsed().as_secs_f64();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let uptime = settings.started.elapsed().as_secs_f64();
+    let mut own = Own { families, namespace: &settings.namespace };
+    own.gauge("exporter_up", "Always 1: the exporter answers", &[], 1.0);
+    own.gauge("exporter_build_info", "What this program is", crate::build::LABELS, 1.0);
+    own.gauge("exporter_uptime", "Seconds since the exporter started", &[], uptime);
+    own.gauge("exporter_last_scrape_time", "When this scrape ended, in Unix seconds", &[], now);
+    own.gauge("exporter_scrape_duration", "Seconds that this scrape took", &[], seconds);
+    own.gauge("exporter_scrape_duration_seconds", "Seconds that this scrape took", &[], seconds);
+    own.process();
+}
+
 /// Families under a namespace.
 struct Own<'a> {
-    families: OwnFamilies,
+    families: &'a mut OwnFamilies,
     namespace: &'a str,
 }
 

@@ -1,0 +1,98 @@
+//! All servers of one exporter: usually one, then nothing here shows.
+//!
+//! Of several, each has a scraper of its own, so that one that is down or hangs costs the others nothing, and all its
+//! samples carry the label `target`. What the exporter says of itself as a program stands on the page once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join_all, try_join_all};
+
+use super::{ScrapeSettings, Scraper, report};
+use crate::catalog::Catalog;
+use crate::counters::Counters;
+use crate::exposition::{Drop, Format, OwnFamilies, Page, Part};
+use crate::facts::ServerFacts;
+use crate::options::Labels;
+use crate::source::{Source, SourceError};
+
+/// The label that tells several servers apart.
+const TARGET: &str = "target";
+
+/// One scraper for each server, all with the same collectors; at least one.
+pub(crate) struct Fleet<S: Source> {
+    pub catalog: Arc<Catalog>,
+    pub scrapers: Vec<Arc<Scraper<S>>>,
+    settings: ScrapeSettings,
+}
+
+impl<S: Source> Fleet<S> {
+    /// Scrapers for these sources.
+    pub fn new(catalog: Catalog, sources: Vec<S>, settings: ScrapeSettings) -> Self {
+        let catalog = Arc::new(catalog);
+        let several = sources.len() > 1;
+        let scraper = |source: S| {
+            let mut settings = settings.clone();
+            if several {
+                settings.constant_labels = with_target(&settings.constant_labels, source.target());
+            }
+            let counters = Arc::new(Counters::new(&settings.namespace, &settings.constant_labels));
+            Scraper::new(catalog.clone(), Arc::new(source), settings, counters)
+        };
+        Self { scrapers: sources.into_iter().map(scraper).collect(), catalog, settings }
+    }
+
+    /// The same servers with other collectors.
+    pub fn with(&self, catalog: Catalog) -> Self {
+        let catalog = Arc::new(catalog);
+        let scraper = |old: &Arc<Scraper<S>>| {
+            Scraper::new(catalog.clone(), old.source.clone(), old.settings.clone(), old.counters.clone())
+        };
+        Self { scrapers: self.scrapers.iter().map(scraper).collect(), catalog, settings: self.settings.clone() }
+    }
+
+    /// Answers a scrape by `deadline`, whatever the servers do.
+    pub async fn scrape(&self, deadline: Instant, format: Format, gzip: bool) -> Page {
+        let asked = Instant::now();
+        let passes = join_all(self.scrapers.iter().map(|scraper| scraper.collect(deadline, gzip))).await;
+        let mut own = OwnFamilies::new(&self.settings.constant_labels);
+        let (mut parts, mut databases) = (Vec::new(), 0);
+        for (scraper, pass) in self.scrapers.iter().zip(&passes) {
+            let sheet = scraper.sheet(pass);
+            own.merge(sheet.own);
+            parts.extend(sheet.parts.into_iter().map(|part| Part { database: databases + part.database, ..part }));
+            databases += sheet.databases;
+        }
+        if !self.settings.disable_intro {
+            report::program(&mut own, &self.settings, asked);
+        }
+        let page = Page::build(&self.catalog, &parts, own, format, gzip);
+        for (collector, count) in &page.repeated {
+            let example = "another result of the page has the same series";
+            self.scrapers[0].note_dropped(*collector, "", Drop::Duplicate, *count, example);
+        }
+        page
+    }
+
+    /// Looks at every server; of several the first that fails answers for all.
+    pub async fn look(&self, patience: Duration) -> Result<Arc<ServerFacts>, SourceError> {
+        let looks = try_join_all(self.scrapers.iter().map(|scraper| scraper.look(patience))).await?;
+        looks.into_iter().next().ok_or_else(|| SourceError::new("refused", "there is no server to look at"))
+    }
+
+    /// Ends what the sources do on their own.
+    pub async fn close(&self) {
+        join_all(self.scrapers.iter().map(|scraper| scraper.source.close())).await;
+    }
+
+    /// The servers, for logs.
+    pub fn target(&self) -> String {
+        self.scrapers.iter().map(|scraper| scraper.source.target()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The constant labels and the server's own, which wins over one of that name.
+fn with_target(labels: &Labels, target: String) -> Labels {
+    let others = labels.iter().filter(|(name, _)| name != TARGET).cloned();
+    std::iter::once((TARGET.to_owned(), target)).chain(others).collect()
+}
