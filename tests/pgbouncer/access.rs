@@ -65,7 +65,12 @@ fn the_unix_socket_and_an_administrator_will_do_as_well() {
             format!("postgresql://admin:admin@/pgbouncer?host={folder}&port={port}&sslmode=require"),
             format!("postgres://monitor:monitor-secret@127.0.0.1:{port}/?sslmode=prefer&extra_float_digits=2"),
         ] {
-            let page = scrape(&exporter_of(&conninfo, &[]));
+            let exporter = exporter_of(&conninfo, &["--log.level=debug"]);
+            let page = scrape(&exporter);
+            let pages = ["/metrics", "/", "/explain", "/stat"].map(|path| exporter.get(path).unwrap().text());
+            for text in pages.iter().chain([&exporter.log()]) {
+                assert!(!text.contains("monitor-secret") && !text.contains("admin:admin"), "{release}: {text}");
+            }
             page.assert_clean_in("pgbouncer", &format!("{release}: {conninfo}"));
         }
     });

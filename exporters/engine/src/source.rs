@@ -24,7 +24,7 @@ pub trait Source: Send + Sync + 'static {
     /// The connections as they are now.
     fn connections(&self) -> Connections;
 
-    /// Which server this is, for pages and logs; never with a password.
+    /// Which server this is, for pages, logs and, of several, the label `target`; never with a password.
     fn target(&self) -> String;
 
     /// Ends what the source does on its own, when the exporter stops.

@@ -67,9 +67,11 @@ impl<S: Source> Fleet<S> {
             report::program(&mut own, &self.settings, asked);
         }
         let page = Page::build(&self.catalog, &parts, own, format, gzip);
-        for (collector, count) in &page.repeated {
-            let example = "another result of the page has the same series";
-            self.scrapers[0].note_dropped(*collector, "", Drop::Duplicate, *count, example);
+        if let Some(first) = self.scrapers.first() {
+            for (collector, count) in &page.repeated {
+                let example = "another result of the page has the same series";
+                first.note_dropped(*collector, "", Drop::Duplicate, *count, example);
+            }
         }
         page
     }
