@@ -5,6 +5,9 @@
 mod access;
 #[path = "pgbouncer/catalogue.rs"]
 mod catalogue;
+#[allow(dead_code, reason = "a part of it is for PostgreSQL")]
+#[path = "support/catalogue.rs"]
+mod listed;
 #[path = "pgbouncer/load.rs"]
 mod load;
 #[path = "pgbouncer/numbers.rs"]

@@ -8,8 +8,9 @@ use std::sync::Mutex;
 
 use lab::{Cache, Exporter, PgBouncer, PgBouncerBuilder, Postgres, Release};
 
+use crate::listed::{Listed, catalogue_of};
 use crate::page::Page;
-use crate::{binary, exporter, on_every_release, scrape, until};
+use crate::{exporter, on_every_release, scrape, until};
 
 /// What promtool says of names that are inherited from pg_exporter, and why they stay: dashboards are written for them.
 const INHERITED: &[(&str, &str)] = &[
@@ -22,49 +23,14 @@ const INHERITED: &[(&str, &str)] = &[
 /// Families that need what this machine has not: a name that is looked up in a zone.
 const ABSENT: &[&str] = &["pgbouncer_dns_zone_serial", "pgbouncer_dns_zone_hosts"];
 
-/// A metric as `pgbouncer-exporter metrics` lists it.
-struct Listed {
-    name: String,
-    kind: String,
-    labels: BTreeSet<String>,
-    versions: String,
-}
-
-impl Listed {
-    fn is_in(&self, release: Release) -> bool {
-        let number = |text: &str| {
-            let parts: Vec<u32> = text.split('.').map(|part| part.parse().unwrap()).collect();
-            parts[0] * 10_000 + parts[1] * 100 + parts.get(2).unwrap_or(&0)
-        };
-        let (min, max) = match &*self.versions {
-            "all versions" => (0, u32::MAX),
-            text => match (text.strip_suffix(" and later"), text.strip_prefix("before ")) {
-                (Some(min), _) => (number(min), u32::MAX),
-                (_, Some(max)) => (0, number(max)),
-                _ => text.split_once(" to before ").map(|(min, max)| (number(min), number(max))).unwrap(),
-            },
-        };
-        (min..max).contains(&release.number())
-    }
-}
-
+/// The metrics of a folder inside the program.
 fn catalogue(folder: &str) -> Vec<Listed> {
-    let mut command = Command::new(binary());
-    let output =
-        command.args(["metrics", "--format", "json", "--config", &format!("builtin:{folder}")]).output().unwrap();
-    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let text = |metric: &serde_json::Value, key: &str| metric[key].as_str().unwrap().to_owned();
-    let labels = |metric: &serde_json::Value| {
-        metric["labels"].as_array().unwrap().iter().map(|label| label.as_str().unwrap().to_owned()).collect()
-    };
-    let metrics = listed.as_array().unwrap().iter();
-    let read = |metric| Listed {
-        name: text(metric, "name"),
-        kind: text(metric, "type"),
-        labels: labels(metric),
-        versions: text(metric, "versions"),
-    };
-    metrics.map(read).collect()
+    catalogue_of(&["--config", &format!("builtin:{folder}")])
+}
+
+fn is_in(metric: &Listed, release: Release) -> bool {
+    let number = release.number();
+    metric.is_in_version([number / 10_000, number / 100 % 100, 0])
 }
 
 /// One that has something of everything: peers, a host name, a pool that was used, users with limits.
@@ -122,7 +88,7 @@ fn every_collector_gives_what_the_catalogue_says_on_a_valid_page() {
 }
 
 fn assert_complete(page: &Page, listed: &[Listed], release: Release, whose: &str) {
-    let here = listed.iter().filter(|metric| metric.is_in(release));
+    let here = listed.iter().filter(|metric| is_in(metric, release));
     let expected: BTreeSet<&str> = here.map(|metric| &*metric.name).collect();
     let found = page.families();
     for metric in listed.iter().filter(|metric| found.contains(&*metric.name)) {

@@ -1,4 +1,4 @@
-//! The catalogue: what `pg-exporter metrics` says that the collectors can give.
+//! The catalogue: what an exporter's command `metrics` says that its collectors can give.
 
 use std::process::Command;
 
@@ -27,25 +27,40 @@ impl Listed {
             "pg_stat_statements" => [1, STATEMENTS[major as usize - 14], 0],
             other => panic!("which version of {other} has {major}?"),
         };
-        let read = |text: &str| {
-            let mut parts = text.split('.').map(|part| part.parse().unwrap());
-            [parts.next().unwrap(), parts.next().unwrap_or(0), parts.next().unwrap_or(0)]
-        };
-        let (min, max) = match range {
-            "all versions" => (None, None),
-            text => match (text.strip_suffix(" and later"), text.strip_prefix("before ")) {
-                (Some(min), _) => (Some(min), None),
-                (_, Some(max)) => (None, Some(max)),
-                _ => text.split_once(" to before ").map(|(min, max)| (Some(min), Some(max))).unwrap(),
-            },
-        };
-        min.is_none_or(|min| read(min) <= version) && max.is_none_or(|max| version < read(max))
+        covers(range, version)
     }
+
+    /// Whether it is there in this version, of a program without extensions.
+    pub fn is_in_version(&self, version: [u32; 3]) -> bool {
+        covers(&self.versions, version)
+    }
+}
+
+/// Whether a range as the list tells it has the version inside.
+fn covers(range: &str, version: [u32; 3]) -> bool {
+    let read = |text: &str| {
+        let mut parts = text.split('.').map(|part| part.parse().unwrap());
+        [parts.next().unwrap(), parts.next().unwrap_or(0), parts.next().unwrap_or(0)]
+    };
+    let (min, max) = match range {
+        "all versions" => (None, None),
+        text => match (text.strip_suffix(" and later"), text.strip_prefix("before ")) {
+            (Some(min), _) => (Some(min), None),
+            (_, Some(max)) => (None, Some(max)),
+            _ => text.split_once(" to before ").map(|(min, max)| (Some(min), Some(max))).unwrap(),
+        },
+    };
+    min.is_none_or(|min| read(min) <= version) && max.is_none_or(|max| version < read(max))
 }
 
 /// All metrics of the collectors inside the program.
 pub fn catalogue() -> Vec<Listed> {
-    let output = Command::new(binary()).args(["metrics", "--format", "json"]).output().unwrap();
+    catalogue_of(&[])
+}
+
+/// The same with more arguments, as of another folder inside the program.
+pub fn catalogue_of(arguments: &[&str]) -> Vec<Listed> {
+    let output = Command::new(binary()).args(["metrics", "--format", "json"]).args(arguments).output().unwrap();
     let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let text = |metric: &serde_json::Value, key: &str| metric[key].as_str().unwrap().to_owned();
     let texts = |metric: &serde_json::Value, key: &str| {
