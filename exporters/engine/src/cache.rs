@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use moka::Expiry;
 use moka::future::Cache;
 
-use crate::source::SourceError;
+use crate::error::SourceError;
 
 /// The part of its time to live after which a result counts as old, so that a scraper whose interval equals the time to
 /// live is not served every result twice because it came a few milliseconds early.

@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use rust_embed::RustEmbed;
+
 use crate::collector::{Collector, Family, Fault, Place, Usage, read_file};
 use crate::exposition::Header;
 use crate::facts::Version;
 use crate::options::Tiers;
-use crate::run::CheckQuery;
+
+/// Looks at the text of a query; what is wrong with it becomes a fault of its collector file.
+pub type CheckQuery = fn(&str) -> Result<(), String>;
 
 /// A folder of collector files that the binary carries.
 #[derive(Debug, Clone)]
@@ -17,6 +21,17 @@ pub struct EmbeddedFolder {
     pub name: &'static str,
     /// File name and text of each.
     pub files: Vec<(String, String)>,
+}
+
+impl EmbeddedFolder {
+    /// The `.yml` files of a folder that the program was compiled with.
+    pub fn of<Files: RustEmbed>(name: &'static str) -> Self {
+        let mut names: Vec<_> = Files::iter().filter(|name| name.ends_with(".yml")).collect();
+        names.sort_unstable();
+        let text = |name: &str| Files::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
+        let files = names.iter().filter_map(|file| Some((format!("builtin:{name}/{file}"), text(file)?))).collect();
+        Self { name, files }
+    }
 }
 
 /// Where collector files are.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::source::SourceError;
+use crate::error::SourceError;
 
 /// A server version as one number: `major·10000 + minor` from PostgreSQL 10 on (`170004`), and
 /// `major·10000 + minor·100 + patch` below it and for PgBouncer and pgBackRest (`90624`, `12401`, `25500`).

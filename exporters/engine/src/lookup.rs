@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::error::SourceError;
 use crate::rows::{Rows, Value};
-use crate::source::SourceError;
 
 /// What one collector has looked up in one database.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::catalog::{Catalog, EmbeddedFolder, LoadError, Origin};
+use crate::catalog::{Catalog, CheckQuery, EmbeddedFolder, LoadError, Origin};
 use crate::cli::{self, Cli, ConfigPath, Task};
 use crate::exposition::Format;
 use crate::http::{self, Service};
@@ -47,9 +47,6 @@ pub struct Exporter {
     /// Tells what is wrong with the text of a query, where that can be told without a server.
     pub check_query: Option<CheckQuery>,
 }
-
-/// Looks at the text of a query; what is wrong with it becomes a fault of its collector file.
-pub type CheckQuery = fn(&str) -> Result<(), String>;
 
 /// What an exporter may need to know to make its source.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::SourceError;
 use crate::facts::ServerFacts;
 use crate::rows::Rows;
 
@@ -64,21 +65,4 @@ pub struct Connections {
     pub budget: u64,
     /// Opened since the start.
     pub opened: u64,
-}
-
-/// Why a session or a result could not be had.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct SourceError {
-    /// One short stable word, the value of a label: `refused`, `timeout`, `auth`, `sql`, `permission`, `lock`, …
-    pub reason: &'static str,
-    /// What was tried, on what, and what was found; never with a password.
-    pub message: String,
-}
-
-impl SourceError {
-    /// An error from its reason and message.
-    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
-    }
 }

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::collector::{Collector, Fold, Top, Usage};
+use crate::error::SourceError;
 use crate::exposition::Drop;
 use crate::facts::Version;
 use crate::rows::{Rows, Value};
-use crate::source::SourceError;
 
 /// The value of the labels that tell the rest apart from nothing.
 const OTHER: &str = "other";

@@ -21,10 +21,6 @@ use rust_embed::RustEmbed;
 struct Collectors;
 
 fn main() -> ExitCode {
-    let mut names: Vec<_> = Collectors::iter().filter(|name| name.ends_with(".yml")).collect();
-    names.sort_unstable();
-    let text = |name: &str| Collectors::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
-    let files = names.iter().filter_map(|name| Some((format!("builtin:pg/{name}"), text(name)?))).collect();
     let exporter = Exporter {
         name: "pg-exporter",
         about: "Prometheus exporter for PostgreSQL: primary and standby, every database of the instance",
@@ -33,7 +29,7 @@ fn main() -> ExitCode {
         env_prefix: "PG_EXPORTER",
         environment: options::ENVIRONMENT,
         log_crates: &["pg_exporter", "pgclient"],
-        embedded: vec![EmbeddedFolder { name: "pg", files }],
+        embedded: vec![EmbeddedFolder::of::<Collectors>("pg")],
         check_query: None,
     };
     engine::run(exporter, std::env::args_os(), options::PgOptions::connect)

@@ -25,10 +25,6 @@ use rust_embed::RustEmbed;
 struct Collectors;
 
 fn main() -> ExitCode {
-    let mut names: Vec<_> = Collectors::iter().filter(|name| name.ends_with(".yml")).collect();
-    names.sort_unstable();
-    let text = |name: &str| Collectors::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
-    let files = names.iter().filter_map(|name| Some((format!("builtin:pgbackrest/{name}"), text(name)?))).collect();
     let exporter = Exporter {
         name: "pgbackrest-exporter",
         about: "Prometheus exporter for pgBackRest: stanzas, repositories, backups and WAL archives",
@@ -37,7 +33,7 @@ fn main() -> ExitCode {
         env_prefix: options::ENV_PREFIX,
         environment: options::ENVIRONMENT,
         log_crates: &["pgbackrest_exporter"],
-        embedded: vec![EmbeddedFolder { name: "pgbackrest", files }],
+        embedded: vec![EmbeddedFolder::of::<Collectors>("pgbackrest")],
         check_query: Some(filter::check),
     };
     engine::run(exporter, std::env::args_os(), options::BackrestOptions::connect)

@@ -33,16 +33,11 @@ fn main() -> ExitCode {
         env_prefix: "PG_EXPORTER",
         environment: options::ENVIRONMENT,
         log_crates: &["pgbouncer_exporter", "pgclient"],
-        embedded: vec![folder::<Collectors>("pgbouncer"), folder::<CommunityCollectors>("pgbouncer_exporter")],
+        embedded: vec![
+            EmbeddedFolder::of::<Collectors>("pgbouncer"),
+            EmbeddedFolder::of::<CommunityCollectors>("pgbouncer_exporter"),
+        ],
         check_query: None,
     };
     engine::run(exporter, std::env::args_os(), options::PgBouncerOptions::connect)
-}
-
-fn folder<Files: RustEmbed>(name: &'static str) -> EmbeddedFolder {
-    let mut names: Vec<_> = Files::iter().filter(|name| name.ends_with(".yml")).collect();
-    names.sort_unstable();
-    let text = |name: &str| Files::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
-    let files = names.iter().filter_map(|file| Some((format!("builtin:{name}/{file}"), text(file)?))).collect();
-    EmbeddedFolder { name, files }
 }

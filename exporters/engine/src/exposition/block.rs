@@ -12,9 +12,9 @@ use super::histogram::Histogram;
 use super::text::write_sample;
 use crate::catalog::Catalog;
 use crate::collector::{Collector, Column, Usage};
+use crate::error::SourceError;
 use crate::facts::Version;
 use crate::rows::{Broken, Rows, Value};
-use crate::source::SourceError;
 
 /// Why samples were left out; the word is the value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

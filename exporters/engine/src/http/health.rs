@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::{Service, text};
+use crate::error::SourceError;
 use crate::facts::{Role, ServerFacts};
-use crate::source::{Source, SourceError};
+use crate::source::Source;
 
 type Parameters = Query<HashMap<String, String>>;
 

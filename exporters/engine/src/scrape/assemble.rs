@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::pass::Pass;
 use super::{DatabaseView, Record, Scraper, epoch};
+use crate::error::SourceError;
 use crate::exposition::{Block, OwnFamilies, Part};
 use crate::facts::ServerFacts;
 use crate::plan::Planned;
-use crate::source::{Source, SourceError};
+use crate::source::Source;
 
 /// One planned collector of one database, as a page shows it.
 pub(super) struct Shown {

@@ -11,10 +11,11 @@ use futures_util::future::{join_all, try_join_all};
 use super::{ScrapeSettings, Scraper, report};
 use crate::catalog::Catalog;
 use crate::counters::Counters;
+use crate::error::SourceError;
 use crate::exposition::{Drop, Format, OwnFamilies, Page, Part};
 use crate::facts::ServerFacts;
 use crate::options::Labels;
-use crate::source::{Source, SourceError};
+use crate::source::Source;
 
 /// The label that tells several servers apart.
 const TARGET: &str = "target";

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::error::SourceError;
 use crate::exposition::{Block, Drop};
 use crate::lookup::Details;
-use crate::source::SourceError;
 use crate::top::Standings;
 
 /// A collector (index into the catalog) in a database.

@@ -20,11 +20,12 @@ use std::time::{Duration, Instant};
 use crate::cache::Results;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
+use crate::error::SourceError;
 use crate::exposition::Block;
 use crate::facts::ServerFacts;
 use crate::options::Labels;
 use crate::plan::{Plan, Planned, Selection, plan};
-use crate::source::{Source, SourceError};
+use crate::source::Source;
 
 pub(crate) use fleet::Fleet;
 pub(crate) use ledger::{DatabaseRecord, Record};

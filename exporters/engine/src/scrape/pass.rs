@@ -8,8 +8,9 @@ use futures_util::stream;
 use tokio::sync::{oneshot, watch};
 
 use super::{Scraper, answered_now};
+use crate::error::SourceError;
 use crate::facts::ServerFacts;
-use crate::source::{Source, SourceError};
+use crate::source::Source;
 
 /// A pass that runs or has run; clones are the same pass.
 #[derive(Clone)]

@@ -7,9 +7,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::assemble::Shown;
 use super::{DatabaseView, ScrapeSettings, Scraper};
+use crate::error::SourceError;
 use crate::exposition::OwnFamilies;
 use crate::facts::{Role, ServerFacts};
-use crate::source::{Source, SourceError};
+use crate::source::Source;
 
 /// Names of the exporter's own families, after the namespace; a collector may not take them.
 const OWN: &[&str] = &[

@@ -9,11 +9,12 @@ use futures_util::future::join_all;
 
 use super::{ResultKey, Scraper, Slot, epoch};
 use crate::collector::Lookup;
+use crate::error::SourceError;
 use crate::exposition::{Block, Drop, encode};
 use crate::facts::ServerFacts;
 use crate::plan::{Planned, version_of_columns};
 use crate::rows::{Rows, Value};
-use crate::source::{Query, Session, Source, SourceError};
+use crate::source::{Query, Session, Source};
 use crate::top::Folded;
 
 /// A connection that had died while nobody used it is noticed only in use: then the visit is made again, once.

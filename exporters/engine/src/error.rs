@@ -1,0 +1,18 @@
+//! Why something could not be had from a server.
+
+/// Why a session or a result could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SourceError {
+    /// One short stable word, the value of a label: `refused`, `timeout`, `auth`, `sql`, `permission`, `lock`, …
+    pub reason: &'static str,
+    /// What was tried, on what, and what was found; never with a password.
+    pub message: String,
+}
+
+impl SourceError {
+    /// An error from its reason and message.
+    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
