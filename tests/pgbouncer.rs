@@ -22,7 +22,7 @@ mod targets;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lab::{Exporter, Major, PgBouncer, Postgres, Release};
+use lab::{BouncerRelease, Exporter, Major, PgBouncer, Postgres};
 use page::Page;
 
 /// How long a test waits for what must come.
@@ -65,10 +65,10 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Runs a check with each release before one server.
-fn on_every_release(check: impl Fn(Release, &Postgres) + Sync) {
+fn on_every_release(check: impl Fn(BouncerRelease, &Postgres) + Sync) {
     let server = Postgres::start(Major::NEWEST).unwrap();
     std::thread::scope(|scope| {
-        for release in Release::ALL {
+        for release in BouncerRelease::ALL {
             scope.spawn({
                 let (check, server) = (&check, &server);
                 move || check(release, server)

@@ -1,15 +1,14 @@
 //! The page of metrics: its formats, and what the exporter says of itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::io::Read;
 
 use flate2::read::GzDecoder;
-use lab::{Cache, Exporter, Major, Postgres, Response};
+use lab::{Exporter, Major, Postgres, Response};
 
 use super::{COLLECTORS, DOWN};
 use crate::certificates::written;
-use crate::support::{binary, exporter, scrape};
+use crate::support::{Page, binary, exporter, scrape};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -95,20 +94,6 @@ fn assert_in_order(text: &str) -> Vec<&str> {
     families
 }
 
-/// A tool of another project reads it.
-fn assert_valid(text: &str) {
-    let mut promtool = Command::new(Cache::open().unwrap().promtool().unwrap());
-    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut running = promtool.spawn().unwrap();
-    let (mut input, page) = (running.stdin.take().unwrap(), text.to_owned());
-    let writer = std::thread::spawn(move || input.write_all(page.as_bytes()));
-    let output = running.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    // 3: valid, but some names are not to its taste.
-    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
-    openmetrics_parser::prometheus::parse_prometheus(text).unwrap();
-}
-
 #[test]
 fn each_scraper_gets_its_format_and_the_numbers_are_the_same_in_all() {
     let server = Postgres::start(Major::NEWEST).unwrap();
@@ -133,7 +118,7 @@ fn each_scraper_gets_its_format_and_the_numbers_are_the_same_in_all() {
 
     let text = ask(&plain, &[]).text();
     assert!(assert_in_order(&text).is_sorted());
-    assert_valid(&text);
+    Page::parse(text.clone()).assert_valid();
     let only_open = ("Accept", "application/openmetrics-text");
     let open_metrics = ask(&plain, &[only_open]).text();
     assert_in_order(&open_metrics);
@@ -221,7 +206,7 @@ fn the_exporters_own_metrics_are_there_with_constant_labels_under_any_prefix() {
         let exporter = exporter(&server, "postgres", &[&config[..], &labels[..]].concat());
         let page = scrape(&exporter);
         assert!(assert_in_order(&page.text).is_sorted());
-        assert_valid(&page.text);
+        page.assert_valid();
         for (name, kind, labels) in OWN {
             let name = format!("{prefix}_{name}");
             assert_eq!(page.kind(&name), Some(kind), "{name}\n{}", page.text);
@@ -286,7 +271,7 @@ fn a_server_that_is_down_has_a_page_with_the_reason() {
     for _ in 0..2 {
         let page = scrape(&down);
         assert!(assert_in_order(&page.text).is_sorted());
-        assert_valid(&page.text);
+        page.assert_valid();
         assert_eq!(page.value("pg_up", &[("a", "b")]), Some(0.0));
         assert_eq!(page.value("pg_up_reason", &[("reason", "refused"), ("a", "b")]), Some(1.0));
         assert_eq!(page.value("pg_exporter_up", &[]), Some(1.0));

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
-use lab::{PgBouncer, Process, Release};
+use lab::{BouncerRelease, PgBouncer, Process};
 
 use crate::{binary, exporter, exporter_of, on_every_release, scrape, until};
 
@@ -39,7 +39,7 @@ fn who_may_not_read_the_console_is_told_what_to_change() {
 #[test]
 fn another_database_or_server_is_no_console() {
     on_every_release(|release, server| {
-        if release != Release::NEWEST {
+        if release != BouncerRelease::NEWEST {
             return;
         }
         server.psql("postgres", "create database pgbouncer").unwrap();

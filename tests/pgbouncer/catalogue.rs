@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
-use lab::{Cache, Exporter, PgBouncer, PgBouncerBuilder, Postgres, Release};
+use lab::{BouncerRelease, Exporter, PgBouncer, PgBouncerBuilder, Postgres};
 
 use crate::listed::{Listed, catalogue_of};
 use crate::page::Page;
@@ -28,19 +27,19 @@ fn catalogue(folder: &str) -> Vec<Listed> {
     catalogue_of(&["--config", &format!("builtin:{folder}")])
 }
 
-fn is_in(metric: &Listed, release: Release) -> bool {
+fn is_in(metric: &Listed, release: BouncerRelease) -> bool {
     let number = release.number();
     metric.is_in_version([number / 10_000, number / 100 % 100, 0])
 }
 
 /// One that has something of everything: peers, a host name, a pool that was used, users with limits.
-fn rich(release: Release, server: &Postgres) -> PgBouncerBuilder {
+fn rich(release: BouncerRelease, server: &Postgres) -> PgBouncerBuilder {
     let named = format!("= host=localhost port={} dbname=postgres user=postgres\n", server.port());
     let pooler = PgBouncer::builder(release).database("app", server, "").database_line(&format!("named {named}"));
     let pooler = pooler.user_line("app = pool_mode=session");
     match release {
-        Release::V1_18 => pooler,
-        Release::V1_24 | Release::V1_26 => {
+        BouncerRelease::V1_18 => pooler,
+        BouncerRelease::V1_24 | BouncerRelease::V1_26 => {
             let peer = "2 = host=/tmp/none port=6432";
             pooler.setting("peer_id", "1").peer(peer).user_line("postgres = pool_size=7 reserve_pool_size=2")
         }
@@ -51,7 +50,7 @@ fn rich(release: Release, server: &Postgres) -> PgBouncerBuilder {
 fn use_it(pooler: &PgBouncer) {
     pooler.psql("app", "app", "select 1").unwrap();
     let _asking = pooler.start("psql", "app", "named", &["-c", "select 1"]).unwrap();
-    if pooler.release() > Release::V1_18 {
+    if pooler.release() > BouncerRelease::V1_18 {
         hand_on_a_cancel_request(pooler);
     }
     until("the name is looked up", || pooler.console("SHOW DNS_HOSTS").is_ok_and(|hosts| hosts.contains("localhost")));
@@ -80,14 +79,14 @@ fn every_collector_gives_what_the_catalogue_says_on_a_valid_page() {
             page.assert_clean_in("pgbouncer", &whose);
             assert_complete(&page, &listed, release, &whose);
             assert_version(&page, release);
-            complaints.lock().unwrap().extend(promtool(&page.text));
+            complaints.lock().unwrap().extend(page.complaints());
             assert_open_metrics(&exporter);
         });
         assert_inherited(&complaints.into_inner().unwrap(), &inherited(before));
     }
 }
 
-fn assert_complete(page: &Page, listed: &[Listed], release: Release, whose: &str) {
+fn assert_complete(page: &Page, listed: &[Listed], release: BouncerRelease, whose: &str) {
     let here = listed.iter().filter(|metric| is_in(metric, release));
     let expected: BTreeSet<&str> = here.map(|metric| &*metric.name).collect();
     let found = page.families();
@@ -105,7 +104,7 @@ fn assert_complete(page: &Page, listed: &[Listed], release: Release, whose: &str
 }
 
 /// The version that is used to choose columns, and the text that the console shows.
-fn assert_version(page: &Page, release: Release) {
+fn assert_version(page: &Page, release: BouncerRelease) {
     let number = page.value("pgbouncer_version", &[]).unwrap();
     let first = f64::from(release.number());
     assert!((first..first + 100.0).contains(&number), "{release}: {number}");
@@ -117,20 +116,6 @@ fn assert_version(page: &Page, release: Release) {
 fn assert_open_metrics(exporter: &Exporter) {
     let response = exporter.get_with("/metrics", &[("Accept", "application/openmetrics-text")]).unwrap();
     openmetrics_parser::openmetrics::parse_openmetrics(&response.text()).unwrap();
-}
-
-/// What `promtool check metrics` has to say: name and complaint.
-fn promtool(page: &str) -> BTreeSet<String> {
-    let tool = Cache::open().unwrap().promtool().unwrap();
-    let mut child = Command::new(tool);
-    let child = child.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = child.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    // 3 is "valid, but names could be better".
-    assert!(matches!(output.status.code(), Some(0 | 3)), "{told}");
-    told.lines().map(str::to_owned).collect()
 }
 
 /// Each complaint is of a kind that is explained, and about a name of the exporter before.

@@ -1,6 +1,6 @@
 //! Numbers after a load that is known: transactions, waiting clients, prepared statements.
 
-use lab::{PgBouncer, Release};
+use lab::{BouncerRelease, PgBouncer};
 use postgres::{Client, NoTls};
 
 use crate::page::Page;
@@ -39,7 +39,7 @@ fn transactions_are_counted_to_the_last() {
         for name in ["received", "sent", "xact_time", "query_time", "wait_time"] {
             assert!(grown(&format!("pgbouncer_stat_total_{name}")) > 0.0, "{release}: {name}");
         }
-        if release >= Release::V1_24 {
+        if release >= BouncerRelease::V1_24 {
             let assignments = grown("pgbouncer_stat_total_server_assignment_count");
             assert!((100.0..=102.0).contains(&assignments), "{release}: {assignments}");
         }
@@ -94,7 +94,7 @@ fn clients_that_wait_are_seen_while_the_pool_is_full() {
 #[test]
 fn prepared_statements_are_counted() {
     on_every_release(|release, server| {
-        if release < Release::V1_24 {
+        if release < BouncerRelease::V1_24 {
             return;
         }
         let pooler = PgBouncer::builder(release)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lab::{PgBouncer, Release};
+use lab::{BouncerRelease, PgBouncer};
 
 use crate::page::Page;
 use crate::{exporter, on_every_release, scrape};
@@ -174,7 +174,7 @@ fn every_number_of_every_row_is_the_consoles() {
             server,
             "pool_mode=session max_db_connections=9",
         );
-        if release > Release::V1_18 {
+        if release > BouncerRelease::V1_18 {
             let peer = "2 = host=/tmp/none port=6432 pool_size=4";
             pooler = pooler.user_line("postgres = pool_size=7").setting("peer_id", "1").peer(peer);
         }
@@ -220,7 +220,7 @@ fn settings_and_state_are_the_consoles() {
         assert_eq!(page.value("pgbouncer_config_info", &labels), Some(1.0), "{release}");
 
         let paused = |page: &Page| page.value("pgbouncer_state_paused", &[]);
-        let is_told = (release > Release::V1_18).then_some(1.0);
+        let is_told = (release > BouncerRelease::V1_18).then_some(1.0);
         assert_eq!(paused(&page), is_told.map(|_| 0.0));
         pooler.console("PAUSE").unwrap();
         assert_eq!(paused(&scrape(&exporter)), is_told);

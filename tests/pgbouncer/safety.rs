@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use lab::{Exporter, PgBouncer, Proxy, Release};
+use lab::{BouncerRelease, Exporter, PgBouncer, Proxy};
 use pgclient::{Environment, Target};
 
 use crate::page::Page;
@@ -66,7 +66,7 @@ fn a_scrape_costs_one_connection_and_one_flight() {
 #[test]
 fn a_shutdown_in_good_order_is_not_held_up() {
     on_every_release(|release, server| {
-        if release < Release::V1_24 {
+        if release < BouncerRelease::V1_24 {
             return;
         }
         let pooler = PgBouncer::builder(release).database("app", server, "").start().unwrap();

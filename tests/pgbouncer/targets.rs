@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lab::{Exporter, Major, PgBouncer, Postgres, Process, Release};
+use lab::{BouncerRelease, Exporter, Major, PgBouncer, Postgres, Process};
 
 use crate::{binary, exporter, is_up, scrape, until};
 
@@ -18,7 +18,7 @@ fn label(pooler: &PgBouncer) -> String {
 /// Two, of which the first has a client.
 fn two(server: &Postgres) -> [PgBouncer; 2] {
     let start = |release| PgBouncer::builder(release).database("app", server, "").start().unwrap();
-    let two = [start(Release::V1_18), start(Release::NEWEST)];
+    let two = [start(BouncerRelease::V1_18), start(BouncerRelease::NEWEST)];
     two[0].psql("app", "app", "select 1").unwrap();
     two
 }

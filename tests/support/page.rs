@@ -1,6 +1,10 @@
 //! A page of metrics as values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::process::Stdio;
+
+use lab::{Cache, Process};
 
 /// A page in the text format.
 pub struct Page {
@@ -30,6 +34,23 @@ impl Page {
             }
         }
         Page { text, types, samples }
+    }
+
+    /// What `promtool check metrics`, to whom it has to be valid, does not like about it: name and complaint.
+    pub fn complaints(&self) -> BTreeSet<String> {
+        let mut check = Process::command(Cache::open().unwrap().promtool().unwrap());
+        check.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut check = check.spawn().unwrap();
+        let mut input = check.stdin.take().unwrap();
+        let output = std::thread::scope(|scope| {
+            // It may end before it has read all of a page that is not valid; then its words tell why.
+            scope.spawn(move || input.write_all(self.text.as_bytes()).ok());
+            check.wait_with_output().unwrap()
+        });
+        let told = String::from_utf8_lossy(&output.stderr);
+        // 3 is "valid, but names could be better".
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{told}");
+        told.lines().map(str::to_owned).collect()
     }
 
     /// Names of all families.

@@ -15,7 +15,7 @@ use crate::error::{LabError, run};
 use crate::folder::Folder;
 use crate::installation::Installation;
 use crate::pgbackrest::{BackrestRelease, WRAPPER};
-use crate::{Major, Release, fetch};
+use crate::{BouncerRelease, Major, fetch};
 
 /// The cache folder, and what can be had from it.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Cache {
     pub fn fill(&self) -> Result<(), LabError> {
         std::thread::scope(|scope| {
             let majors = Major::ALL.map(|major| scope.spawn(move || self.template(major).map(drop)));
-            let poolers = Release::ALL.map(|release| scope.spawn(move || self.pgbouncer(release).map(drop)));
+            let poolers = BouncerRelease::ALL.map(|release| scope.spawn(move || self.pgbouncer(release).map(drop)));
             let prometheus = scope.spawn(|| self.prometheus().map(drop));
             let extensions = scope.spawn(|| self.installation_with_extensions().map(drop));
             let releases = BackrestRelease::ALL.map(|release| scope.spawn(move || self.pgbackrest(release).map(drop)));
@@ -107,7 +107,7 @@ impl Cache {
     }
 
     /// The folder with a PgBouncer and its libraries, downloaded if need be.
-    pub(crate) fn pgbouncer(&self, release: Release) -> Result<PathBuf, LabError> {
+    pub(crate) fn pgbouncer(&self, release: BouncerRelease) -> Result<PathBuf, LabError> {
         let make = |place: &Path| fetch::debian_of(release.suite(), "pgbouncer", place);
         self.item(&format!("pgbouncer-{release}"), make)
     }

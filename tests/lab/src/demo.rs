@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use lab::{
-    Backrest, BackrestRelease, Exporter, LabError, Major, PgBouncer, Postgres, Process, Prometheus, Release, Sample,
-    Target,
+    Backrest, BackrestRelease, BouncerRelease, Exporter, LabError, Major, PgBouncer, Postgres, Process, Prometheus,
+    Sample, Target,
 };
 
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
@@ -136,7 +136,7 @@ impl Stage {
             backrest.backup(STANZA, kind, &[])?;
         }
 
-        println!("starting PgBouncer {} with more clients than its pool takes", Release::NEWEST);
+        println!("starting PgBouncer {} with more clients than its pool takes", BouncerRelease::NEWEST);
         let (pooler, queue) = pool(&primary, longest)?;
 
         println!("starting exporters and Prometheus");
@@ -234,7 +234,7 @@ fn backups_player(programs: &Programs, backrest: &Backrest) -> Result<Player, La
 /// A pool before `shop`, and the clients that queue for it.
 fn pool(server: &Postgres, longest: Duration) -> Result<(PgBouncer, Process), LabError> {
     let shop = format!("shop = host=127.0.0.1 port={} dbname=shop user=postgres pool_size=2", server.port());
-    let pooler = PgBouncer::builder(Release::NEWEST).database_line(&shop).start()?;
+    let pooler = PgBouncer::builder(BouncerRelease::NEWEST).database_line(&shop).start()?;
     let (script, arguments) = QUEUE;
     let file = pooler.socket_dir().join("queue.sql");
     let what = format!("writing {}", file.display());

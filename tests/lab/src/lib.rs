@@ -47,7 +47,7 @@ pub use exporter::Exporter;
 pub use http::{Response, request};
 pub use major::Major;
 pub use pgbackrest::{Backrest, BackrestRelease};
-pub use pgbouncer::{PgBouncer, PgBouncerBuilder, Release};
+pub use pgbouncer::{BouncerRelease, PgBouncer, PgBouncerBuilder};
 pub use postgres::{MONITOR_PASSWORD, Postgres, PostgresBuilder};
 pub use process::Process;
 pub use prometheus::{Prometheus, Sample, Target};

@@ -19,25 +19,25 @@ use crate::{MONITOR_PASSWORD, Major, Postgres};
 /// A release of PgBouncer that the lab can start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names say all")]
-pub enum Release {
+pub enum BouncerRelease {
     V1_18,
     V1_24,
     V1_26,
 }
 
-impl Release {
+impl BouncerRelease {
     /// All of them, oldest first.
-    pub const ALL: [Release; 3] = [Release::V1_18, Release::V1_24, Release::V1_26];
+    pub const ALL: [BouncerRelease; 3] = [BouncerRelease::V1_18, BouncerRelease::V1_24, BouncerRelease::V1_26];
 
     /// The newest one.
-    pub const NEWEST: Release = Release::V1_26;
+    pub const NEWEST: BouncerRelease = BouncerRelease::V1_26;
 
     /// The Debian suite that has it.
     pub(crate) fn suite(self) -> &'static str {
         match self {
-            Release::V1_18 => "bookworm",
-            Release::V1_24 => "trixie",
-            Release::V1_26 => "sid",
+            BouncerRelease::V1_18 => "bookworm",
+            BouncerRelease::V1_24 => "trixie",
+            BouncerRelease::V1_26 => "sid",
         }
     }
 
@@ -45,22 +45,22 @@ impl Release {
     /// ignored below a shell that started us in the background.
     fn stop_signal(self) -> &'static str {
         match self {
-            Release::V1_18 => "TERM",
-            Release::V1_24 | Release::V1_26 => "QUIT",
+            BouncerRelease::V1_18 => "TERM",
+            BouncerRelease::V1_24 | BouncerRelease::V1_26 => "QUIT",
         }
     }
 
     /// As one number: 12400 for 1.24.
     pub const fn number(self) -> u32 {
         match self {
-            Release::V1_18 => 11_800,
-            Release::V1_24 => 12_400,
-            Release::V1_26 => 12_600,
+            BouncerRelease::V1_18 => 11_800,
+            BouncerRelease::V1_24 => 12_400,
+            BouncerRelease::V1_26 => 12_600,
         }
     }
 }
 
-impl fmt::Display for Release {
+impl fmt::Display for BouncerRelease {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "1.{}", self.number() / 100 % 100)
     }
@@ -87,7 +87,7 @@ const USERS: [&str; 4] = ["admin", "postgres", "app", "stranger"];
 /// A running PgBouncer. Dropping it ends it and removes its folder.
 #[derive(Debug)]
 pub struct PgBouncer {
-    release: Release,
+    release: BouncerRelease,
     client: Installation,
     port: u16,
     // Before the folder, so that it is dropped first.
@@ -98,7 +98,7 @@ pub struct PgBouncer {
 /// A PgBouncer to be.
 #[derive(Debug)]
 pub struct PgBouncerBuilder {
-    release: Release,
+    release: BouncerRelease,
     databases: String,
     settings: Vec<(String, String)>,
     users: String,
@@ -182,7 +182,7 @@ impl PgBouncerBuilder {
 impl PgBouncer {
     /// One with the lab's settings: users `admin` (administrator), `monitor` (statistics only, with the password
     /// [`MONITOR_PASSWORD`]), `postgres`, `app` and `stranger`; the password of these is their name.
-    pub fn builder(release: Release) -> PgBouncerBuilder {
+    pub fn builder(release: BouncerRelease) -> PgBouncerBuilder {
         PgBouncerBuilder {
             release,
             databases: String::new(),
@@ -193,7 +193,7 @@ impl PgBouncer {
     }
 
     /// Which release it is.
-    pub fn release(&self) -> Release {
+    pub fn release(&self) -> BouncerRelease {
         self.release
     }
 

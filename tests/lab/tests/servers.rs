@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lab::{Cache, Exporter, LabError, Major, PgBouncer, Postgres, Process, Prometheus, Proxy, Release, Target};
+use lab::{BouncerRelease, Cache, Exporter, LabError, Major, PgBouncer, Postgres, Process, Prometheus, Proxy, Target};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -226,7 +226,7 @@ fn waiting_for_a_process_ends_in_time_with_its_log() {
 #[test]
 fn a_pooler_of_every_release_serves_and_ends_when_asked() {
     let server = Postgres::start(Major::NEWEST).unwrap();
-    for release in Release::ALL {
+    for release in BouncerRelease::ALL {
         let pooler = PgBouncer::builder(release).database("app", &server, "pool_size=1").start().unwrap();
         assert_eq!(pooler.psql("app", "app", "select current_user").unwrap(), "postgres");
         assert!(pooler.console("SHOW POOLS").unwrap().contains("app|postgres|"), "{release}");
