@@ -61,6 +61,15 @@ fn a_page_is_bounded_and_adds_up() {
     let grown = |family, label| other(&second, family, label) - other(&first, family, label);
     assert_eq!(grown("pg_table_seq_scan", "relname"), (STATEMENTS - shown_and_read(&second)) as f64);
     assert!(grown("pg_query_calls", "query") >= (STATEMENTS - 128) as f64);
+
+    // Nothing is taken out of the rest: not what is dropped, and not by a reload.
+    let inserted = |page: &Page| other(page, "pg_table_n_tup_ins", "relname");
+    server
+        .psql("wide", "do $$ begin for n in 19001 .. 20000 loop execute format('drop table t%s', n); end loop; end $$")
+        .unwrap();
+    assert_eq!(inserted(&scrape(&exporter)), inserted(&second));
+    assert_eq!(exporter.request("POST", "/reload", &[]).unwrap().status, 200);
+    assert_eq!(inserted(&scrape(&exporter)), inserted(&second));
 }
 
 /// Tables among those that are shown which the statements read.

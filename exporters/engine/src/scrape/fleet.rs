@@ -47,7 +47,9 @@ impl<S: Source> Fleet<S> {
     pub fn with(&self, catalog: Catalog) -> Self {
         let catalog = Arc::new(catalog);
         let scraper = |old: &Arc<Scraper<S>>| {
-            Scraper::new(catalog.clone(), old.source.clone(), old.settings.clone(), old.counters.clone())
+            let new = Scraper::new(catalog.clone(), old.source.clone(), old.settings.clone(), old.counters.clone());
+            new.inherit(old);
+            new
         };
         Self { scrapers: self.scrapers.iter().map(scraper).collect(), catalog, settings: self.settings.clone() }
     }

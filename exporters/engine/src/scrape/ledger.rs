@@ -166,6 +166,13 @@ impl Ledger {
         self.lock().standings.entry(slot.clone()).or_default().clone()
     }
 
+    /// Takes over the standings of another ledger for the collectors that have a place here.
+    pub fn inherit(&self, before: &Self, place: impl Fn(usize) -> Option<usize>) {
+        let standings = before.lock().standings.clone();
+        let moved = standings.into_iter().filter_map(|((index, name), kept)| Some(((place(index)?, name), kept)));
+        self.lock().standings.extend(moved);
+    }
+
     /// What the slot has looked up.
     pub fn details(&self, slot: &Slot) -> Arc<Mutex<Details>> {
         self.lock().details.entry(slot.clone()).or_default().clone()

@@ -163,6 +163,15 @@ impl<S: Source> Scraper<S> {
             .collect()
     }
 
+    /// Takes over what the scraper before a reload remembers of collectors with a `top` that has not changed: else the
+    /// counters of their rest would begin anew.
+    fn inherit(&self, before: &Self) {
+        self.ledger.inherit(&before.ledger, |index| {
+            let old = &before.catalog.collectors[index];
+            self.catalog.index_of(&old.key).filter(|new| self.catalog.collectors[*new].top == old.top)
+        });
+    }
+
     /// What is remembered of a collector in a database.
     pub fn record(&self, collector: usize, database: &Arc<str>) -> Record {
         self.ledger.record(&(collector, database.clone()))
