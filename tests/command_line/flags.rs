@@ -40,6 +40,12 @@ impl Valued<'_> {
     }
 }
 
+/// A table with one space between its columns.
+fn squeezed(table: &str) -> String {
+    let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n";
+    table.lines().map(line).collect()
+}
+
 /// A flag that is true or false, and what is to be seen when it is true and not otherwise.
 struct Switch<'a> {
     long: &'a str,
@@ -82,26 +88,23 @@ fn flags_of_planning_work_in_every_form() {
     let explain = |args: &[&str], env: &[(&str, &str)]| {
         let output = run(&[args, &["explain"]].concat(), &[&[("PG_EXPORTER_URL", url.as_str())], env].concat());
         assert!(output.status.success(), "{args:?} {env:?}: {output:?}");
-        out(&output)
+        squeezed(&out(&output))
     };
     let flag = |long, short, variable, value, shows| Valued { long, short, variable, value, shows };
     let title = format!("collectors of {file}\n");
     flag("config", "-c", "PG_EXPORTER_CONFIG", &file, &title).check(explain);
 
     let quick = |args: &[&str], env: &[(&str, &str)]| explain(&[args, &["--config", &file]].concat(), env);
-    flag("tag", "-t", "PG_EXPORTER_TAG", "other, wanted", "\ntagged    ").check(
-        |args: &[&str], env: &[(&str, &str)]| {
-            quick(args, env)
-                .lines()
-                .filter(|line| !line.contains("needs --tag wanted"))
-                .fold(String::new(), |all, line| all + "\n" + line)
-        },
-    );
-    let ttl = format!("{:<22} {:>5}", "quick", 77);
-    flag("cache-ttls", "", "PG_EXPORTER_CACHE_TTLS", "1,77,78,79", &ttl).check(quick);
-    let ttl = format!("{:<22} {:>5}", "quick", 0);
+    flag("tag", "-t", "PG_EXPORTER_TAG", "other, wanted", "\ntagged ").check(|args: &[&str], env: &[(&str, &str)]| {
+        quick(args, env)
+            .lines()
+            .filter(|line| !line.contains("needs --tag wanted"))
+            .fold(String::new(), |all, line| all + "\n" + line)
+    });
+    flag("cache-ttls", "", "PG_EXPORTER_CACHE_TTLS", "1,77,78,79", "\nquick 77 ").check(quick);
+    let ttl = "\nquick 0 ";
     let switch = |long, short, variable, default, shows| Switch { long, short, variable, default, shows };
-    switch("disable-cache", "-C", "PG_EXPORTER_DISABLE_CACHE", false, &ttl).check(quick);
+    switch("disable-cache", "-C", "PG_EXPORTER_DISABLE_CACHE", false, ttl).check(quick);
     switch("auto-discovery", "-a", "PG_EXPORTER_AUTO_DISCOVERY", true, "## database shop").check(quick);
 
     let without_shop = |args: &[&str], env: &[(&str, &str)]| match quick(args, env) {
@@ -113,9 +116,9 @@ fn flags_of_planning_work_in_every_form() {
 
     // Short ones together, and values with them.
     let text = quick(&["-Ca=false", "-twanted"], &[]);
-    assert!(text.contains(&ttl) && !text.contains("needs --tag") && !text.contains("## database shop"), "{text}");
+    assert!(text.contains(ttl) && !text.contains("needs --tag") && !text.contains("## database shop"), "{text}");
     let text = quick(&["-aC"], &[("PG_EXPORTER_AUTO_DISCOVERY", "0")]);
-    assert!(text.contains(&ttl) && text.contains("## database shop"), "{text}");
+    assert!(text.contains(ttl) && text.contains("## database shop"), "{text}");
     // A flag may stand after the task too, where it wins.
     let output = run(&["-c", "builtin:pg", "explain", "--url", &url, "-c", &file], &[]);
     assert!(out(&output).contains(&title), "{output:?}");

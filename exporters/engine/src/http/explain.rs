@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::health::word;
 use crate::collector::{Collector, quote};
-use crate::facts::ServerFacts;
+use crate::facts::{Role, ServerFacts};
 use crate::scrape::{DatabaseView, Fleet, Record, Scraper};
 use crate::source::Source;
 
@@ -20,8 +20,7 @@ fn explain_server<S: Source>(scraper: &Scraper<S>) -> String {
         None => out.push_str("# not looked at yet: it will be at the first scrape\n"),
         // Writing to a String cannot fail, here and below.
         Some((Ok(facts), at)) => {
-            let (role, version, age) = (facts.role.word(), facts.version, at.elapsed().as_secs());
-            writeln!(out, "# {role}, version {version}, user {}, looked at {age} s ago", facts.user).ok();
+            writeln!(out, "# {}, looked at {} s ago", identity(&facts), at.elapsed().as_secs()).ok();
             for advice in &facts.advice {
                 writeln!(out, "# {advice}").ok();
             }
@@ -36,20 +35,27 @@ fn explain_server<S: Source>(scraper: &Scraper<S>) -> String {
     out
 }
 
+/// What a server is, in a few words.
+pub(super) fn identity(facts: &ServerFacts) -> String {
+    let role = if facts.role == Role::Neither { String::new() } else { format!("{}, ", facts.role.word()) };
+    let user = if facts.user.is_empty() { String::new() } else { format!(", as {}", facts.user) };
+    format!("{role}version {}{user}", facts.version)
+}
+
 fn explain_database<S: Source>(out: &mut String, scraper: &Scraper<S>, database: &DatabaseView) {
     let main = if database.main { ", the main one" } else { "" };
-    writeln!(out, "\n## database {}{main}", database.name).ok();
+    match &*database.name {
+        // There is nothing to tell apart.
+        "" => out.push('\n'),
+        name => writeln!(out, "\n## database {name}{main}").unwrap_or_default(),
+    }
     if let Some(error) = &database.record.error {
         writeln!(out, "cannot be read: {error} ({})", error.reason).ok();
     }
     let Some(facts) = &database.facts else { return };
-    let titles = ["collector", "ttl", "age", "ms", "rows", "series", "state"];
-    writeln!(
-        out,
-        "{:<22} {:>5} {:>6} {:>8} {:>7} {:>7}  {}",
-        titles[0], titles[1], titles[2], titles[3], titles[4], titles[5], titles[6]
-    )
-    .ok();
+    let width = scraper.catalog.collectors.iter().map(|collector| collector.key.len()).max().unwrap_or_default();
+    let [collector, ttl, age, ms, rows, series, state] = ["collector", "ttl", "age", "ms", "rows", "series", "state"];
+    writeln!(out, "{collector:<width$} {ttl:>5} {age:>6} {ms:>8} {rows:>7} {series:>7}  {state}").ok();
     for planned in &database.plan.planned {
         let collector = &scraper.catalog.collectors[planned.collector];
         let record = scraper.record(planned.collector, &database.name);
@@ -59,11 +65,11 @@ fn explain_database<S: Source>(out: &mut String, scraper: &Scraper<S>, database:
         };
         let ttl = scraper.ttl(planned.collector).as_secs_f64();
         let ms = record.duration.as_secs_f64() * 1e3;
-        let state = state(collector, facts, &record);
-        writeln!(out, "{:<22} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}", collector.key).ok();
+        let (key, state) = (&collector.key, self::state(collector, facts, &record));
+        writeln!(out, "{key:<width$} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}").ok();
     }
     for (index, reason) in &database.plan.left_out {
-        writeln!(out, "{:<22} not planned: {reason}", scraper.catalog.collectors[*index].key).ok();
+        writeln!(out, "{:<width$} not planned: {reason}", scraper.catalog.collectors[*index].key).ok();
     }
 }
 

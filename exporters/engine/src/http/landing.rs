@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Html;
 
 use super::Service;
-use super::explain::state;
+use super::explain::{identity, state};
 use super::health::word;
 use crate::build;
 use crate::plan::LeftOut;
@@ -54,7 +54,9 @@ pub(super) async fn landing<S: Source>(State(service): State<Arc<Service<S>>>) -
 /// A database's collectors. Writing to a String cannot fail.
 fn table<S: Source>(page: &mut String, scraper: &Scraper<S>, database: &DatabaseView) {
     let main = if database.main { " <small>the main one</small>" } else { "" };
-    write!(page, "<h2>database {}{main}</h2>", escape(&database.name)).ok();
+    if !database.name.is_empty() {
+        write!(page, "<h2>database {}{main}</h2>", escape(&database.name)).ok();
+    }
     if let Some(error) = &database.record.error {
         write!(page, "<p class=bad>{} ({})</p>", escape(&error.message), error.reason).ok();
     }
@@ -105,10 +107,8 @@ fn server<S: Source>(scraper: &Scraper<S>) -> String {
     match scraper.last_look() {
         None => format!("{target}: not looked at yet, the first scrape will"),
         Some((Ok(facts), at)) => format!(
-            "{target}: {}, version {}, as {}, looked at {} s ago{}",
-            facts.role.word(),
-            facts.version,
-            escape(&facts.user),
+            "{target}: {}, looked at {} s ago{}",
+            escape(&identity(&facts)),
             at.elapsed().as_secs(),
             facts.advice.iter().map(|advice| format!("<br><b>{}</b>", escape(advice))).collect::<String>()
         ),
