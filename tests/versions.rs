@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use lab::{Exporter, Major, Postgres};
 use support::catalogue::{Listed, catalogue};
+use support::outcome::scrape_until;
 use support::{LIMIT, Page, exporter, scrape, until};
 
 /// Families that a server without any of what they tell does not have: family (or what it begins with, and `*`), where,
@@ -162,9 +163,9 @@ fn every_collector_gives_what_the_catalogue_says_on_a_valid_page() {
             let mut transaction = session.transaction().unwrap();
             transaction.batch_execute("set transaction isolation level repeatable read; select * from thing").unwrap();
             let exporter = exporter(server, "postgres", &["--cache-ttls=0,0,0,0", TAGS]);
-            scrape(&exporter);
-            // What is looked up comes with the second.
-            let page = scrape(&exporter);
+            // What is looked up comes after what it is looked up for.
+            let looked_up = |page: &Page| !page.samples("pg_query_info", &[]).is_empty();
+            let page = scrape_until(&exporter, "the texts of statements", looked_up);
             page.assert_clean(&whose);
             let series = page.text.lines().filter(|line| !line.starts_with('#')).count();
             println!("{whose}: {} families, {series} series", page.families().len());
