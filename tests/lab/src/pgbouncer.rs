@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -160,8 +159,9 @@ impl PgBouncerBuilder {
             command.arg(root.join("usr/sbin/pgbouncer")).arg("pgbouncer.ini").current_dir(folder.path());
             let log = folder.path().join("pgbouncer.log");
             let process = Process::start_stopped_by(self.release.stop_signal(), &name, command, &log)?;
-            let accepts = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-            process.wait_until("listening", START_LIMIT, accepts)?;
+            // Its own word: on a port that somebody else has taken meanwhile there is somebody to connect to.
+            let is_up = || fs::read_to_string(&log).is_ok_and(|text| text.contains("process up: PgBouncer"));
+            process.wait_until("up", START_LIMIT, is_up)?;
             Ok((port, process))
         })?;
         Ok(PgBouncer { release: self.release, client, port, process, folder })
