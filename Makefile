@@ -3,7 +3,7 @@
 CARGO ?= cargo
 DENY_VERSION = 0.20.2
 
-.PHONY: demo test check bench bless fetch deny
+.PHONY: demo test check bench bless dashboards fetch deny python
 
 ## demo: a primary with load and backups, a standby, a pooler with a queue, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS
 demo: fetch
@@ -16,7 +16,7 @@ test: check fetch
 	$(CARGO) test --workspace
 
 ## check: what needs no server: format, lints, dependencies, the collector files
-check: deny
+check: deny python
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 	$(CARGO) deny --log-level error check bans licenses sources
@@ -27,6 +27,7 @@ check: deny
 	$(CARGO) run --quiet --package pgbouncer-exporter -- metrics --format markdown | diff docs/metrics-pgbouncer.md - || { echo 'docs/metrics-pgbouncer.md is old: make bless'; exit 1; }
 	$(CARGO) run --quiet --package pgbackrest-exporter -- check collectors/pgbackrest
 	$(CARGO) run --quiet --package pgbackrest-exporter -- metrics --format markdown | diff docs/metrics-pgbackrest.md - || { echo 'docs/metrics-pgbackrest.md is old: make bless'; exit 1; }
+	python3 -B dashboards/source/build.py --check
 	! $(CARGO) tree --package pgbackrest-exporter --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|pgclient|sqlx|rusqlite|mysql)'
 	! $(CARGO) tree --package engine --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|sqlx|rusqlite|mysql)'
 
@@ -36,11 +37,15 @@ bench: fetch
 	./target/debug/lab bench --pg-exporter target/release/pg-exporter
 
 ## bless: writes anew what is generated and checked in; read the diff
-bless: fetch
+bless: fetch dashboards
 	$(CARGO) run --quiet --package pg-exporter -- metrics --format markdown > docs/metrics.md
 	$(CARGO) run --quiet --package pgbouncer-exporter -- metrics --format markdown > docs/metrics-pgbouncer.md
 	$(CARGO) run --quiet --package pgbackrest-exporter -- metrics --format markdown > docs/metrics-pgbackrest.md
 	UPDATE_EXPECT=1 $(CARGO) test --quiet --package pg-exporter --test collector_files --test versions
+
+## dashboards: writes dashboards/*.json from dashboards/source; nothing but Python's own library is needed
+dashboards: python
+	python3 -B dashboards/source/build.py
 
 fetch:
 	$(CARGO) build --package lab
@@ -48,3 +53,6 @@ fetch:
 
 deny:
 	$(CARGO) deny --version 2>/dev/null | grep --quiet '$(DENY_VERSION)' || $(CARGO) install --locked --version $(DENY_VERSION) cargo-deny
+
+python:
+	command -v python3 >/dev/null || apt-get install --yes --no-install-recommends python3

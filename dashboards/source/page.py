@@ -1,0 +1,233 @@
+"""A page: the same skeleton for all, and the places of its panels."""
+
+import re
+from copy import deepcopy
+from pathlib import Path
+
+from panels import DATASOURCE, graph, identity, links, stat
+from thresholds import ANY_IS_BAD, SCRAPE, above
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDTH = 24
+LEVELS = [("pg-overview", "Overview"), ("pg-cluster", "Cluster"), ("pg-instance", "Instance"), ("pg-database", "Database")]
+# Labels of targets, from the scrape configuration: cls is the cluster, ins one of its servers. They find their series without
+# the label job, since the exporters of one server are commonly scraped by jobs of their own; job narrows the list of clusters.
+SELECTORS = {
+    "fleet": {"@cls": 'cls=~"$cls"'},
+    "cluster": {"@cls": 'cls="$cls"'},
+    "instance": {"@cls": 'cls="$cls"', "@ins": 'cls="$cls",ins="$ins"'},
+}
+
+
+def times_to_live():
+    """Seconds for which each collector's result is kept, by metric, as the catalogues tell."""
+    found = {}
+    for path in sorted((ROOT / "docs").glob("metrics*.md")):
+        seconds = 0
+        for line in path.read_text().splitlines():
+            if told := re.search(r"Time to live: (\d+) s", line):
+                seconds = int(told[1])
+            elif name := re.match(r"\| `(\w+)`", line):
+                found[name[1]] = max(seconds, found.get(name[1], 0))
+    return found
+
+
+TIMES_TO_LIVE = times_to_live()
+
+
+def variable(name, label, query, *, all_value=None, multi=False, hide=0):
+    """A variable whose values are those of a label."""
+    made = {
+        "type": "query",
+        "name": name,
+        "label": label,
+        "datasource": DATASOURCE,
+        "definition": query,
+        "query": {"query": query, "refId": "variable"},
+        "refresh": 2,
+        "regex": "",
+        "sort": 1,
+        "hide": hide,
+        "multi": multi,
+        "includeAll": all_value is not None or multi,
+        "options": [],
+        "current": {},
+    }
+    if all_value is not None:
+        made["allValue"] = all_value
+    if made["includeAll"]:
+        made["current"] = {"selected": True, "text": ["All"] if multi else "All", "value": ["$__all"] if multi else "$__all"}
+    return made
+
+
+def annotation(name, color, expr, text, at_value=False):
+    """Marks on the time axis; with `at_value` the query gives the time, in milliseconds."""
+    return {
+        "name": name,
+        "datasource": DATASOURCE,
+        "enable": True,
+        "hide": False,
+        "iconColor": color,
+        "expr": expr,
+        "titleFormat": name,
+        "textFormat": text,
+        "useValueForTime": "on" if at_value else "off",
+    }
+
+
+class Page:
+    """One dashboard. Rows are added from the top down; `json` gives the document."""
+
+    def __init__(self, uid, title, text, *, scope, of="pg_up", variables=(), tags=(), refresh="", annotations=(), logs=False):
+        self.uid, self.title, self.text, self.scope, self.of = uid, title, text, scope, of
+        self.variables, self.tags, self.refresh, self.annotations, self.logs = variables, tags, refresh, annotations, logs
+        self.rows = []
+
+    def row(self, title, *panels, collapsed=False):
+        """A row of panels under a title; None is what stands at the top, without one."""
+        self.rows.append((title, panels, collapsed))
+
+    def scoped(self, text):
+        """The text with its selectors written out."""
+        for short, long in SELECTORS[self.scope].items():
+            text = re.sub(re.escape(short) + r"\b", lambda _: long, text)
+        return text.replace("[R]", "[$__rate_interval]")
+
+    def _ready(self, panel, place, row):
+        panel = {**deepcopy(panel), "id": identity(f"{row}/{panel['title']}"), "gridPos": place}
+        panel["targets"] = [target | {"expr": self.scoped(target["expr"])} for target in panel["targets"]]
+        for link in links(panel):
+            link["url"] = self._kept(link["url"])
+        names = {name for target in panel["targets"] for name in re.findall(r"\w+", target["expr"])}
+        slowest = max((TIMES_TO_LIVE.get(name, 0) for name in names), default=0)
+        # A rate needs two results in its window, and the window is four times this.
+        if slowest >= 300:
+            panel["interval"] = "5m"
+        elif slowest >= 60:
+            panel["interval"] = "1m"
+        return panel
+
+    def _kept(self, url):
+        """The address with those variables of this page that it does not take from what is clicked."""
+        here = [] if self.scope == "fleet" else ["cls", *(["ins"] if self.scope == "instance" else []), *(name for name, *_ in self.variables if name == "datname")]
+        return url.replace("@kept", "".join(f"&${{{name}:queryparam}}" for name in here if f"var-{name}=" not in url))
+
+    def _placed(self, panels, y, row):
+        placed, x, height = [], 0, 0
+        for panel in panels:
+            w, h = panel["gridPos"]["w"], panel["gridPos"]["h"]
+            if x + w > WIDTH:
+                x, y, height = 0, y + height, 0
+            placed.append(self._ready(panel, {"x": x, "y": y, "w": w, "h": h}, row))
+            x, height = x + w, max(height, h)
+        return placed, y + height
+
+    def _panels(self):
+        made, y = [], 0
+        for title, panels, collapsed in [*self.rows, self._quality()]:
+            row = None
+            if title is not None:
+                row = {"type": "row", "title": title, "id": identity(f"row/{title}"), "collapsed": collapsed, "gridPos": {"x": 0, "y": y, "w": WIDTH, "h": 1}, "panels": []}
+                made.append(row)
+                y += 1
+            placed, end = self._placed(panels, y, title)
+            if collapsed:
+                row["panels"] = placed
+            else:
+                made += placed
+                y = end
+        return made
+
+    def _quality(self):
+        """The last row of every page: whether what is above can be believed."""
+        who = "@ins" if "@ins" in SELECTORS[self.scope] else "@cls"
+        exporters = ("pg", "pgbouncer", "pgbackrest")
+        failing = " or ".join(f"{one}_exporter_collector_success{{{who}}} == 0" for one in exporters)
+        ages = " or ".join(f"{one}_exporter_collector_age_seconds{{{who}}}" for one in exporters)
+        panels = (
+            stat("Targets down", "Targets of Prometheus that cannot be scraped. Their panels show nothing, which is not the same as no problem: look at the exporter's process and log.",
+                 (f"count(up{{{who}}} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-exporter", w=6),
+            stat("Collectors that fail", "Collectors whose last run failed: only their own series are missing. The exporter page names each with its reason.",
+                 (f"count({failing}) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-exporter", w=6),
+            stat("Oldest result", "Age of the oldest result that is shown. Slow collectors are kept up to five minutes by design; more means that one fails.",
+                 (f"max({ages})", ""), unit="s", steps=above((600, 1800)), link="pg-exporter", w=6),
+            stat("Share of the scrape's time used", "Time that the slowest scrape takes by a limit of ten seconds. Above 0.8 results begin to be left out: look at the slowest collectors.",
+                 (f"max(scrape_duration_seconds{{{who}}}) / 10", ""), unit="percentunit", steps=above(SCRAPE), link="pg-exporter", w=6),
+        )
+        return ("Data quality: can the panels above be believed?", panels, True)
+
+    def _variables(self):
+        own = [{
+            "type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "refresh": 1, "regex": "",
+            "hide": 0, "multi": False, "includeAll": False, "options": [], "current": {},
+        }]
+        if self.logs:
+            own.append(own[0] | {"name": "logs", "label": "Log store", "query": "loki"})
+        own.append(variable("job", "Job", f"label_values({self.of}, job)", all_value=".+", multi=True))
+        where = f'{self.of}{{job=~"$job"}}'
+        if self.scope == "fleet":
+            own.append(variable("cls", "Cluster", f"label_values({where}, cls)", multi=True))
+        else:
+            own.append(variable("cls", "Cluster", f"label_values({where}, cls)"))
+        if self.scope == "instance":
+            own.append(variable("ins", "Instance", f'label_values({self.of}{{job=~"$job",cls="$cls"}}, ins)'))
+        return own + [variable(name, label, self.scoped(query), **more) for name, label, query, more in self.variables]
+
+    def _links(self):
+        kept = {"keepTime": True, "includeVars": True, "targetBlank": False, "icon": "dashboard", "asDropdown": False, "tags": [], "tooltip": ""}
+        direct = [kept | {"type": "link", "title": title, "url": f"/d/{uid}"} for uid, title in LEVELS if uid != self.uid]
+        everything = kept | {"type": "dashboards", "title": "PostgreSQL", "tags": ["pg-suite"], "asDropdown": True, "icon": "external link", "url": ""}
+        return [*direct, everything]
+
+    def json(self):
+        """The document in Grafana's classic form."""
+        builtin = {
+            "builtIn": 1, "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "enable": True, "hide": True,
+            "iconColor": "rgba(0, 211, 255, 1)", "name": "Annotations & Alerts", "type": "dashboard",
+        }
+        marks = [mark | {"expr": self.scoped(mark["expr"])} for mark in self.annotations]
+        return {
+            "uid": self.uid,
+            "id": None,
+            "title": self.title,
+            "description": self.text,
+            "tags": ["pg-suite", *self.tags],
+            "schemaVersion": 39,
+            "editable": False,
+            "graphTooltip": 1,
+            "fiscalYearStartMonth": 0,
+            "weekStart": "",
+            "timezone": "browser",
+            "time": {"from": "now-3h", "to": "now"},
+            "timepicker": {"refresh_intervals": ["15s", "30s", "1m", "5m", "15m", "1h"]},
+            "refresh": self.refresh,
+            "liveNow": False,
+            "links": self._links(),
+            "annotations": {"list": [builtin, *marks]},
+            "templating": {"list": self._variables()},
+            "panels": self._panels(),
+        }
+
+
+# Panels and marks that several pages have.
+
+def alerts_firing(who="@cls", w=4):
+    """The tile with alerts that fire now."""
+    return stat("Alerts firing", "Alerts that fire for what this page shows. Any is a reason to read the list on the overview, and its runbook.",
+                (f'count(ALERTS{{{who},alertstate="firing"}}) or vector(0)', ""), unit="short", steps=ANY_IS_BAD, link="pg-overview", w=w)
+
+
+def alerts_over_time(who="@cls", w=24, h=6):
+    """When alerts began, over the axis that all graphs share."""
+    return graph("Alerts on the time axis", "Alerts that fire, by name: what began first is commonly the cause, the rest its consequences.",
+                 (f'sum by (alertname, severity) (ALERTS{{{who},alertstate="firing"}})', "{{alertname}} ({{severity}})"),
+                 unit="short", stack=True, bars=True, none="no alert fired in this time", w=w, h=h)
+
+
+def marks(who="@ins"):
+    """Marks for what changes a server's state: its role, a restart, a new configuration."""
+    return [
+        annotation("Role changed", "purple", f"pg_in_recovery{{{who}}} != pg_in_recovery{{{who}}} offset 1m", "{{ins}}"),
+        annotation("Restarted", "red", f"pg_boot_time{{{who}}} * 1000", "{{ins}} was started", at_value=True),
+        annotation("Configuration loaded", "blue", f"pg_reload_time{{{who}}} * 1000", "{{ins}} loaded its configuration", at_value=True),
+    ]

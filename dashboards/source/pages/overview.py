@@ -1,0 +1,88 @@
+"""The fleet: is somebody unable to work, and where."""
+
+from page import Page, alerts_firing, alerts_over_time, marks
+from panels import Column, ROLE, UP, alert_list, graph, stat, table, timeline, worst
+from thresholds import (ANY_IS_BAD, BACKUP_AGE, CONNECTIONS, LAG_BYTES, LAG_SECONDS, LOCK_WAITS, POOL_WAIT, SLOT_BYTES, XID_DAYS_LEFT, XID_SHARE, above, below)
+
+page = Page("pg-overview", "PostgreSQL overview", "All clusters: what is down, what is worst, what fires. Click a tile or a row to go to its cause.",
+            scope="fleet", tags=["pg-fleet"], refresh="30s", annotations=marks("@cls")[:2])
+
+page.row(
+    None,
+    stat("Clusters", "Clusters that an exporter tells of.", ("count(count by (cls) (pg_up{@cls}))", ""), unit="short", w=3),
+    stat("Instances", "PostgreSQL servers that an exporter looks at.", ("count(pg_up{@cls})", ""), unit="short", w=3),
+    stat("Instances down", "Servers that did not answer a query in the last scrape, or whose exporter cannot be reached. The table below names them; pg_up_reason tells why.",
+         ("(count(pg_up{@cls} == 0) or vector(0)) + (count(count by (cls, ins) (up{@cls} == 0) unless on (cls, ins) pg_up{@cls}) or vector(0))", ""),
+         unit="short", steps=ANY_IS_BAD, w=3),
+    stat("Clusters without one primary", "Clusters that have no writable member, or more than one. None: clients cannot write. Two: data diverge; stop one of them now.",
+         ("count(count by (cls) (pg_up{@cls}) unless on (cls) (sum by (cls) (pg_in_recovery{@cls} == bool 0) == 1)) or vector(0)", ""),
+         unit="short", steps=ANY_IS_BAD, w=3),
+    alerts_firing(w=3),
+    worst("Longest wait for a pool", "The longest time that a client now waits for a server connection of PgBouncer, and where. Above a second users notice: look at its pools.",
+          "pgbouncer_pool_maxwait_seconds{@cls}", "cls", "ins", unit="s", steps=above(POOL_WAIT), link="pg-pgbouncer", none="no PgBouncer", w=3),
+    worst("Highest connection use", "Client connections by those open to ordinary roles, of the fullest server. At 1 new sessions are refused: look for idle ones, or put a pooler before it.",
+          "pg_connection_used_ratio{@cls}", "cls", "ins", unit="percentunit", steps=above(CONNECTIONS), link="pg-activity", w=3),
+    worst("Blocked sessions", "Sessions that wait for a lock of another, of the server that has most. The activity page shows how deep the chain is.",
+          "sum by (cls, ins) (pg_blocking_blocked_sessions{@cls})", "cls", "ins", unit="short", steps=above(LOCK_WAITS), link="pg-activity", w=3),
+    worst("Worst replication lag", "WAL that the slowest standby has not replayed: what a failover to it would lose, if it has not even received it. The replication page shows the stage.",
+          "pg_repl_replay_diff{@cls}", "cls", "appname", unit="bytes", steps=above(LAG_BYTES), link=("pg-replication", "cls"), none="no standby", w=3),
+    worst("Worst lag in time", "Seconds by which the slowest standby trails. Reads on it are that old.",
+          "pg_lag{@cls} and on (cls, ins) pg_in_recovery == 1", "cls", "ins", unit="s", steps=above(LAG_SECONDS), link=("pg-replication", "cls"), none="no standby", w=3),
+    worst("Oldest newest backup", "Age of the newest backup of the stanza that was backed up least recently. Older than a day: the schedule or the last run failed.",
+          "min by (cls, stanza) (pgbackrest_repo_last_backup_age_seconds{@cls})", "cls", "stanza", unit="s", steps=above(BACKUP_AGE), link=("pg-backup", "cls"), none="no backup known", w=3),
+    worst("Archive failures, last hour", "Failed attempts to archive WAL. Any means that point-in-time recovery has a hole soon and WAL piles up: read the server's log.",
+          "increase(pg_archiver_failed_count{@cls}[1h])", "cls", unit="short", decimals=0, steps=ANY_IS_BAD, link="pg-backup", w=3),
+    worst("Largest slot retention", "WAL that one replication slot keeps on disk. It grows until the consumer comes back, the slot is dropped, or the disk is full.",
+          "pg_slot_retained_bytes{@cls}", "cls", "slot_name", unit="bytes", steps=above(SLOT_BYTES), link=("pg-replication", "cls"), none="no slot", w=3),
+    worst("Highest transaction age", "Age of the oldest database by 2^31, where PostgreSQL takes no more writes. Above 0.4 vacuum does not keep up: look at the oldest tables.",
+          "pg_db_age{@cls} / 2147483648", "cls", "ins", unit="percentunit", steps=above(XID_SHARE), link="pg-persist", w=3),
+    stat("Shortest time to wraparound", "Time until the oldest database would stop taking writes, at the pace of the shown time range and if nothing is frozen.",
+         ("bottomk(1, (2147483648 - max by (cls, ins) (pg_db_age{@cls})) / clamp_min(max by (cls, ins) (rate(pg_xact_xmax{@cls}[$__range])), 0.001))", "{{cls}} {{ins}}"),
+         unit="s", steps=below(XID_DAYS_LEFT), link=("pg-persist", "cls", "ins"), name=True, w=3),
+    worst("Busiest server", "Sessions that execute a statement on the busiest server, on average. Compare it with the server's cores: above them queries wait for CPU or disk.",
+          "sum by (cls, ins) (rate(pg_db_active_time{@cls}[R]))", "cls", "ins", unit="short", decimals=1, link="pg-instance", none="needs PostgreSQL 14", w=3),
+)
+page.row(
+    "What fires",
+    alert_list("Alerts", "Alerts that fire or are about to, of Grafana and of the data sources that evaluate rules."),
+    alerts_over_time(w=12, h=8),
+)
+page.row(
+    "Clusters and servers",
+    table("Clusters", "One row for each cluster; red and orange are those of the tiles above. Click a name for the cluster's page.", ["cls"],
+          Column("up", "sum by (cls) (pg_up{@cls})", decimals=0),
+          Column("down", "count by (cls) (pg_up{@cls}) - sum by (cls) (pg_up{@cls})", steps=ANY_IS_BAD, decimals=0),
+          Column("primaries", "sum by (cls) (pg_in_recovery{@cls} == bool 0)", decimals=0, steps=[("red", None), ("green", 1), ("red", 2)]),
+          Column("size", 'sum by (cls) (max by (cls, datname) (pg_size_bytes{@cls,datname!~"wal|log"}))', "bytes"),
+          Column("transactions", "sum by (cls) (rate(pg_db_xact_commit{@cls}[R]) + rate(pg_db_xact_rollback{@cls}[R]))", "ops"),
+          Column("busy sessions", "sum by (cls) (rate(pg_db_active_time{@cls}[R]))", decimals=1),
+          Column("connections", "max by (cls) (pg_connection_used_ratio{@cls})", "percentunit", above(CONNECTIONS)),
+          Column("lag", "max by (cls) (pg_repl_replay_diff{@cls})", "bytes", above(LAG_BYTES)),
+          Column("pool wait", "max by (cls) (pgbouncer_pool_maxwait_seconds{@cls})", "s", above(POOL_WAIT)),
+          Column("XID age", "max by (cls) (pg_db_age{@cls}) / 2147483648", "percentunit", above(XID_SHARE)),
+          Column("backup age", "max by (cls) (min by (cls, stanza) (pgbackrest_repo_last_backup_age_seconds{@cls}))", "s", above(BACKUP_AGE)),
+          Column("alerts", 'count by (cls) (ALERTS{@cls,alertstate="firing"})', decimals=0, steps=ANY_IS_BAD),
+          sort="-alerts", links={"cls": ("pg-cluster", "cls")}, h=9),
+    table("Servers", "One row for each server. Click a name for its page.", ["cls", "ins"],
+          Column("up", "max by (cls, ins) (pg_up{@cls})", maps=UP),
+          Column("role", "max by (cls, ins) (pg_in_recovery{@cls})", maps=ROLE),
+          Column("version", "max by (cls, ins) (pg_version{@cls})", "none"),
+          Column("uptime", "max by (cls, ins) (pg_uptime{@cls})", "s"),
+          Column("transactions", "sum by (cls, ins) (rate(pg_db_xact_commit{@cls}[R]) + rate(pg_db_xact_rollback{@cls}[R]))", "ops"),
+          Column("busy sessions", "sum by (cls, ins) (rate(pg_db_active_time{@cls}[R]))", decimals=1),
+          Column("time by transaction", "sum by (cls, ins) (rate(pg_db_active_time{@cls}[R])) / (sum by (cls, ins) (rate(pg_db_xact_total{@cls}[R])) > 0)", "s"),
+          Column("connections", "max by (cls, ins) (pg_connection_used_ratio{@cls})", "percentunit", above(CONNECTIONS)),
+          Column("replay lag", "max by (cls, ins) (pg_lag{@cls})", "s", above(LAG_SECONDS)),
+          Column("longest transaction", "max by (cls, ins) (pg_activity_max_tx_duration{@cls})", "s", above((1800, 21600))),
+          sort="up", links={"cls": ("pg-cluster", "cls"), "ins": ("pg-instance", "cls", "ins")}, h=10),
+)
+page.row(
+    "Over time",
+    timeline("Roles", "Who was primary when. A band that changes its colour is a failover or a switchover.", ("max by (cls, ins) (pg_in_recovery{@cls})", "{{cls}} {{ins}}"),
+             maps=ROLE, link=("pg-ha", "cls"), w=24),
+    graph("Busy sessions, top 10 clusters", "Sessions that execute a statement, on average. A step up without more transactions means that statements got slower.",
+          ("topk(10, sum by (cls) (rate(pg_db_active_time{@cls}[R])))", "{{cls}}"), unit="short", link=("pg-cluster", "cls"), none="needs PostgreSQL 14", w=12),
+    graph("Transactions, top 10 clusters", "Commits and rollbacks per second; dashed in the legend as yesterday is the sum one day before. A fall to nothing while sessions are open is an outage.",
+          ("topk(10, sum by (cls) (rate(pg_db_xact_total{@cls}[R])))", "{{cls}}"),
+          ("sum(rate(pg_db_xact_total{@cls}[R] offset 1d))", "all, yesterday"), unit="ops", link=("pg-cluster", "cls"), w=12),
+)

@@ -1,0 +1,324 @@
+"""Panels: each function gives one as Grafana's classic JSON, without id and place, which the page adds.
+
+Each takes a title, a description (what is bad, what to do), and queries as pairs of an expression and a legend.
+`none` is what the panel says when there are no data; it stands in the description too.
+"""
+
+import json
+import re
+import zlib
+
+from thresholds import PLAIN
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+LOGS = {"type": "loki", "uid": "${logs}"}
+NONE = "no data"
+
+
+def texts(**named):
+    """Value mappings: `_0="red:down"` shows 0 as the red word down; `minus1` is -1."""
+    options = {}
+    for index, (key, shown) in enumerate(named.items()):
+        color, text = shown.split(":", 1)
+        value = key.lstrip("_").replace("minus", "-")
+        options[value] = {"color": color, "text": text, "index": index}
+    return [{"type": "value", "options": options}]
+
+
+UP = texts(_0="red:down", _1="green:up")
+YES = texts(_0="blue:no", _1="green:yes")
+ROLE = texts(_0="green:primary", _1="blue:standby")
+ON = texts(_0="red:off", _1="green:on")
+
+
+def to(uid, *own, where="labels"):
+    """The address of a page, with the labels `own` of what was clicked; the page puts its variables in the place of @kept."""
+    field = {"labels": "${__field.labels.%s}", "row": '${__data.fields["%s"]}'}[where]
+    variables = "".join(f"&var-{label}={field % label}" for label in own)
+    return f"/d/{uid}?${{datasource:queryparam}}@kept{variables}&${{__url_time_range}}"
+
+
+def _links(link, where="labels"):
+    if link is None:
+        return []
+    uid, *own = link if isinstance(link, tuple) else (link,)
+    return [{"title": f"Open {uid}", "url": to(uid, *own, where=where), "targetBlank": False}]
+
+
+def links(panel):
+    """All links of a panel: those of its values and those of single columns."""
+    config = panel["fieldConfig"]
+    own = [property for override in config["overrides"] for property in override["properties"] if property["id"] == "links"]
+    return [link for found in (config["defaults"].get("links", []), *(property["value"] for property in own)) for link in found]
+
+
+def _steps(steps):
+    return {"mode": "absolute", "steps": [{"color": color, "value": value} for color, value in steps]}
+
+
+def _targets(queries, instant, form="time_series"):
+    targets = []
+    for index, (expr, legend) in enumerate(queries):
+        expr = re.sub(r"\s+", " ", expr).strip()
+        target = {"refId": chr(ord("A") + index), "datasource": DATASOURCE, "editorMode": "code", "expr": expr, "format": form}
+        target |= {"instant": True, "range": False} if instant else {"instant": False, "range": True}
+        targets.append(target | {"legendFormat": legend or "__auto"})
+    return targets
+
+
+def _panel(kind, title, text, none, targets, defaults, options, size, overrides=(), **more):
+    description = text if none == NONE else f"{text}\n\nWithout data: {none}."
+    return {
+        "type": kind,
+        "title": title,
+        "description": description,
+        "datasource": DATASOURCE,
+        "gridPos": {"w": size[0], "h": size[1]},
+        "fieldConfig": {"defaults": {"noValue": none} | defaults, "overrides": list(overrides)},
+        "options": options,
+        "targets": targets,
+    } | more
+
+
+def _reduce(calc="lastNotNull"):
+    return {"calcs": [calc], "fields": "", "values": False}
+
+
+def stat(title, text, *queries, unit, steps=PLAIN, maps=(), none=NONE, link=None, decimals=None, calc="lastNotNull", name=False, w=4, h=4):
+    """A tile with the present value, coloured by its thresholds."""
+    defaults = {"unit": unit, "mappings": list(maps), "thresholds": _steps(steps), "color": {"mode": "thresholds"}, "links": _links(link)}
+    if decimals is not None:
+        defaults["decimals"] = decimals
+    options = {
+        "colorMode": "value" if steps == PLAIN and not maps else "background",
+        "graphMode": "none",
+        "justifyMode": "center",
+        "orientation": "auto",
+        "reduceOptions": _reduce(calc),
+        "textMode": "value_and_name" if name or len(queries) > 1 else "value",
+        "wideLayout": True,
+    }
+    return _panel("stat", title, text, none, _targets(queries, True), defaults, options, (w, h))
+
+
+def worst(title, text, query, *labels, link, **more):
+    """A tile with the highest value and whose it is; its link leads there. `labels` tell the one."""
+    uid, *own = link if isinstance(link, tuple) else (link, *labels)
+    shown = " ".join("{{%s}}" % label for label in labels)
+    return stat(title, text, (f"topk(1, max by ({', '.join(labels)}) ({query}))", shown), link=(uid, *own), name=True, **more)
+
+
+def names(title, text, query, label, *, none=NONE, link=None, w=4, h=4):
+    """A tile with what stands in a label, as a name or a version."""
+    defaults = {"unit": "none", "mappings": [], "thresholds": _steps(PLAIN), "color": {"mode": "thresholds"}, "links": _links(link)}
+    options = {
+        "colorMode": "value",
+        "graphMode": "none",
+        "justifyMode": "center",
+        "orientation": "auto",
+        "reduceOptions": _reduce(),
+        "textMode": "name",
+        "wideLayout": True,
+    }
+    return _panel("stat", title, text, none, _targets([(query, "{{%s}}" % label)], True), defaults, options, (w, h))
+
+
+def graph(title, text, *queries, unit, steps=None, stack=False, top=None, none=NONE, link=None, down=None, right=None, bars=False, w=8, h=8):
+    """Lines over time. `steps` are drawn as dashed lines, `down` is a pattern of series drawn below zero,
+    `right` one of series that have their own axis as (pattern, unit)."""
+    custom = {
+        "drawStyle": "bars" if bars else "line",
+        "lineWidth": 1,
+        "fillOpacity": 40 if stack or bars else 8,
+        "gradientMode": "none",
+        "showPoints": "never",
+        "spanNulls": 300_000,
+        "stacking": {"mode": "normal" if stack else "none", "group": "A"},
+        "axisPlacement": "auto",
+        "axisSoftMin": 0,
+        "thresholdsStyle": {"mode": "dashed" if steps else "off"},
+    }
+    defaults = {
+        "unit": unit,
+        "mappings": [],
+        "color": {"mode": "palette-classic"},
+        "custom": custom,
+        "links": _links(link),
+        "thresholds": _steps([("transparent", None), *steps[1:]] if steps else [("green", None)]),
+    }
+    if top is not None:
+        defaults["max"] = top
+    overrides = []
+    if down:
+        overrides.append(_by_name(down, [("custom.transform", "negative-Y")]))
+    if right:
+        overrides.append(_by_name(right[0], [("unit", right[1]), ("custom.axisPlacement", "right"), ("custom.fillOpacity", 0)]))
+    options = {
+        "legend": {"displayMode": "table", "placement": "bottom", "showLegend": True, "calcs": ["mean", "max", "lastNotNull"], "sortBy": "Last *", "sortDesc": True},
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    }
+    return _panel("timeseries", title, text, none, _targets(queries, False), defaults, options, (w, h), overrides)
+
+
+def bars(title, text, *queries, unit, steps=PLAIN, maps=(), none=NONE, link=None, top=None, w=8, h=8):
+    """Horizontal bars of present values, the longest first if the query sorts."""
+    defaults = {"unit": unit, "mappings": list(maps), "min": 0, "thresholds": _steps(steps), "color": {"mode": "thresholds"}, "links": _links(link)}
+    if top is not None:
+        defaults["max"] = top
+    options = {
+        "displayMode": "basic",
+        "orientation": "horizontal",
+        "reduceOptions": _reduce(),
+        "showUnfilled": True,
+        "valueMode": "color",
+        "namePlacement": "auto",
+        "sizing": "auto",
+        "minVizHeight": 10,
+        "minVizWidth": 0,
+    }
+    return _panel("bargauge", title, text, none, _targets(queries, True), defaults, options, (w, h))
+
+
+def timeline(title, text, *queries, maps=(), steps=PLAIN, unit="none", none=NONE, link=None, w=12, h=8):
+    """States over time, one band for each series."""
+    defaults = {
+        "unit": unit,
+        "mappings": list(maps),
+        "thresholds": _steps(steps),
+        "color": {"mode": "thresholds"},
+        "custom": {"fillOpacity": 70, "lineWidth": 0, "spanNulls": 300_000},
+        "links": _links(link),
+    }
+    options = {
+        "alignValue": "left",
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": bool(maps)},
+        "mergeValues": True,
+        "rowHeight": 0.9,
+        "showValue": "auto",
+        "tooltip": {"mode": "single", "sort": "none"},
+    }
+    return _panel("state-timeline", title, text, none, _targets(queries, False), defaults, options, (w, h))
+
+
+def heat(title, text, query, *, unit, none=NONE, w=12, h=8):
+    """Cumulative buckets of a moment, over time."""
+    defaults = {"unit": unit, "custom": {"scaleDistribution": {"type": "linear"}}}
+    options = {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {"mode": "scheme", "scheme": "Oranges", "exponent": 0.5, "fill": "dark-orange", "reverse": False, "scale": "exponential", "steps": 64},
+        "exemplars": {"color": "rgba(255,0,255,0.7)"},
+        "filterValues": {"le": 1e-9},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto"},
+        "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": False},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
+    }
+    return _panel("heatmap", title, text, none, _targets([(query, "{{le}}")], False, "heatmap"), defaults, options, (w, h))
+
+
+class Column:
+    """A column of numbers in a table: a query by the table's keys."""
+
+    def __init__(self, name, expr, unit="short", steps=None, maps=(), decimals=None, link=None):
+        self.name, self.expr, self.unit, self.steps, self.maps, self.decimals, self.link = name, expr, unit, steps, maps, decimals, link
+
+
+def _by_name(pattern, properties):
+    matcher = {"id": "byRegexp", "options": f"/{pattern}/"}
+    return {"matcher": matcher, "properties": [{"id": key, "value": value} for key, value in properties]}
+
+
+def _exactly(name, properties):
+    matcher = {"id": "byName", "options": name}
+    return {"matcher": matcher, "properties": [{"id": key, "value": value} for key, value in properties]}
+
+
+def table(title, text, keys, *columns, sort=None, none=NONE, links=None, widths=None, hide=(), w=24, h=8):
+    """A table: rows are the label sets `keys`, each column a query that gives no other labels.
+
+    `links` names the page to which a key leads, with the keys that go with it; `hide` are labels not shown.
+    """
+    overrides = []
+    for key, link in (links or {}).items():
+        overrides.append(_exactly(key, [("links", _links(link, "row"))]))
+    for key, width in (widths or {}).items():
+        overrides.append(_exactly(key, [("custom.width", width)]))
+    for column in columns:
+        properties = [("unit", column.unit)]
+        if column.decimals is not None:
+            properties.append(("decimals", column.decimals))
+        if column.maps:
+            properties.append(("mappings", list(column.maps)))
+        if column.steps:
+            properties.append(("thresholds", _steps(column.steps)))
+        if column.steps or column.maps:
+            properties.append(("custom.cellOptions", {"type": "color-background", "mode": "basic"}))
+        if column.link:
+            properties.append(("links", _links(column.link, "row")))
+        overrides.append(_exactly(column.name, properties))
+    letters = [chr(ord("A") + index) for index in range(len(columns))]
+    # With one query the column is called Value, with several Value #A and so on.
+    value = (lambda letter: f"Value #{letter}") if len(columns) > 1 else (lambda letter: "Value")
+    order = {key: index for index, key in enumerate(keys)} | {value(letter): len(keys) + index for index, letter in enumerate(letters)}
+    organize = {
+        "excludeByName": {"Time": True} | {label: True for label in hide},
+        "indexByName": order,
+        "renameByName": {value(letter): column.name for letter, column in zip(letters, columns)},
+    }
+    transformations = [{"id": "merge", "options": {}}, {"id": "organize", "options": organize}]
+    defaults = {
+        "unit": "none",
+        "mappings": [],
+        "thresholds": _steps(PLAIN),
+        "color": {"mode": "thresholds"},
+        "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False},
+    }
+    options = {"cellHeight": "sm", "showHeader": True, "footer": {"show": False, "reducer": ["sum"], "fields": "", "countRows": False}, "sortBy": []}
+    if sort:
+        options["sortBy"] = [{"displayName": sort.lstrip("-"), "desc": sort.startswith("-")}]
+    targets = _targets([(column.expr, None) for column in columns], True, "table")
+    return _panel("table", title, text, none, targets, defaults, options, (w, h), overrides, transformations=transformations)
+
+
+def alert_list(title, text, *, w=12, h=8):
+    """Alerts of Grafana and of the data sources that evaluate rules."""
+    options = {
+        "alertInstanceLabelFilter": "",
+        "alertName": "",
+        "dashboardAlerts": False,
+        "groupBy": [],
+        "groupMode": "default",
+        "maxItems": 20,
+        "sortOrder": 3,
+        "stateFilter": {"error": True, "firing": True, "noData": False, "normal": False, "pending": True},
+        "viewMode": "list",
+    }
+    return _panel("alertlist", title, text, "no alert fires", [], {"unit": "none"}, options, (w, h))
+
+
+def logs(title, text, expr, *, w=24, h=12):
+    """Lines of the log store."""
+    options = {
+        "dedupStrategy": "none",
+        "enableLogDetails": True,
+        "prettifyLogMessage": False,
+        "showCommonLabels": False,
+        "showLabels": False,
+        "showTime": True,
+        "sortOrder": "Descending",
+        "wrapLogMessage": True,
+    }
+    targets = [{"refId": "A", "datasource": LOGS, "editorMode": "code", "expr": expr, "queryType": "range", "maxLines": 200}]
+    panel = _panel("logs", title, text, "no line, or no log store behind the variable Log store", targets, {"unit": "none"}, options, (w, h))
+    return panel | {"datasource": LOGS}
+
+
+def identity(text):
+    """A number that stays the same while the text does: links to panels survive what is added before them."""
+    return zlib.crc32(text.encode()) % 1_000_000 + 1
+
+
+def dump(page):
+    """The JSON that is checked in."""
+    return json.dumps(page, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
