@@ -12,12 +12,15 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
+use lab::{Major, Postgres, Prometheus, Target};
 use serde_json::Value;
 
 use expression::Expression;
 use known::Known;
 use page::{Dashboard, list, names_after, text};
+use support::{exporter, until};
 
 /// Panels of Grafana itself, without any plugin to install.
 const CORE: &[&str] =
@@ -92,6 +95,28 @@ fn every_metric_and_label_exists_and_counters_are_read_as_counters() {
     let offered = known.0.keys().filter(|name| name.starts_with("pg")).count();
     let of_ours = used.iter().filter(|name| name.starts_with("pg")).count();
     println!("metrics of the exporters: {of_ours} used of {offered}; of others: {}", used.len() - of_ours);
+}
+
+/// The query with a value for each variable, as Grafana sends it.
+fn filled(expression: &str) -> String {
+    let windows = expression.replace("$__rate_interval", "1m").replace("$__range", "1h");
+    windows.replace("$cls", "shop").replace("$ins", "shop-1").replace("$datname", "postgres").replace('$', "any_")
+}
+
+#[test]
+fn prometheus_answers_every_query() {
+    let server = Postgres::start(Major::V18).unwrap();
+    let exporter = exporter(&server, "postgres", &[]);
+    let target = Target::new("pg", exporter.address()).label("cls", "shop").label("ins", "shop-1");
+    let prometheus = Prometheus::start(&[target], Duration::from_secs(1)).unwrap();
+    until("a scrape", || prometheus.query("pg_up == 1").is_ok_and(|up| !up.is_empty()));
+    each_panel(|_, panel| {
+        let targets = list(&panel["targets"]).iter().filter(|target| is_promql(target));
+        targets
+            .filter_map(|target| prometheus.query(&filled(text(&target["expr"]))).err())
+            .map(|error| error.to_string())
+            .collect()
+    });
 }
 
 #[test]

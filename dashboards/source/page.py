@@ -51,7 +51,6 @@ def variable(name, label, query, *, all_value=None, multi=False, hide=0):
         "multi": multi,
         "includeAll": all_value is not None or multi,
         "options": [],
-        "current": {},
     }
     if all_value is not None:
         made["allValue"] = all_value
@@ -159,7 +158,7 @@ class Page:
     def _variables(self):
         own = [{
             "type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "refresh": 1, "regex": "",
-            "hide": 0, "multi": False, "includeAll": False, "options": [], "current": {},
+            "hide": 0, "multi": False, "includeAll": False, "options": [],
         }]
         if self.logs:
             own.append(own[0] | {"name": "logs", "label": "Log store", "query": "loki"})

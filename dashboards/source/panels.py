@@ -274,7 +274,7 @@ def table(title, text, keys, *columns, sort=None, none=NONE, links=None, widths=
         "color": {"mode": "thresholds"},
         "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False},
     }
-    options = {"cellHeight": "sm", "showHeader": True, "footer": {"show": False, "reducer": ["sum"], "fields": "", "countRows": False}, "sortBy": []}
+    options = {"cellHeight": "sm", "showHeader": True, "sortBy": []}
     if sort:
         options["sortBy"] = [{"displayName": sort.lstrip("-"), "desc": sort.startswith("-")}]
     targets = _targets([(column.expr, None) for column in columns], True, "table")

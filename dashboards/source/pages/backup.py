@@ -61,7 +61,7 @@ page.row(
     graph("Size", "Bytes of the database, what was copied, and what it takes in the repository. A database that shrank by a third: was something dropped?",
           (f"max by (backup_type) (pgbackrest_repo_last_backup_size_bytes{{{S}}})", "{{backup_type}} database"), (f"max by (backup_type) (pgbackrest_repo_last_backup_delta_bytes{{{S}}})", "{{backup_type}} copied"),
           (f"max by (backup_type) (pgbackrest_repo_last_backup_repo_delta_bytes{{{S}}})", "{{backup_type}} in the repository"), unit="bytes", none=NEEDS),
-    graph("Databases in the newest backup", "One that disappears was dropped, or is not backed up any more.", (f"max by (stanza, backup_type) (pgbackrest_backup_last_databases{{{Z}}})", "{{stanza}} {{backup_type}}"), unit="short", none=NEEDS),
+    graph("Databases in the newest backup", "One that disappears was dropped, or is not backed up any more.", (f"max by (stanza, backup_type) (pgbackrest_backup_last_databases{{{Z}}})", "{{stanza}} {{backup_type}}"), unit="short", none="needs --backrest.database-count-latest"),
     graph("WAL made and archived", "Bytes per second made by the primary, and archived. Archived below made for long: the archiver does not keep up.", ("sum(rate(pg_lsn{@cls}[R]) and on (cls, ins) pg_in_recovery == 0)", "made"),
           ("sum(rate(pg_archiver_finish_count{@cls}[R]) * on (cls, ins) group_left () pg_setting_wal_segment_size)", "archived"), unit="Bps"),
     graph("Files that wait for the archive", "WAL files ready and not yet archived, and the age of the oldest.", ("pg_archive_status_ready_files{@cls}", "{{ins}} files"), ("pg_archive_status_oldest_ready_age_seconds{@cls}", "{{ins}} oldest"), unit="short", right=("oldest$", "s")),
