@@ -31,11 +31,11 @@ page.row(
 )
 page.row(
     "Sessions",
-    graph("Sessions by state", "Active ones that pile up wait for something; idle in transaction ones hold locks.", ("sum by (state) (pg_activity_count{@ins})", "{{state}}"), unit="short", stack=True),
+    graph("Sessions by state", "Active ones that pile up wait for something; idle in transaction ones hold locks.", ('sum by (state) (pg_activity_count{@ins,state!~"disabled|fastpath.*"})', "{{state}}"), unit="short", stack=True),
     graph("Sessions by database", "Which application it is.", ("pg_db_numbackends{@ins} > 0", "{{datname}}"), unit="short", stack=True, link=("pg-database", "datname")),
     graph("Sessions by application", "The ten applications and roles with most sessions.", ("topk(10, sum by (usename, appname) (pg_session_sessions{@ins}))", "{{usename}} {{appname}}"), unit="short", stack=True),
     graph("Processes by type", "Client backends, and the server's own.", ("sum by (type) (pg_backend_count{@ins})", "{{type}}"), unit="short", stack=True),
-    graph("Longest by state", "The oldest transaction of each state.", ("max by (state) (pg_activity_max_tx_duration{@ins})", "{{state}}"), unit="s", steps=above(LONG_TRANSACTION)),
+    graph("Longest by state", "The oldest transaction of each state.", ('max by (state) (pg_activity_max_tx_duration{@ins,state!~"disabled|fastpath.*"})', "{{state}}"), unit="s", steps=above(LONG_TRANSACTION)),
     graph("New and lost sessions", "Sessions per second that began, and that ended badly. Many new ones: no pooler.",
           ("sum(rate(pg_db_sessions{@ins}[R]))", "new"), ("sum(rate(pg_db_sessions_abandoned{@ins}[R]))", "lost their client"), ("sum(rate(pg_db_sessions_fatal{@ins}[R]))", "fatal error"),
           ("sum(rate(pg_db_sessions_killed{@ins}[R]))", "killed"), unit="ops", none="needs PostgreSQL 14"),

@@ -47,7 +47,7 @@ page.row(
 )
 page.row(
     "Sessions",
-    graph("Sessions by state", "Active ones that pile up wait for something; idle in transaction ones hold locks.", (db("sum by (state) (pg_activity_count{@db})"), "{{state}}"), unit="short", stack=True, link="pg-activity"),
+    graph("Sessions by state", "Active ones that pile up wait for something; idle in transaction ones hold locks.", (db('sum by (state) (pg_activity_count{@db,state!~"disabled|fastpath.*"})'), "{{state}}"), unit="short", stack=True, link="pg-activity"),
     graph("Where sessions spend their time", "Sessions that execute, that sit in an open transaction, and that are connected, on average. A wide gap of idle ones asks for a pooler.",
           (db("rate(pg_db_active_time{@db}[R])"), "active"), (db("rate(pg_db_ixact_time{@db}[R])"), "idle in transaction"), (db("rate(pg_db_session_time{@db}[R])"), "connected"), unit="short", none="needs PostgreSQL 14"),
     graph("New and lost sessions", "Sessions per second that began, and that ended badly. Many new ones: no pooler. Fatal or killed ones: read the log.",
