@@ -162,14 +162,16 @@ class Page:
         }]
         if self.logs:
             own.append(own[0] | {"name": "logs", "label": "Log store", "query": "loki"})
-        own.append(variable("job", "Job", f"label_values({self.of}, job)", all_value=".+", multi=True))
-        where = f'{self.of}{{job=~"$job"}}'
-        if self.scope == "fleet":
-            own.append(variable("cls", "Cluster", f"label_values({where}, cls)", multi=True))
-        else:
-            own.append(variable("cls", "Cluster", f"label_values({where}, cls)"))
+        # A job is one of the PostgreSQL exporters'; a page of another program would find nothing by its name.
+        narrowed = ""
+        if self.of == "pg_up":
+            own.append(variable("job", "Job", "label_values(pg_up, job)", all_value=".+", multi=True))
+            narrowed = 'job=~"$job"'
+        where = f"{self.of}{{{narrowed}}}" if narrowed else self.of
+        own.append(variable("cls", "Cluster", f"label_values({where}, cls)", multi=self.scope == "fleet"))
         if self.scope == "instance":
-            own.append(variable("ins", "Instance", f'label_values({self.of}{{job=~"$job",cls="$cls"}}, ins)'))
+            matchers = ",".join(matcher for matcher in (narrowed, 'cls="$cls"') if matcher)
+            own.append(variable("ins", "Instance", f"label_values({self.of}{{{matchers}}}, ins)"))
         return own + [variable(name, label, self.scoped(query), **more) for name, label, query, more in self.variables]
 
     def _links(self):
