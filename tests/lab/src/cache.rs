@@ -62,7 +62,9 @@ impl Cache {
             let prometheus = scope.spawn(|| self.prometheus().map(drop));
             let extensions = scope.spawn(|| self.installation_with_extensions().map(drop));
             let releases = BackrestRelease::ALL.map(|release| scope.spawn(move || self.pgbackrest(release).map(drop)));
-            for thread in majors.into_iter().chain(poolers).chain(releases).chain([prometheus, extensions]) {
+            let promtools = scope.spawn(|| self.promtools().map(drop));
+            let others = [prometheus, extensions, promtools];
+            for thread in majors.into_iter().chain(poolers).chain(releases).chain(others) {
                 thread.join().map_err(|_| LabError::Unexpected("a downloading thread panicked".into()))??;
             }
             Ok(())
@@ -115,6 +117,12 @@ impl Cache {
     /// The folder with Debian's `prometheus` package, downloaded if need be.
     pub(crate) fn prometheus(&self) -> Result<PathBuf, LabError> {
         self.item("prometheus", |place| fetch::debian("prometheus", place))
+    }
+
+    /// promtool of this machine's Debian and of the newest one (3.x); downloaded if need be.
+    pub fn promtools(&self) -> Result<[PathBuf; 2], LabError> {
+        let newest = self.item("promtool-sid", |place| fetch::debian_of("sid", "promtool", place))?;
+        Ok([self.prometheus()?, newest].map(|root| root.join("usr/bin/promtool")))
     }
 
     /// The program of a release of pgBackRest, with libraries of its own suite; downloaded if need be.

@@ -1,0 +1,168 @@
+//! The rules of `alerts`: what promtool makes of them and of their cases, and whether all that they name exists.
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+#[path = "alerts/names.rs"]
+mod names;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lab::Cache;
+use serde_json::Value;
+
+/// One alert or recording rule.
+struct Rule {
+    file: String,
+    alert: Option<String>,
+    record: Option<String>,
+    expression: String,
+    hold: String,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Rule {
+    fn name(&self) -> &str {
+        self.alert.as_deref().or(self.record.as_deref()).unwrap()
+    }
+}
+
+/// The path of something in the repository.
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
+}
+
+/// The rule files, by name; Alertmanager's configuration stands beside them and is none.
+fn rule_files() -> Vec<PathBuf> {
+    let files = fs::read_dir(path("alerts")).unwrap().map(|entry| entry.unwrap().path());
+    let is_rules = |file: &PathBuf| file.extension().is_some_and(|end| end == "yml") && !file.ends_with("alertmanager.yml");
+    let mut files: Vec<_> = files.filter(is_rules).collect();
+    files.sort();
+    assert!(files.len() > 10, "{files:?}");
+    files
+}
+
+fn yaml(file: &Path) -> Value {
+    serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn rules() -> Vec<Rule> {
+    let text = |rule: &Value, key: &str| rule[key].as_str().map(str::to_owned);
+    let texts = |rule: &Value, key: &str| {
+        let pairs = rule[key].as_object().into_iter().flatten();
+        pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+    };
+    let mut rules = Vec::new();
+    for file in rule_files() {
+        for rule in yaml(&file)["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap()) {
+            rules.push(Rule {
+                file: file.file_stem().unwrap().to_str().unwrap().to_owned(),
+                alert: text(rule, "alert"),
+                record: text(rule, "record"),
+                expression: text(rule, "expr").unwrap().split_whitespace().collect::<Vec<_>>().join(" "),
+                hold: text(rule, "for").unwrap_or_else(|| "0s".to_owned()),
+                labels: texts(rule, "labels"),
+                annotations: texts(rule, "annotations"),
+            });
+        }
+    }
+    rules
+}
+
+/// Runs each release of promtool with the files, which it must find good.
+fn promtool(arguments: [&str; 2], files: &[PathBuf]) {
+    for program in Cache::open().unwrap().promtools().unwrap() {
+        let output = Command::new(&program).args(arguments).args(files).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&said));
+    }
+}
+
+#[test]
+fn promtool_finds_no_fault() {
+    promtool(["check", "rules"], &rule_files());
+    promtool(["check", "config"], &[path("alerts/scrape/prometheus.yml")]);
+}
+
+#[test]
+fn every_case_comes_out_as_written() {
+    let files = fs::read_dir(path("tests/alerts")).unwrap().map(|entry| entry.unwrap().path());
+    let cases: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "yml")).collect();
+    promtool(["test", "rules"], &cases);
+}
+
+#[test]
+fn every_alert_tells_what_it_means_and_what_to_do() {
+    for rule in rules().iter().filter(|rule| rule.alert.is_some()) {
+        let name = rule.name();
+        for key in ["severity", "level", "component"] {
+            assert!(rule.labels.contains_key(key), "{name} has no label {key}");
+        }
+        for key in ["summary", "description"] {
+            assert!(!rule.annotations[key].is_empty(), "{name} has no {key}");
+        }
+        let page = &rule.annotations["runbook_url"];
+        assert_eq!(page, &format!("docs/runbooks/{name}.md"));
+        let text = fs::read_to_string(path(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        for heading in ["## Look", "## Do"] {
+            assert!(text.contains(heading), "{page} has no {heading}");
+        }
+        let condition = rule.expression.replace('|', "\\|");
+        let (severity, hold) = (&rule.labels["severity"], &rule.hold);
+        let row = format!("| {severity} | {hold} | `{condition}` |");
+        assert!(text.contains(&row), "{page} lacks the row\n{row}");
+        let row = format!("| [{name}](runbooks/{name}.md) {row}");
+        assert!(fs::read_to_string(path("docs/alerts.md")).unwrap().contains(&row), "docs/alerts.md lacks the row\n{row}");
+    }
+}
+
+#[test]
+fn every_alert_is_shown_to_fire_and_to_be_silent() {
+    let mut times = BTreeMap::<(String, String, bool), usize>::new();
+    for file in rule_files() {
+        let cases = path("tests/alerts").join(file.file_name().unwrap());
+        let Ok(text) = fs::read_to_string(&cases) else { continue };
+        let tests: Value = serde_saphyr::from_str(&text).unwrap();
+        for case in tests["tests"].as_array().unwrap().iter().flat_map(|test| test["alert_rule_test"].as_array()).flatten() {
+            let name = case["alertname"].as_str().unwrap();
+            let fired: Vec<_> = case["exp_alerts"].as_array().into_iter().flatten().collect();
+            for severity in ["critical", "warning", "info", "none"] {
+                let fires = fired.iter().any(|alert| alert["exp_labels"]["severity"] == severity);
+                *times.entry((name.to_owned(), severity.to_owned(), fires)).or_default() += 1;
+            }
+        }
+    }
+    for rule in rules().iter().filter(|rule| rule.alert.is_some()) {
+        let count = |fires| times.get(&(rule.name().to_owned(), rule.labels["severity"].clone(), fires)).copied().unwrap_or(0);
+        assert!(count(true) > 0, "{} {} is never shown to fire", rule.name(), rule.labels["severity"]);
+        // Watchdog always fires.
+        assert!(count(false) > 1 || rule.name() == "Watchdog", "{} {} is not shown to be silent", rule.name(), rule.labels["severity"]);
+    }
+}
+
+#[test]
+fn every_metric_and_label_exists() {
+    let mut known = names::documented();
+    let rules = rules();
+    // A recording may build on one that is declared after it.
+    let mut left: Vec<&Rule> = rules.iter().collect();
+    while !left.is_empty() {
+        let before = left.len();
+        left.retain(|rule| {
+            let used = names::used(&rule.expression);
+            if !used.metrics.iter().all(|(metric, _)| known.contains_key(metric)) {
+                return true;
+            }
+            let faults = used.unknown_labels(&known);
+            assert!(faults.is_empty(), "{} in {}: {faults:?}", rule.name(), rule.file);
+            if let Some(record) = &rule.record {
+                let labels = used.labels_of_metrics(&known).chain(used.made.iter().cloned()).collect();
+                known.insert(record.clone(), labels);
+            }
+            false
+        });
+        assert!(left.len() < before, "metrics of these do not exist: {:?}", left.iter().map(|rule| &rule.expression).collect::<Vec<_>>());
+    }
+}
