@@ -37,7 +37,8 @@ fn path(name: &str) -> PathBuf {
 /// The rule files, by name; Alertmanager's configuration stands beside them and is none.
 fn rule_files() -> Vec<PathBuf> {
     let files = fs::read_dir(path("alerts")).unwrap().map(|entry| entry.unwrap().path());
-    let is_rules = |file: &PathBuf| file.extension().is_some_and(|end| end == "yml") && !file.ends_with("alertmanager.yml");
+    let is_rules =
+        |file: &PathBuf| file.extension().is_some_and(|end| end == "yml") && !file.ends_with("alertmanager.yml");
     let mut files: Vec<_> = files.filter(is_rules).collect();
     files.sort();
     assert!(files.len() > 10, "{files:?}");
@@ -56,7 +57,9 @@ fn rules() -> Vec<Rule> {
     };
     let mut rules = Vec::new();
     for file in rule_files() {
-        for rule in yaml(&file)["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap()) {
+        for rule in
+            yaml(&file)["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
+        {
             rules.push(Rule {
                 file: file.file_stem().unwrap().to_str().unwrap().to_owned(),
                 alert: text(rule, "alert"),
@@ -114,7 +117,10 @@ fn every_alert_tells_what_it_means_and_what_to_do() {
         let row = format!("| {severity} | {hold} | `{condition}` |");
         assert!(text.contains(&row), "{page} lacks the row\n{row}");
         let row = format!("| [{name}](runbooks/{name}.md) {row}");
-        assert!(fs::read_to_string(path("docs/alerts.md")).unwrap().contains(&row), "docs/alerts.md lacks the row\n{row}");
+        assert!(
+            fs::read_to_string(path("docs/alerts.md")).unwrap().contains(&row),
+            "docs/alerts.md lacks the row\n{row}"
+        );
     }
 }
 
@@ -125,7 +131,9 @@ fn every_alert_is_shown_to_fire_and_to_be_silent() {
         let cases = path("tests/alerts").join(file.file_name().unwrap());
         let Ok(text) = fs::read_to_string(&cases) else { continue };
         let tests: Value = serde_saphyr::from_str(&text).unwrap();
-        for case in tests["tests"].as_array().unwrap().iter().flat_map(|test| test["alert_rule_test"].as_array()).flatten() {
+        for case in
+            tests["tests"].as_array().unwrap().iter().flat_map(|test| test["alert_rule_test"].as_array()).flatten()
+        {
             let name = case["alertname"].as_str().unwrap();
             let fired: Vec<_> = case["exp_alerts"].as_array().into_iter().flatten().collect();
             for severity in ["critical", "warning", "info", "none"] {
@@ -135,10 +143,16 @@ fn every_alert_is_shown_to_fire_and_to_be_silent() {
         }
     }
     for rule in rules().iter().filter(|rule| rule.alert.is_some()) {
-        let count = |fires| times.get(&(rule.name().to_owned(), rule.labels["severity"].clone(), fires)).copied().unwrap_or(0);
+        let count =
+            |fires| times.get(&(rule.name().to_owned(), rule.labels["severity"].clone(), fires)).copied().unwrap_or(0);
         assert!(count(true) > 0, "{} {} is never shown to fire", rule.name(), rule.labels["severity"]);
         // Watchdog always fires.
-        assert!(count(false) > 1 || rule.name() == "Watchdog", "{} {} is not shown to be silent", rule.name(), rule.labels["severity"]);
+        assert!(
+            count(false) > 1 || rule.name() == "Watchdog",
+            "{} {} is not shown to be silent",
+            rule.name(),
+            rule.labels["severity"]
+        );
     }
 }
 
@@ -163,6 +177,10 @@ fn every_metric_and_label_exists() {
             }
             false
         });
-        assert!(left.len() < before, "metrics of these do not exist: {:?}", left.iter().map(|rule| &rule.expression).collect::<Vec<_>>());
+        assert!(
+            left.len() < before,
+            "metrics of these do not exist: {:?}",
+            left.iter().map(|rule| &rule.expression).collect::<Vec<_>>()
+        );
     }
 }
