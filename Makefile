@@ -3,12 +3,17 @@
 CARGO ?= cargo
 DENY_VERSION = 0.20.2
 
-.PHONY: demo test check bench bless dashboards fetch deny python
+.PHONY: demo lab test check bench bless dashboards fetch deny python
 
 ## demo: a primary with load and backups, a standby, a pooler with a queue, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS
 demo: fetch
 	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
 	./target/debug/lab demo --programs target/release
+
+## lab: the whole architecture: Patroni, etcd, HAProxy, three servers with poolers and exporters, backups, alerts; until Ctrl-C or for LAB_SECONDS
+lab: fetch
+	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
+	./target/debug/lab architecture --programs target/release
 
 ## test: everything: check, then all tests on real servers
 test: check fetch

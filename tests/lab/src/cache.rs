@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::account::{self, Account};
+use crate::architecture::Component;
 use crate::error::{LabError, run};
 use crate::folder::Folder;
 use crate::installation::Installation;
@@ -63,8 +64,10 @@ impl Cache {
             let extensions = scope.spawn(|| self.installation_with_extensions().map(drop));
             let releases = BackrestRelease::ALL.map(|release| scope.spawn(move || self.pgbackrest(release).map(drop)));
             let promtools = scope.spawn(|| self.promtools().map(drop));
-            let others = [prometheus, extensions, promtools];
-            for thread in majors.into_iter().chain(poolers).chain(releases).chain(others) {
+            let components = Component::ALL.map(|component| scope.spawn(move || self.component(component).map(drop)));
+            let patroni = scope.spawn(|| self.patroni().map(drop));
+            let single = [prometheus, extensions, promtools, patroni];
+            for thread in majors.into_iter().chain(poolers).chain(releases).chain(components).chain(single) {
                 thread.join().map_err(|_| LabError::Unexpected("a downloading thread panicked".into()))??;
             }
             Ok(())
@@ -138,6 +141,17 @@ impl Cache {
             write().map_err(LabError::io(format!("writing {}", script.display())))
         })?;
         Ok(root.join("pgbackrest"))
+    }
+
+    /// The folder with a component of the architecture and its libraries, downloaded if need be.
+    pub(crate) fn component(&self, component: Component) -> Result<PathBuf, LabError> {
+        let make = |place: &Path| fetch::debian_of(component.suite(), component.package(), place);
+        self.item(component.package(), make)
+    }
+
+    /// The folder with Patroni's Python packages, downloaded if need be.
+    pub(crate) fn patroni(&self) -> Result<PathBuf, LabError> {
+        self.item("patroni", fetch::patroni)
     }
 
     /// Debian's postgres_exporter, to measure beside ours; downloaded if need be.

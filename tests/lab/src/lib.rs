@@ -22,6 +22,7 @@
 //! ```
 
 mod account;
+mod architecture;
 mod cache;
 mod error;
 mod exporter;
@@ -40,7 +41,12 @@ mod process;
 mod prometheus;
 mod proxy;
 mod replication;
+mod shared_files;
 
+pub use architecture::{
+    Alert, Alertmanager, Architecture, Etcd, HaProxy, LEADER_TTL, Member, Node, Plan, Ports, Service, Victoria,
+    Webhook, rule_files,
+};
 pub use cache::Cache;
 pub use error::LabError;
 pub use exporter::Exporter;

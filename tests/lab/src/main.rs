@@ -11,6 +11,7 @@ use lab::{Cache, LabError, Major, Postgres};
 mod bench;
 mod demo;
 mod meter;
+mod stand;
 
 /// Real servers for tests and a demo, in temporary folders.
 #[derive(Parser)]
@@ -31,6 +32,18 @@ enum Task {
         #[arg(long, env = "DEMO_SECONDS")]
         seconds: Option<u64>,
     },
+    /// The whole architecture: Patroni, etcd, HAProxy, three members with poolers and exporters, backups, alerts, until Ctrl-C.
+    Architecture {
+        /// The folder with the exporters' binaries.
+        #[arg(long, value_name = "PATH")]
+        programs: PathBuf,
+        /// The folder with rule files; it may be missing.
+        #[arg(long, value_name = "PATH", default_value = "alerts")]
+        alerts: PathBuf,
+        /// End after so many seconds.
+        #[arg(long, env = "LAB_SECONDS")]
+        seconds: Option<u64>,
+    },
     /// What a scrape costs: a load of its own, the exporter, and Debian's postgres_exporter beside it.
     Bench {
         /// The exporter's binary, an optimised build.
@@ -48,6 +61,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Task::Fetch => fetch(),
         Task::Demo { programs, seconds } => demo::run(&programs, seconds),
+        Task::Architecture { programs, alerts, seconds } => stand::run(&programs, &alerts, seconds),
         Task::Bench { pg_exporter, scrapes } => bench::run(&pg_exporter, scrapes),
         Task::Hold => hold(),
     };

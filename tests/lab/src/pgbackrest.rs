@@ -105,6 +105,21 @@ impl Backrest {
         format!("{} --config={} --stanza={stanza} archive-push %p", self.program.display(), self.config().display())
     }
 
+    /// What `archive_command` has to be on a member of a cluster, whose data directory is its own.
+    pub(crate) fn archive_command_of(&self, stanza: &str, data: &Path) -> String {
+        format!("{} archive-push %p", self.on(stanza, data))
+    }
+
+    /// What `restore_command` has to be there.
+    pub(crate) fn restore_command_of(&self, stanza: &str, data: &Path) -> String {
+        format!("{} archive-get %f %p", self.on(stanza, data))
+    }
+
+    fn on(&self, stanza: &str, data: &Path) -> String {
+        let (program, config, data) = (self.program.display(), self.config(), data.display());
+        format!("{program} --config={} --stanza={stanza} --pg1-path={data}", config.display())
+    }
+
     /// A command with this configuration for a stanza, as the account that owns the repositories.
     pub fn command(&self, stanza: &str, arguments: &[&str]) -> Command {
         let mut command = self.account.command(&self.program, None);

@@ -270,7 +270,7 @@ fn write(file: &Path, text: &str) -> Result<(), LabError> {
 }
 
 /// The program loader of the unpacked packages, which takes their C library and not this machine's.
-fn loader(root: &Path) -> PathBuf {
+pub(crate) fn loader(root: &Path) -> PathBuf {
     let places = ["usr/lib64", "lib64"].map(|folder| root.join(folder).join("ld-linux-x86-64.so.2"));
     places.iter().find(|place| place.exists()).unwrap_or(&places[0]).clone()
 }

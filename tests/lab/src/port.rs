@@ -23,6 +23,11 @@ pub(crate) fn free_port() -> Result<u16, LabError> {
     Err(LabError::Unexpected(format!("no free port on 127.0.0.1 in {RANGE:?} after 100 tries")))
 }
 
+/// The wanted port, or a free one where that is taken.
+pub(crate) fn port_or_free(wanted: u16) -> Result<u16, LabError> {
+    if TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).is_ok() { Ok(wanted) } else { free_port() }
+}
+
 /// Calls `start` with a free port, and again with another one if somebody else was faster to take it.
 pub(crate) fn on_free_port<T>(start: impl Fn(u16) -> Result<T, LabError>) -> Result<T, LabError> {
     for _ in 0..4 {

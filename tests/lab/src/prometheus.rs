@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::account;
 use crate::cache::Cache;
-use crate::error::{LabError, run};
+use crate::error::LabError;
 use crate::folder::Folder;
 use crate::http::request;
 use crate::port::on_free_port;
 use crate::postgres::percent_encoded;
 use crate::process::Process;
+use crate::shared_files::with_shared_files;
 
 /// What Prometheus scrapes at `/metrics`.
 #[derive(Debug, Clone)]
@@ -74,14 +73,25 @@ impl Prometheus {
         interval: Duration,
         rule_files: &[PathBuf],
     ) -> Result<Prometheus, LabError> {
+        Prometheus::start_alerting(targets, interval, rule_files, None)
+    }
+
+    /// Starts it with rule files, and an Alertmanager to send alerts to.
+    pub fn start_alerting(
+        targets: &[Target],
+        interval: Duration,
+        rule_files: &[PathBuf],
+        alertmanager: Option<SocketAddr>,
+    ) -> Result<Prometheus, LabError> {
         let package = Cache::open()?.prometheus()?;
         let folder = Folder::new()?;
         let config = folder.path().join("prometheus.yml");
-        let settings = configuration(targets, interval, rule_files).to_string();
+        let settings = configuration(targets, interval, rule_files, alertmanager).to_string();
         fs::write(&config, settings).map_err(LabError::io(format!("writing {}", config.display())))?;
         let (address, process) = on_free_port(|port| {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let mut command = with_web_files(&package)?;
+            // Its web pages lie there.
+            let mut command = with_shared_files(&package, "prometheus")?;
             command.arg(format!("--config.file={}", config.display()));
             command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
             command.arg(format!("--web.listen-address={address}")).current_dir(folder.path());
@@ -147,7 +157,23 @@ fn promtool_in(package: &Path) -> PathBuf {
 }
 
 /// The configuration file; JSON is YAML.
-fn configuration(targets: &[Target], interval: Duration, rule_files: &[PathBuf]) -> Value {
+fn configuration(
+    targets: &[Target],
+    interval: Duration,
+    rule_files: &[PathBuf],
+    alertmanager: Option<SocketAddr>,
+) -> Value {
+    let mut configuration = scraping(targets, interval);
+    configuration["global"]["evaluation_interval"] = json!(milliseconds(interval));
+    configuration["rule_files"] = json!(rule_files);
+    let alertmanagers: Vec<Value> =
+        alertmanager.iter().map(|address| json!({ "static_configs": [{ "targets": [address] }] })).collect();
+    configuration["alerting"] = json!({ "alertmanagers": alertmanagers });
+    configuration
+}
+
+/// The part about scraping, which VictoriaMetrics takes, too.
+pub(crate) fn scraping(targets: &[Target], interval: Duration) -> Value {
     let mut jobs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for target in targets {
         let labels: BTreeMap<_, _> = target.labels.iter().cloned().collect();
@@ -155,12 +181,12 @@ fn configuration(targets: &[Target], interval: Duration, rule_files: &[PathBuf])
     }
     let jobs: Vec<Value> =
         jobs.into_iter().map(|(job, targets)| json!({ "job_name": job, "static_configs": targets })).collect();
-    let interval = format!("{}ms", interval.as_millis().max(1));
-    json!({
-        "global": { "scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval },
-        "rule_files": rule_files,
-        "scrape_configs": jobs,
-    })
+    let interval = milliseconds(interval);
+    json!({ "global": { "scrape_interval": interval, "scrape_timeout": interval }, "scrape_configs": jobs })
+}
+
+fn milliseconds(interval: Duration) -> String {
+    format!("{}ms", interval.as_millis().max(1))
 }
 
 fn samples(answer: &[u8]) -> Option<Vec<Sample>> {
@@ -178,28 +204,6 @@ fn samples(answer: &[u8]) -> Option<Vec<Sample>> {
         }
         _ => None,
     }
-}
-
-/// The command for Debian's Prometheus, whose web pages lie in `/usr/share`: where the kernel lets
-/// us, it sees that folder with its own laid over. Elsewhere its API works, its pages do not.
-fn with_web_files(package: &Path) -> Result<Command, LabError> {
-    let binary = package.join("usr/bin/prometheus");
-    let rights: &[&str] =
-        if account::user_id()? == 0 { &["--mount", "--"] } else { &["--mount", "--map-root-user", "--"] };
-    let overlay = format!("lowerdir={}:/usr/share", package.join("usr/share").display());
-    let mount = r#"mount -t overlay overlay -o "$0" /usr/share && exec "$@""#;
-    let unshared = |program: &str| {
-        let mut command = Command::new("unshare");
-        command.args(rights).args(["sh", "-c", mount, &overlay, program]);
-        command
-    };
-    if run(&mut unshared("true")).is_err() {
-        return Ok(Process::command(binary));
-    }
-    // The death signal comes last: entering a namespace clears it.
-    let mut command = unshared("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
-    Ok(command)
 }
 
 #[cfg(test)]

@@ -1,0 +1,32 @@
+//! What Debian has of the architecture beside the databases.
+
+/// A program that the lab takes from a newer Debian than this machine's, with all its libraries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Component {
+    Etcd,
+    HaProxy,
+    Alertmanager,
+    Victoria,
+}
+
+impl Component {
+    pub(crate) const ALL: [Component; 4] = [Self::Etcd, Self::HaProxy, Self::Alertmanager, Self::Victoria];
+
+    /// The suite that has the wanted version: etcd 3.5, HAProxy 3.0, Alertmanager 0.33, VictoriaMetrics 1.145.
+    pub(crate) fn suite(self) -> &'static str {
+        match self {
+            Self::Etcd | Self::HaProxy => "trixie",
+            Self::Alertmanager | Self::Victoria => "sid",
+        }
+    }
+
+    /// Name of the package, and of its folder in the cache.
+    pub(crate) fn package(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd-server",
+            Self::HaProxy => "haproxy",
+            Self::Alertmanager => "prometheus-alertmanager",
+            Self::Victoria => "victoria-metrics",
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The whole architecture on one machine: Patroni and etcd with three PostgreSQL servers, a PgBouncer on each, HAProxy
+//! before them, pgBackRest, the exporters, and Prometheus, VictoriaMetrics and Alertmanager with a webhook behind.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::error::LabError;
+use crate::http::request;
+use crate::port::{free_port, port_or_free};
+use crate::{Backrest, BackrestRelease, Exporter, PgBouncer, Prometheus, BouncerRelease, Target};
+
+mod alertmanager;
+mod component;
+mod etcd;
+mod haproxy;
+mod patroni;
+mod victoria;
+mod webhook;
+
+pub use alertmanager::Alertmanager;
+pub(crate) use component::Component;
+pub use etcd::Etcd;
+pub use haproxy::{HaProxy, Service};
+pub use patroni::{LEADER_TTL, Member};
+pub use victoria::Victoria;
+pub use webhook::{Alert, Webhook};
+
+/// Name of the cluster, of its stanza, and value of the label `cls`.
+const SCOPE: &str = "pg-lab";
+
+/// How many PostgreSQL servers it has.
+const MEMBERS: usize = 3;
+
+/// How long a component may take to start on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Where HAProxy listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ports {
+    /// On the ports that the architecture has, and on a free one where one is taken.
+    Standard,
+    /// On free ports.
+    Free,
+}
+
+impl Ports {
+    fn get(self, standard: u16) -> Result<u16, LabError> {
+        match self {
+            Ports::Standard => port_or_free(standard),
+            Ports::Free => free_port(),
+        }
+    }
+}
+
+/// What an architecture is to be.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The folder with the exporters' programs.
+    pub programs: PathBuf,
+    /// Where HAProxy listens.
+    pub ports: Ports,
+    /// Between two scrapes, and two evaluations of the rules.
+    pub interval: Duration,
+    /// Rule files for Prometheus, absolute paths.
+    pub rules: Vec<PathBuf>,
+}
+
+/// A member with what stands beside it.
+#[derive(Debug)]
+pub struct Node {
+    /// Its exporters: the server's and the pooler's.
+    pub exporters: [Exporter; 2],
+    /// The PgBouncer before its server; its database `postgres` takes 10 connections.
+    pub pooler: PgBouncer,
+    /// Patroni and PostgreSQL.
+    pub member: Member,
+}
+
+/// All of it, running. Dropping it ends everything; fields are dropped in this order: those who ask before those who answer.
+#[derive(Debug)]
+pub struct Architecture {
+    /// Scrapes everything and evaluates the rules.
+    pub prometheus: Prometheus,
+    /// Scrapes everything, too.
+    pub victoria: Victoria,
+    /// Hands alerts to the webhook.
+    pub alertmanager: Alertmanager,
+    /// Keeps what arrives.
+    pub webhook: Webhook,
+    /// The exporter beside the repository.
+    pub backrest_exporter: Exporter,
+    /// The services.
+    pub haproxy: HaProxy,
+    /// The three members; which is the primary, Patroni decides.
+    pub nodes: Vec<Node>,
+    /// The repository.
+    pub backrest: Backrest,
+    /// Where Patroni keeps who leads.
+    pub etcd: Etcd,
+}
+
+impl Architecture {
+    /// Starts it and waits until there are a primary, two replicas that stream from it, and a first backup.
+    pub fn start(plan: &Plan) -> Result<Architecture, LabError> {
+        let etcd = Etcd::start()?;
+        let backrest = Backrest::new(BackrestRelease::V2_55, &[])?;
+        let nodes = cluster(plan, &etcd, &backrest)?;
+        let haproxy = HaProxy::start(&nodes, plan.ports)?;
+        let backrest_exporter = repository_exporter(plan, &backrest)?;
+        let webhook = Webhook::start()?;
+        let alertmanager = Alertmanager::start(&webhook.url())?;
+        let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter);
+        let victoria = Victoria::start(&targets, plan.interval)?;
+        let prometheus =
+            Prometheus::start_alerting(&targets, plan.interval, &plan.rules, Some(alertmanager.address()))?;
+        Ok(Architecture {
+            prometheus,
+            victoria,
+            alertmanager,
+            webhook,
+            backrest_exporter,
+            haproxy,
+            nodes,
+            backrest,
+            etcd,
+        })
+    }
+
+    /// Everything that is scraped.
+    pub fn targets(&self) -> Vec<Target> {
+        targets(&self.etcd, &self.nodes, &self.haproxy, &self.backrest_exporter)
+    }
+
+    /// The number of the node whose member is the primary, if there is one now.
+    pub fn primary(&self) -> Option<usize> {
+        self.nodes.iter().position(|node| node.member.is_primary())
+    }
+
+    /// Waits until a member is the primary and all others stream from it; returns its number.
+    pub fn wait_for_cluster(&self, limit: Duration) -> Result<usize, LabError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Some(primary) = self.primary() {
+                wait_for_streams(&self.nodes[primary].member, left)?;
+                return Ok(primary);
+            }
+            if left.is_zero() {
+                return Err(LabError::Unexpected(format!("no member of {SCOPE} was the primary within {limit:?}")));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Hands the primary's role over to another member, as an operator does, and waits until Patroni says so.
+    pub fn switch_over(&self, to: usize) -> Result<(), LabError> {
+        let from = self.primary().ok_or_else(|| LabError::Unexpected(format!("{SCOPE} has no primary now")))?;
+        let (from, to) = (&self.nodes[from].member, &self.nodes[to].member);
+        to.patronictl(&["switchover", SCOPE, "--leader", from.name(), "--candidate", to.name(), "--force"])?;
+        to.wait_for("/primary", START_LIMIT)
+    }
+}
+
+/// The members and what stands beside each.
+fn cluster(plan: &Plan, etcd: &Etcd, backrest: &Backrest) -> Result<Vec<Node>, LabError> {
+    let start = |number: usize| Member::start(&format!("{SCOPE}-{number}"), etcd, backrest, SCOPE);
+    let first = start(1)?;
+    first.wait_for("/primary", START_LIMIT)?;
+    first.psql("postgres", &preparation())?;
+    backrest.configure(&format!(
+        "[{SCOPE}]\npg1-path={}\npg1-port={}\npg1-socket-path={}\npg1-user=postgres",
+        first.data_dir().display(),
+        first.port(),
+        first.socket_dir().display()
+    ))?;
+    backrest.run(SCOPE, &["stanza-create"])?;
+    let replicas = (2..=MEMBERS).map(start).collect::<Result<Vec<_>, _>>()?;
+    backrest.backup(SCOPE, "full", &[])?;
+    for replica in &replicas {
+        replica.wait_for("/replica", START_LIMIT)?;
+    }
+    wait_for_streams(&first, START_LIMIT)?;
+    std::iter::once(first).chain(replicas).map(|member| equip(plan, member)).collect()
+}
+
+/// The role `monitor` and the extension that the exporters read.
+fn preparation() -> String {
+    format!(
+        "create role monitor login password '{}' in role pg_monitor; create extension pg_stat_statements",
+        crate::MONITOR_PASSWORD
+    )
+}
+
+fn wait_for_streams(primary: &Member, limit: Duration) -> Result<(), LabError> {
+    let replicas = MEMBERS - 1;
+    let query = format!("select count(*) = {replicas} from pg_stat_replication where state = 'streaming'");
+    primary.wait_for_query(&query, limit)
+}
+
+fn equip(plan: &Plan, member: Member) -> Result<Node, LabError> {
+    let server = format!("host=127.0.0.1 port={} user=postgres", member.port());
+    let database = format!("postgres = {server} dbname=postgres pool_size=10");
+    let pooler = PgBouncer::builder(BouncerRelease::NEWEST).database_line(&database).start()?;
+    let exporter =
+        |program: &str, url: &str| Exporter::start(&plan.programs.join(program), &[], &[("PG_EXPORTER_URL", url)]);
+    let exporters = [
+        exporter("pg-exporter", &member.monitor_url("postgres"))?,
+        exporter("pgbouncer-exporter", &pooler.url("monitor", "pgbouncer"))?,
+    ];
+    Ok(Node { exporters, pooler, member })
+}
+
+/// The exporter that reads the repository, as the user that owns it.
+fn repository_exporter(plan: &Plan, backrest: &Backrest) -> Result<Exporter, LabError> {
+    let mut args = vec![
+        format!("--backrest.binary={}", backrest.program().display()),
+        format!("--backrest.config={}", backrest.config().display()),
+        "--collect.interval=5".to_owned(),
+    ];
+    args.extend(backrest.user().map(|user| format!("--backrest.user={user}")));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    Exporter::start(&plan.programs.join("pgbackrest-exporter"), &args, &[])
+}
+
+/// What Prometheus scrapes, with the labels of the architecture.
+fn targets(etcd: &Etcd, nodes: &[Node], haproxy: &HaProxy, backrest_exporter: &Exporter) -> Vec<Target> {
+    let target = |job: &str, address: SocketAddr, instance: &str| {
+        Target::new(job, address).label("cls", SCOPE).label("ins", instance).label("ip", &address.ip().to_string())
+    };
+    let mut targets = vec![
+        target("etcd", etcd.address(), "etcd-1"),
+        target("haproxy", haproxy.address(), "haproxy-1"),
+        target("pgbackrest", backrest_exporter.address(), SCOPE),
+    ];
+    for node in nodes {
+        let name = node.member.name();
+        targets.push(target("patroni", node.member.rest(), name));
+        targets.push(target("pg", node.exporters[0].address(), name));
+        targets.push(target("pgbouncer", node.exporters[1].address(), name));
+    }
+    targets
+}
+
+/// True if a path answers 200.
+fn answers(address: SocketAddr, path: &str) -> bool {
+    request(address, "GET", path, &[]).is_ok_and(|response| response.status == 200)
+}
+
+/// The rule files of a folder: those that have groups of rules, not Alertmanager's own configuration. None where the
+/// folder is missing.
+pub fn rule_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.filter_map(|entry| entry.path().canonicalize().ok());
+    let has_groups = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        path.extension().is_some_and(|extension| extension == "yml") && text.lines().any(|line| line == "groups:")
+    };
+    let mut files: Vec<PathBuf> = paths.filter(has_groups).collect();
+    files.sort();
+    files
+}

@@ -1,0 +1,313 @@
+//! Patroni and the PostgreSQL server that it manages.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::architecture::{SCOPE, answers};
+use crate::cache::Cache;
+use crate::error::{LabError, run};
+use crate::fetch::PYTHON;
+use crate::folder::Folder;
+use crate::installation::{Installation, feed};
+use crate::port::free_port;
+use crate::postgres::percent_encoded;
+use crate::proc;
+use crate::process::Process;
+use crate::{Backrest, Etcd, MONITOR_PASSWORD, Major};
+
+/// The version that the cluster runs.
+pub(crate) const MAJOR: Major = Major::V17;
+
+/// A member that is killed is missed after this time: Patroni's minimum.
+pub const LEADER_TTL: Duration = Duration::from_secs(20);
+
+/// The server of this machine's account needs no password, the role `monitor` does over TCP.
+const HBA: [&str; 5] = [
+    "local all all trust",
+    "local replication all trust",
+    "host all postgres,replicator 127.0.0.1/32 trust",
+    "host replication replicator 127.0.0.1/32 trust",
+    "host all all 127.0.0.1/32 scram-sha-256",
+];
+
+/// One Patroni with its PostgreSQL. Dropping it stops both and removes their folder.
+#[derive(Debug)]
+pub struct Member {
+    name: String,
+    installation: Installation,
+    packages: PathBuf,
+    port: u16,
+    rest: SocketAddr,
+    // Before the folder, so that it is dropped first.
+    process: Process,
+    folder: Folder,
+}
+
+impl Member {
+    /// Starts Patroni, without waiting for what it makes of its server.
+    pub(crate) fn start(name: &str, etcd: &Etcd, backrest: &Backrest, stanza: &str) -> Result<Member, LabError> {
+        let cache = Cache::open()?;
+        let (installation, packages) = (cache.installation(MAJOR)?, cache.patroni()?);
+        let folder = Folder::new()?;
+        let port = free_port()?;
+        let rest = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let place = Place { name, folder: folder.path(), port, rest, bin: installation.root.join("bin") };
+        let settings = place.configuration(etcd, backrest, stanza).to_string();
+        let file = config_file(&folder);
+        fs::write(&file, settings).map_err(LabError::io(format!("writing {}", file.display())))?;
+        installation.account.own(folder.path())?;
+        let process = launch(name, &installation, &packages, &folder)?;
+        Ok(Member { name: name.to_owned(), installation, packages, port, rest, process, folder })
+    }
+
+    /// Its name in the cluster; value of the label `ins`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The port that PostgreSQL listens on, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where Patroni's REST API and metrics are.
+    pub fn rest(&self) -> SocketAddr {
+        self.rest
+    }
+
+    /// Patroni's process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The folder with the Unix socket.
+    pub fn socket_dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// True if Patroni says that this is the primary, and holds the leader's lock.
+    pub fn is_primary(&self) -> bool {
+        answers(self.rest, "/primary")
+    }
+
+    /// True if Patroni says that this is a replica that may be read.
+    pub fn is_replica(&self) -> bool {
+        answers(self.rest, "/replica")
+    }
+
+    /// A connection URL over TCP to the server itself, for the role `monitor` with its password.
+    pub fn monitor_url(&self, database: &str) -> String {
+        let database = percent_encoded(database);
+        format!("postgres://monitor:{MONITOR_PASSWORD}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+    }
+
+    /// Runs SQL as the superuser over the socket, as [`crate::Postgres::psql`] does.
+    pub fn psql(&self, database: &str, sql: &str) -> Result<String, LabError> {
+        let mut psql = self.client("timeout", None);
+        psql.args(["60", "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-", "-d"]).arg(database);
+        Ok(feed(psql, sql)?.trim().to_owned())
+    }
+
+    /// Starts a program of PostgreSQL's in the background, connected as the superuser over the socket.
+    pub fn start_client(&self, program: &str, arguments: &[&str]) -> Result<Process, LabError> {
+        let mut command = self.client(program, Some("KILL"));
+        command.args(arguments);
+        self.start_logged(program, command)
+    }
+
+    /// Creates pgbench's tables in a database.
+    pub fn pgbench_init(&self, database: &str, scale: u32) -> Result<(), LabError> {
+        let mut pgbench = self.client("pgbench", None);
+        run(pgbench.args(["--initialize", "--quiet", "--scale", &scale.to_string(), database])).map(drop)
+    }
+
+    /// Starts pgbench on the database `postgres` through a port on 127.0.0.1, such as that of a service: 20 transactions a
+    /// second, for no longer than `duration`. It connects anew for each, so that it goes on after a failover.
+    pub fn pgbench(&self, port: u16, duration: Duration) -> Result<Process, LabError> {
+        let mut pgbench = self.client("sh", Some("KILL"));
+        pgbench.env("PGHOST", "127.0.0.1").env("PGPORT", port.to_string());
+        // A client ends with its server; then pgbench has to begin again.
+        let script =
+            r#"while :; do pgbench --no-vacuum --connect --client=2 --rate=20 --time="$0" postgres; sleep 1; done"#;
+        pgbench.args(["-c", script, &duration.as_secs().max(1).to_string()]);
+        self.start_logged("pgbench", pgbench)
+    }
+
+    fn start_logged(&self, program: &str, command: Command) -> Result<Process, LabError> {
+        let log = self.folder.path().join(format!("{program}.log"));
+        Process::start(&format!("{program} on {}", self.name), command, &log)
+    }
+
+    /// How a person runs `patronictl` here.
+    pub fn patronictl_line(&self) -> String {
+        let (packages, config) = (self.packages.display(), config_file(&self.folder));
+        format!("PYTHONPATH={packages} {PYTHON} -m patroni.ctl -c {} list", config.display())
+    }
+
+    /// Runs `patronictl`, with this member's configuration.
+    pub fn patronictl(&self, arguments: &[&str]) -> Result<String, LabError> {
+        let mut command = self.installation.account.command("timeout", None);
+        command.env("PYTHONPATH", &self.packages);
+        command.args(["60", PYTHON, "-m", "patroni.ctl", "-c"]).arg(config_file(&self.folder));
+        run(command.args(arguments).current_dir(self.folder.path()))
+    }
+
+    /// Kills Patroni and its server at once, as the loss of the host would.
+    pub fn kill(&self) {
+        let tree = [proc::tree(self.process.pid()), self.server_pids()].concat();
+        proc::send_if_there("KILL", &tree);
+        self.process.wait(Duration::from_secs(10));
+    }
+
+    /// Starts Patroni again after [`Member::kill`]; does nothing while it runs.
+    pub fn start_again(&mut self) -> Result<(), LabError> {
+        if !self.process.is_running() {
+            self.process = launch(&self.name, &self.installation, &self.packages, &self.folder)?;
+        }
+        Ok(())
+    }
+
+    /// Stops every process of the server, not Patroni, with SIGSTOP.
+    pub fn freeze_server(&self) {
+        proc::send_if_there("STOP", &self.server_pids());
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw_server(&self) {
+        proc::send_if_there("CONT", &self.server_pids());
+    }
+
+    /// Waits until Patroni answers 200 at a path of its REST API.
+    pub fn wait_for(&self, path: &str, limit: Duration) -> Result<(), LabError> {
+        self.process.wait_until(&format!("200 at {path}"), limit, || answers(self.rest, path))
+    }
+
+    /// Waits until a query on the database `postgres` answers true; a failing query is asked again.
+    pub fn wait_for_query(&self, query: &str, limit: Duration) -> Result<(), LabError> {
+        let deadline = Instant::now() + limit;
+        while !self.psql("postgres", query).is_ok_and(|answer| answer == "t") {
+            if Instant::now() > deadline {
+                let (name, awaited) = (self.name.clone(), format!("at `{query}`"));
+                return Err(LabError::Late { name, awaited, limit, log: self.process.log_tail() });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// The postmaster, which Patroni lets go of, and its children.
+    fn server_pids(&self) -> Vec<u32> {
+        let file = fs::read_to_string(self.data_dir().join("postmaster.pid")).unwrap_or_default();
+        let pid = file.lines().next().and_then(|line| line.parse().ok());
+        // A crash leaves the file behind, and another process may have the number by now.
+        let is_ours = |pid: &u32| proc::working_in(&self.data_dir()).contains(pid);
+        pid.filter(is_ours).map(proc::tree).unwrap_or_default()
+    }
+
+    fn client(&self, program: &str, death_signal: Option<&str>) -> Command {
+        let mut command = self.installation.account.command(program, death_signal);
+        self.installation.prepare(&mut command);
+        command.current_dir(self.folder.path());
+        command.env("PGHOST", self.folder.path()).env("PGPORT", self.port.to_string()).env("PGUSER", "postgres");
+        command
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // A frozen server would not stop.
+        self.thaw_server();
+    }
+}
+
+fn launch(name: &str, installation: &Installation, packages: &Path, folder: &Folder) -> Result<Process, LabError> {
+    let mut command = installation.account.command(PYTHON, Some("KILL"));
+    installation.prepare(&mut command);
+    command.env("PYTHONPATH", packages).env("HOME", folder.path());
+    command.args(["-m", "patroni"]).arg(config_file(folder)).current_dir(folder.path());
+    Process::start(&format!("patroni {name}"), command, &folder.path().join("patroni.log"))
+}
+
+fn config_file(folder: &Folder) -> PathBuf {
+    folder.path().join("patroni.yml")
+}
+
+/// Where a member is.
+struct Place<'a> {
+    name: &'a str,
+    folder: &'a Path,
+    port: u16,
+    rest: SocketAddr,
+    bin: PathBuf,
+}
+
+impl Place<'_> {
+    /// The configuration file; JSON is YAML.
+    fn configuration(&self, etcd: &Etcd, backrest: &Backrest, stanza: &str) -> Value {
+        let (rest, server) = (self.rest.to_string(), format!("127.0.0.1:{}", self.port));
+        let data = self.folder.join("data");
+        json!({
+            "scope": SCOPE,
+            "namespace": "/pg/",
+            "name": self.name,
+            "restapi": { "listen": rest, "connect_address": rest },
+            "etcd3": { "host": etcd.address().to_string() },
+            "bootstrap": {
+                "dcs": {
+                    "ttl": LEADER_TTL.as_secs(),
+                    "loop_wait": 1,
+                    "retry_timeout": 3,
+                    "maximum_lag_on_failover": 1 << 20,
+                    "postgresql": {
+                        "use_pg_rewind": true,
+                        "use_slots": true,
+                        "parameters": {
+                            "max_connections": 100,
+                            "max_wal_senders": 10,
+                            "max_replication_slots": 10,
+                            "wal_level": "logical",
+                            "wal_log_hints": "on",
+                            "archive_mode": "on",
+                            "archive_timeout": "60s",
+                        },
+                    },
+                },
+                "initdb": [{ "encoding": "UTF8" }, { "locale": "C" }, { "auth": "trust" }, "data-checksums"],
+            },
+            "postgresql": {
+                "listen": server,
+                "connect_address": server,
+                "use_unix_socket": true,
+                "data_dir": data,
+                "bin_dir": self.bin,
+                "pgpass": self.folder.join("pgpass"),
+                "authentication": {
+                    "superuser": { "username": "postgres" },
+                    "replication": { "username": "replicator" },
+                },
+                "pg_hba": HBA,
+                "basebackup": [{ "checkpoint": "fast" }],
+                "parameters": {
+                    "unix_socket_directories": self.folder,
+                    "fsync": "off",
+                    "shared_buffers": "16MB",
+                    "track_io_timing": "on",
+                    "track_functions": "all",
+                    "shared_preload_libraries": "pg_stat_statements",
+                    "archive_command": backrest.archive_command_of(stanza, &data),
+                    "restore_command": backrest.restore_command_of(stanza, &data),
+                },
+            },
+        })
+    }
+}
