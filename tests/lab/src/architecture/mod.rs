@@ -153,12 +153,33 @@ impl Architecture {
         }
     }
 
+    /// Runs SQL through a service and returns the answer as [`crate::Postgres::psql`] does.
+    pub fn ask(&self, service: Service, sql: &str) -> Result<String, LabError> {
+        self.nodes[0].member.psql_through(self.haproxy.port(service), service.user(), sql)
+    }
+
     /// Hands the primary's role over to another member, as an operator does, and waits until Patroni says so.
     pub fn switch_over(&self, to: usize) -> Result<(), LabError> {
         let from = self.primary().ok_or_else(|| LabError::Unexpected(format!("{SCOPE} has no primary now")))?;
         let (from, to) = (&self.nodes[from].member, &self.nodes[to].member);
-        to.patronictl(&["switchover", SCOPE, "--leader", from.name(), "--candidate", to.name(), "--force"])?;
+        let arguments = ["switchover", SCOPE, "--leader", from.name(), "--candidate", to.name(), "--force"];
+        let told = to.patronictl(&arguments)?;
+        // patronictl succeeds whatever came of it.
+        if !told.contains("Successfully switched over") {
+            return Err(LabError::Unexpected(format!("switching over from {} to {}: {told}", from.name(), to.name())));
+        }
         to.wait_for("/primary", START_LIMIT)
+    }
+}
+
+impl Drop for Architecture {
+    fn drop(&mut self) {
+        // At once: each server takes a while to end in good order.
+        std::thread::scope(|scope| {
+            for node in self.nodes.drain(..) {
+                scope.spawn(move || drop(node));
+            }
+        });
     }
 }
 

@@ -113,9 +113,15 @@ impl Member {
 
     /// Runs SQL as the superuser over the socket, as [`crate::Postgres::psql`] does.
     pub fn psql(&self, database: &str, sql: &str) -> Result<String, LabError> {
-        let mut psql = self.client("timeout", None);
-        psql.args(["60", "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-", "-d"]).arg(database);
-        Ok(feed(psql, sql)?.trim().to_owned())
+        answer(self.client("timeout", None), database, sql)
+    }
+
+    /// Runs SQL on the database `postgres` of whatever listens on a port; a password is the user's name.
+    pub(crate) fn psql_through(&self, port: u16, user: &str, sql: &str) -> Result<String, LabError> {
+        let mut client = self.client("timeout", None);
+        client.env("PGHOST", "127.0.0.1").env("PGPORT", port.to_string());
+        client.env("PGUSER", user).env("PGPASSWORD", user).env("PGCONNECT_TIMEOUT", "5");
+        answer(client, "postgres", sql)
     }
 
     /// Starts a program of PostgreSQL's in the background, connected as the superuser over the socket.
@@ -151,14 +157,14 @@ impl Member {
     /// How a person runs `patronictl` here.
     pub fn patronictl_line(&self) -> String {
         let (packages, config) = (self.packages.display(), config_file(&self.folder));
-        format!("PYTHONPATH={packages} {PYTHON} -m patroni.ctl -c {} list", config.display())
+        format!("PYTHONPATH={packages} {PYTHON} {packages}/bin/patronictl -c {} list", config.display())
     }
 
     /// Runs `patronictl`, with this member's configuration.
     pub fn patronictl(&self, arguments: &[&str]) -> Result<String, LabError> {
         let mut command = self.installation.account.command("timeout", None);
         command.env("PYTHONPATH", &self.packages);
-        command.args(["60", PYTHON, "-m", "patroni.ctl", "-c"]).arg(config_file(&self.folder));
+        command.args(["60", PYTHON]).arg(self.packages.join("bin/patronictl")).arg("-c").arg(config_file(&self.folder));
         run(command.args(arguments).current_dir(self.folder.path()))
     }
 
@@ -228,6 +234,12 @@ impl Drop for Member {
         // A frozen server would not stop.
         self.thaw_server();
     }
+}
+
+/// What psql, run by `timeout`, answers.
+fn answer(mut psql: Command, database: &str, sql: &str) -> Result<String, LabError> {
+    psql.args(["60", "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-", "-d"]).arg(database);
+    Ok(feed(psql, sql)?.trim().to_owned())
 }
 
 fn launch(name: &str, installation: &Installation, packages: &Path, folder: &Folder) -> Result<Process, LabError> {
