@@ -3,7 +3,7 @@
 CARGO ?= cargo
 DENY_VERSION = 0.20.2
 
-.PHONY: demo lab test check bench bless dashboards fetch deny python
+.PHONY: demo lab prove test check bench bless dashboards fetch deny python
 
 ## demo: a primary with load and backups, a standby, a pooler with a queue, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS
 demo: fetch
@@ -14,6 +14,11 @@ demo: fetch
 lab: fetch
 	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
 	./target/debug/lab architecture --programs target/release
+
+## prove: causes real faults in the architecture, and waits for the alerts at a webhook; needs the rules in alerts/
+prove: fetch
+	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
+	./target/debug/lab prove --programs target/release
 
 ## test: everything: check, then all tests on real servers
 test: check fetch

@@ -15,7 +15,7 @@ const TARGETS: usize = 3 + 3 * 3;
 #[test]
 fn the_exporters_follow_a_switchover() {
     let programs = Path::new(env!("CARGO_BIN_EXE_pg-exporter")).parent().unwrap().to_owned();
-    let plan = Plan { programs, ports: Ports::Free, interval: Duration::from_secs(1), rules: Vec::new() };
+    let plan = Plan { programs, ports: Ports::Free, interval: Duration::from_secs(1), ..Plan::default() };
     let architecture = Architecture::start(&plan).unwrap();
 
     let first = architecture.wait_for_cluster(LIMIT).unwrap();

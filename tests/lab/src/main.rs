@@ -11,6 +11,7 @@ use lab::{Cache, LabError, Major, Postgres};
 mod bench;
 mod demo;
 mod meter;
+mod prove;
 mod stand;
 
 /// Real servers for tests and a demo, in temporary folders.
@@ -44,6 +45,17 @@ enum Task {
         #[arg(long, env = "LAB_SECONDS")]
         seconds: Option<u64>,
     },
+    /// Real faults in the architecture, and the alerts that must arrive at the webhook and be resolved.
+    Prove {
+        /// The folder with the exporters' binaries.
+        #[arg(long, value_name = "PATH")]
+        programs: PathBuf,
+        /// The folder with rule files.
+        #[arg(long, value_name = "PATH", default_value = "alerts")]
+        alerts: PathBuf,
+        /// Only the faults for alerts with such a name.
+        only: Vec<String>,
+    },
     /// What a scrape costs: a load of its own, the exporter, and Debian's postgres_exporter beside it.
     Bench {
         /// The exporter's binary, an optimised build.
@@ -62,6 +74,7 @@ fn main() -> ExitCode {
         Task::Fetch => fetch(),
         Task::Demo { programs, seconds } => demo::run(&programs, seconds),
         Task::Architecture { programs, alerts, seconds } => stand::run(&programs, &alerts, seconds),
+        Task::Prove { programs, alerts, only } => prove::run(&programs, &alerts, &only),
         Task::Bench { pg_exporter, scrapes } => bench::run(&pg_exporter, scrapes),
         Task::Hold => hold(),
     };

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use lab::{Architecture, LabError, Plan, Ports, Process, Sample, Service, Target, rule_files};
+use lab::{Architecture, LabError, Plan, Process, Sample, Service, Target, rule_files};
 
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -32,7 +32,7 @@ pub fn run(programs: &Path, alerts: &Path, seconds: Option<u64>) -> Result<ExitC
     let rules = rule_files(alerts);
     println!("starting etcd, three members, their poolers and exporters, HAProxy, a repository and what watches them");
     let programs = PathBuf::from(programs);
-    let plan = Plan { programs, ports: Ports::Standard, interval: SCRAPE_INTERVAL, rules };
+    let plan = Plan { programs, interval: SCRAPE_INTERVAL, rules, ..Plan::default() };
     let architecture = Architecture::start(&plan)?;
     let duration = seconds.map(Duration::from_secs);
     let _load = load(&architecture, duration.unwrap_or(LONGEST_LOAD))?;

@@ -2,10 +2,11 @@
 //! before them, pgBackRest, the exporters, and Prometheus, VictoriaMetrics and Alertmanager with a webhook behind.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::error::LabError;
+use crate::folder::Folder;
 use crate::http::request;
 use crate::port::{free_port, port_or_free};
 use crate::{Backrest, BackrestRelease, Exporter, PgBouncer, Prometheus, BouncerRelease, Target};
@@ -15,6 +16,7 @@ mod component;
 mod etcd;
 mod haproxy;
 mod patroni;
+mod rules;
 mod victoria;
 mod webhook;
 
@@ -23,6 +25,7 @@ pub(crate) use component::Component;
 pub use etcd::Etcd;
 pub use haproxy::{HaProxy, Service};
 pub use patroni::{LEADER_TTL, Member};
+pub use rules::rule_files;
 pub use victoria::Victoria;
 pub use webhook::{Alert, Webhook};
 
@@ -64,6 +67,23 @@ pub struct Plan {
     pub interval: Duration,
     /// Rule files for Prometheus, absolute paths.
     pub rules: Vec<PathBuf>,
+    /// How long a condition holds before its alert fires, in place of each rule's own `for`.
+    pub hold: Option<Duration>,
+    /// More arguments for the exporters of each member.
+    pub exporter_args: Vec<String>,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            programs: PathBuf::from("target/release"),
+            ports: Ports::Standard,
+            interval: Duration::from_secs(5),
+            rules: Vec::new(),
+            hold: None,
+            exporter_args: Vec::new(),
+        }
+    }
 }
 
 /// A member with what stands beside it.
@@ -88,6 +108,8 @@ pub struct Architecture {
     pub alertmanager: Alertmanager,
     /// Keeps what arrives.
     pub webhook: Webhook,
+    // Rule files with other waiting times.
+    _rules: Option<Folder>,
     /// The exporter beside the repository.
     pub backrest_exporter: Exporter,
     /// The services.
@@ -112,13 +134,15 @@ impl Architecture {
         let alertmanager = Alertmanager::start(&webhook.url())?;
         let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter);
         let victoria = Victoria::start(&targets, plan.interval)?;
-        let prometheus =
-            Prometheus::start_alerting(&targets, plan.interval, &plan.rules, Some(alertmanager.address()))?;
+        let held = plan.hold.map(|hold| rules::held(&plan.rules, hold)).transpose()?;
+        let (rules_folder, rules) = held.map_or((None, plan.rules.clone()), |(folder, files)| (Some(folder), files));
+        let prometheus = Prometheus::start_alerting(&targets, plan.interval, &rules, Some(alertmanager.address()))?;
         Ok(Architecture {
             prometheus,
             victoria,
             alertmanager,
             webhook,
+            _rules: rules_folder,
             backrest_exporter,
             haproxy,
             nodes,
@@ -135,6 +159,11 @@ impl Architecture {
     /// The number of the node whose member is the primary, if there is one now.
     pub fn primary(&self) -> Option<usize> {
         self.nodes.iter().position(|node| node.member.is_primary())
+    }
+
+    /// The number of the last node that is a replica now.
+    pub fn replica(&self) -> Option<usize> {
+        self.nodes.iter().rposition(|node| node.member.is_replica())
     }
 
     /// Waits until a member is the primary and all others stream from it; returns its number.
@@ -266,18 +295,4 @@ fn targets(etcd: &Etcd, nodes: &[Node], haproxy: &HaProxy, backrest_exporter: &E
 /// True if a path answers 200.
 fn answers(address: SocketAddr, path: &str) -> bool {
     request(address, "GET", path, &[]).is_ok_and(|response| response.status == 200)
-}
-
-/// The rule files of a folder: those that have groups of rules, not Alertmanager's own configuration. None where the
-/// folder is missing.
-pub fn rule_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let paths = entries.filter_map(|entry| entry.path().canonicalize().ok());
-    let has_groups = |path: &PathBuf| {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        path.extension().is_some_and(|extension| extension == "yml") && text.lines().any(|line| line == "groups:")
-    };
-    let mut files: Vec<PathBuf> = paths.filter(has_groups).collect();
-    files.sort();
-    files
 }

@@ -311,7 +311,6 @@ impl Place<'_> {
                 "basebackup": [{ "checkpoint": "fast" }],
                 "parameters": {
                     "unix_socket_directories": self.folder,
-                    "fsync": "off",
                     "shared_buffers": "16MB",
                     "track_io_timing": "on",
                     "track_functions": "all",
