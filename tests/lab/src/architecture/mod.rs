@@ -234,10 +234,10 @@ fn cluster(plan: &Plan, etcd: &Etcd, backrest: &Backrest) -> Result<Vec<Node>, L
     std::iter::once(first).chain(replicas).map(|member| equip(plan, member)).collect()
 }
 
-/// The role `monitor` and the extension that the exporters read.
+/// The role `monitor`, who may read sequences, too, and the extension that the exporters read.
 fn preparation() -> String {
     format!(
-        "create role monitor login password '{}' in role pg_monitor; create extension pg_stat_statements",
+        "create role monitor login password '{}' in role pg_monitor, pg_read_all_data; create extension pg_stat_statements",
         crate::MONITOR_PASSWORD
     )
 }

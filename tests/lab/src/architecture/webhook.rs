@@ -91,9 +91,11 @@ impl Webhook {
         let waited = self.shared.changed.wait_timeout_while(state, limit, |state| find(state).is_none());
         let state = waited.unwrap_or_else(PoisonError::into_inner).0;
         find(&state).ok_or_else(|| {
+            let arrived = state.alerts.iter().filter(|alert| alert.received >= since);
+            let state = |alert: &Alert| if alert.firing { "firing" } else { "resolved" };
             let seen: Vec<String> =
-                state.alerts.iter().map(|alert| format!("{} {}", alert.firing, alert.label("alertname"))).collect();
-            LabError::Unexpected(format!("no alert {what} within {limit:?}; alerts that came: {seen:?}"))
+                arrived.map(|alert| format!("{} {}", alert.label("alertname"), state(alert))).collect();
+            LabError::Unexpected(format!("no alert {what} within {limit:?}; what came: {seen:?}"))
         })
     }
 }
