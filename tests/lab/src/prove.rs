@@ -13,11 +13,12 @@ use faults::{FAULTS, Fault, Place};
 
 /// The waiting times of the proof, scaled down from those of an installation: a scrape and an evaluation of all rules,
 /// and how long a condition holds before its alert fires, whatever the rule says.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(3);
 const HOLD: Duration = Duration::from_secs(2);
 
-/// Nothing is kept by the exporters for longer than this, in seconds, by tier.
-const CACHE_TTLS: &str = "--cache-ttls=1,1,1,1";
+/// How long the exporters keep a result, in seconds by tier: not long, but beyond the next scrape, since what comes too
+/// late for one scrape on a busy machine is shown by the next.
+const CACHE_TTLS: &str = "--cache-ttls=1,5,5,5";
 
 /// How long an alert may take to arrive, or to be resolved.
 const LIMIT: Duration = Duration::from_secs(60);
