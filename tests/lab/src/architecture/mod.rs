@@ -252,8 +252,9 @@ fn equip(plan: &Plan, member: Member) -> Result<Node, LabError> {
     let server = format!("host=127.0.0.1 port={} user=postgres", member.port());
     let database = format!("postgres = {server} dbname=postgres pool_size=10");
     let pooler = PgBouncer::builder(BouncerRelease::NEWEST).database_line(&database).start()?;
+    let args: Vec<&str> = plan.exporter_args.iter().map(String::as_str).collect();
     let exporter =
-        |program: &str, url: &str| Exporter::start(&plan.programs.join(program), &[], &[("PG_EXPORTER_URL", url)]);
+        |program: &str, url: &str| Exporter::start(&plan.programs.join(program), &args, &[("PG_EXPORTER_URL", url)]);
     let exporters = [
         exporter("pg-exporter", &member.monitor_url("postgres"))?,
         exporter("pgbouncer-exporter", &pooler.url("monitor", "pgbouncer"))?,
