@@ -116,7 +116,7 @@ pub const FAULTS: &[Fault] = &[
             let is_held = "select exists (select from pg_locks where relation = 'wanted'::regclass and granted)";
             member.wait_for_query(is_held, std::time::Duration::from_secs(30))?;
             for _ in 0..22 {
-                sessions.push(session(member, "lock table wanted")?);
+                sessions.push(session(member, "select from wanted")?);
             }
             Ok(sessions)
         },
