@@ -9,7 +9,7 @@ use crate::error::LabError;
 use crate::folder::Folder;
 use crate::http::request;
 use crate::port::{free_port, port_or_free};
-use crate::{Backrest, BackrestRelease, Exporter, PgBouncer, Prometheus, BouncerRelease, Target};
+use crate::{Backrest, BackrestRelease, BouncerRelease, Exporter, PgBouncer, Prometheus, Target};
 
 mod alertmanager;
 mod component;
