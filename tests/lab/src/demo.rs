@@ -148,7 +148,11 @@ impl Stage {
             player("pg-demo-1", "pg", "pg-exporter", &primary.url("monitor", "postgres"))?,
             player("pg-demo-2", "pg", "pg-exporter", &standby.url("monitor", "postgres"))?,
             player("pgbouncer-1", "pgbouncer", "pgbouncer-exporter", &pooler.url("monitor", "pgbouncer"))?,
-            backups_player(programs, &backrest)?,
+            Player {
+                name: "pgbackrest-1",
+                namespace: "pgbackrest",
+                exporter: backrest.exporter(&programs.path("pgbackrest-exporter"))?,
+            },
         ];
         let target =
             |player: &Player| Target::new(player.namespace, player.exporter.address()).label("ins", player.name);
@@ -216,19 +220,6 @@ impl Stage {
         }
         code
     }
-}
-
-/// The exporter that reads the repository, as the user that owns it.
-fn backups_player(programs: &Programs, backrest: &Backrest) -> Result<Player, LabError> {
-    let mut args = vec![
-        format!("--backrest.binary={}", backrest.program().display()),
-        format!("--backrest.config={}", backrest.config().display()),
-        "--collect.interval=5".to_owned(),
-    ];
-    args.extend(backrest.user().map(|user| format!("--backrest.user={user}")));
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let exporter = Exporter::start(&programs.path("pgbackrest-exporter"), &args, &[])?;
-    Ok(Player { name: "pgbackrest-1", namespace: "pgbackrest", exporter })
 }
 
 /// A pool before `shop`, and the clients that queue for it.

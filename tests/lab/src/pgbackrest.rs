@@ -9,6 +9,7 @@ use std::process::Command;
 use crate::account::Account;
 use crate::cache::Cache;
 use crate::error::{LabError, run};
+use crate::exporter::Exporter;
 use crate::folder::Folder;
 use crate::postgres::Postgres;
 
@@ -93,6 +94,18 @@ impl Backrest {
     /// The folder with its repositories.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// An exporter, this program, that reads the repositories as the user that owns them.
+    pub fn exporter(&self, program: &Path) -> Result<Exporter, LabError> {
+        let mut args = vec![
+            format!("--backrest.binary={}", self.program().display()),
+            format!("--backrest.config={}", self.config().display()),
+            "--collect.interval=5".to_owned(),
+        ];
+        args.extend(self.user().map(|user| format!("--backrest.user={user}")));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        Exporter::start(program, &args, &[])
     }
 
     /// The user that owns the repositories, where that is another one than ours.

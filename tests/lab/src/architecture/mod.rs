@@ -129,7 +129,7 @@ impl Architecture {
         let backrest = Backrest::new(BackrestRelease::V2_55, &[])?;
         let nodes = cluster(plan, &etcd, &backrest)?;
         let haproxy = HaProxy::start(&nodes, plan.ports)?;
-        let backrest_exporter = repository_exporter(plan, &backrest)?;
+        let backrest_exporter = backrest.exporter(&plan.programs.join("pgbackrest-exporter"))?;
         let webhook = Webhook::start()?;
         let alertmanager = Alertmanager::start(&webhook.url())?;
         let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter);
@@ -260,18 +260,6 @@ fn equip(plan: &Plan, member: Member) -> Result<Node, LabError> {
         exporter("pgbouncer-exporter", &pooler.url("monitor", "pgbouncer"))?,
     ];
     Ok(Node { exporters, pooler, member })
-}
-
-/// The exporter that reads the repository, as the user that owns it.
-fn repository_exporter(plan: &Plan, backrest: &Backrest) -> Result<Exporter, LabError> {
-    let mut args = vec![
-        format!("--backrest.binary={}", backrest.program().display()),
-        format!("--backrest.config={}", backrest.config().display()),
-        "--collect.interval=5".to_owned(),
-    ];
-    args.extend(backrest.user().map(|user| format!("--backrest.user={user}")));
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    Exporter::start(&plan.programs.join("pgbackrest-exporter"), &args, &[])
 }
 
 /// What Prometheus scrapes, with the labels of the architecture.
