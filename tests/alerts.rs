@@ -1,6 +1,8 @@
 //! The rules of `alerts`: what promtool makes of them and of their cases, and whether all that they name exists.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "alerts/alertmanager.rs"]
+mod alertmanager;
 #[path = "alerts/names.rs"]
 mod names;
 
@@ -74,12 +76,17 @@ fn rules() -> Vec<Rule> {
     rules
 }
 
-/// Runs each release of promtool with the files, which it must find good.
+/// Runs a program, which must find all good.
+fn check(command: &mut Command) {
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
+}
+
+/// Runs each release of promtool with the files.
 fn promtool(arguments: [&str; 2], files: &[PathBuf]) {
     for program in Cache::open().unwrap().promtools().unwrap() {
-        let output = Command::new(&program).args(arguments).args(files).output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&said));
+        check(Command::new(program).args(arguments).args(files));
     }
 }
 
@@ -87,6 +94,22 @@ fn promtool(arguments: [&str; 2], files: &[PathBuf]) {
 fn promtool_finds_no_fault() {
     promtool(["check", "rules"], &rule_files());
     promtool(["check", "config"], &[path("alerts/scrape/prometheus.yml")]);
+}
+
+#[test]
+fn victoria_metrics_finds_no_fault() {
+    let cache = Cache::open().unwrap();
+    let rules = rule_files().into_iter().map(|file| format!("-rule={}", file.display()));
+    check(Command::new(cache.victoria("vmalert").unwrap()).arg("-dryRun").args(rules));
+    let jobs = format!("-promscrape.config={}", path("alerts/scrape/vmagent.yml").display());
+    check(Command::new(cache.victoria("vmagent").unwrap()).args(["-dryRun", "-promscrape.config.strictParse", &jobs]));
+}
+
+#[test]
+fn alertmanager_sends_each_alert_to_one_receiver_and_only_the_cause_of_several() {
+    let config = path("alerts/alertmanager.yml");
+    alertmanager::finds_who_gets_what(&config);
+    alertmanager::keeps_quiet_what_follows(&fs::read_to_string(config).unwrap());
 }
 
 #[test]

@@ -128,6 +128,16 @@ impl Cache {
         Ok([self.prometheus()?, newest].map(|root| root.join("usr/bin/promtool")))
     }
 
+    /// A program of VictoriaMetrics' package, as vmalert and vmagent; downloaded if need be.
+    pub fn victoria(&self, program: &str) -> Result<PathBuf, LabError> {
+        Ok(self.component(Component::Victoria)?.join("usr/bin").join(program))
+    }
+
+    /// What checks and asks an Alertmanager; downloaded if need be.
+    pub fn amtool(&self) -> Result<PathBuf, LabError> {
+        Ok(self.component(Component::Alertmanager)?.join("usr/bin/amtool"))
+    }
+
     /// The program of a release of pgBackRest, with libraries of its own suite; downloaded if need be.
     pub(crate) fn pgbackrest(&self, release: BackrestRelease) -> Result<PathBuf, LabError> {
         let suite = release.suite();

@@ -23,10 +23,7 @@ pub struct Alertmanager {
 
 impl Alertmanager {
     /// Starts it and waits until it is ready. Alerts go to the URL one by one, with no wait.
-    pub(crate) fn start(webhook: &str) -> Result<Alertmanager, LabError> {
-        let package = Cache::open()?.component(Component::Alertmanager)?;
-        let folder = Folder::new()?;
-        let config = folder.path().join("alertmanager.yml");
+    pub(crate) fn to_webhook(url: &str) -> Result<Alertmanager, LabError> {
         let settings = json!({
             "route": {
                 "receiver": "webhook",
@@ -35,9 +32,17 @@ impl Alertmanager {
                 "group_interval": "1s",
                 "repeat_interval": "4h",
             },
-            "receivers": [{ "name": "webhook", "webhook_configs": [{ "url": webhook, "send_resolved": true }] }],
+            "receivers": [{ "name": "webhook", "webhook_configs": [{ "url": url, "send_resolved": true }] }],
         });
-        fs::write(&config, settings.to_string()).map_err(LabError::io(format!("writing {}", config.display())))?;
+        Alertmanager::start(&settings.to_string())
+    }
+
+    /// Starts it with such a configuration, in YAML, and waits until it is ready.
+    pub fn start(settings: &str) -> Result<Alertmanager, LabError> {
+        let package = Cache::open()?.component(Component::Alertmanager)?;
+        let folder = Folder::new()?;
+        let config = folder.path().join("alertmanager.yml");
+        fs::write(&config, settings).map_err(LabError::io(format!("writing {}", config.display())))?;
         let (address, process) = on_free_port(|port| {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             // Its templates lie in /usr/share.

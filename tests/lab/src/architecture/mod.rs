@@ -131,7 +131,7 @@ impl Architecture {
         let haproxy = HaProxy::start(&nodes, plan.ports)?;
         let backrest_exporter = backrest.exporter(&plan.programs.join("pgbackrest-exporter"))?;
         let webhook = Webhook::start()?;
-        let alertmanager = Alertmanager::start(&webhook.url())?;
+        let alertmanager = Alertmanager::to_webhook(&webhook.url())?;
         let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter);
         let victoria = Victoria::start(&targets, plan.interval)?;
         let held = plan.hold.map(|hold| rules::held(&plan.rules, hold)).transpose()?;
