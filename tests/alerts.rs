@@ -6,7 +6,7 @@ mod alertmanager;
 #[path = "alerts/names.rs"]
 mod names;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -83,11 +83,13 @@ fn check(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
 }
 
-/// Runs each release of promtool with the files.
+/// Runs each release of promtool with the files, both at once.
 fn promtool(arguments: [&str; 2], files: &[PathBuf]) {
-    for program in Cache::open().unwrap().promtools().unwrap() {
-        check(Command::new(program).args(arguments).args(files));
-    }
+    std::thread::scope(|scope| {
+        for program in Cache::open().unwrap().promtools().unwrap() {
+            scope.spawn(move || check(Command::new(program).args(arguments).args(files)));
+        }
+    });
 }
 
 #[test]
@@ -177,6 +179,24 @@ fn every_alert_is_shown_to_fire_and_to_be_silent() {
             rule.labels["severity"]
         );
     }
+}
+
+#[test]
+fn every_recording_is_shown_to_be_right() {
+    let mut shown = BTreeSet::new();
+    for file in rule_files() {
+        let Ok(text) = fs::read_to_string(path("tests/alerts").join(file.file_name().unwrap())) else { continue };
+        let tests: Value = serde_saphyr::from_str(&text).unwrap();
+        let cases = tests["tests"].as_array().unwrap().iter().flat_map(|test| test["promql_expr_test"].as_array());
+        for case in cases.flatten().filter(|case| case["exp_samples"].is_array()) {
+            let used = names::used(case["expr"].as_str().unwrap());
+            shown.extend(used.metrics.into_iter().map(|(metric, _)| metric));
+        }
+    }
+    let rules = rules();
+    let records = rules.iter().filter_map(|rule| rule.record.as_ref());
+    let missing: Vec<_> = records.filter(|record| !shown.contains(*record)).collect();
+    assert!(missing.is_empty(), "no value of these is shown: {missing:?}");
 }
 
 #[test]
