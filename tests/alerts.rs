@@ -3,78 +3,21 @@
 
 #[path = "alerts/alertmanager.rs"]
 mod alertmanager;
+#[path = "alerts/live.rs"]
+mod live;
 #[path = "alerts/names.rs"]
 mod names;
+#[path = "alerts/rules.rs"]
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use lab::Cache;
+use rules::{Rule, path, rule_files, rules};
 use serde_json::Value;
-
-/// One alert or recording rule.
-struct Rule {
-    file: String,
-    alert: Option<String>,
-    record: Option<String>,
-    expression: String,
-    hold: String,
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-}
-
-impl Rule {
-    fn name(&self) -> &str {
-        self.alert.as_deref().or(self.record.as_deref()).unwrap()
-    }
-}
-
-/// The path of something in the repository.
-fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
-}
-
-/// The rule files, by name; Alertmanager's configuration stands beside them and is none.
-fn rule_files() -> Vec<PathBuf> {
-    let files = fs::read_dir(path("alerts")).unwrap().map(|entry| entry.unwrap().path());
-    let is_rules =
-        |file: &PathBuf| file.extension().is_some_and(|end| end == "yml") && !file.ends_with("alertmanager.yml");
-    let mut files: Vec<_> = files.filter(is_rules).collect();
-    files.sort();
-    assert!(files.len() > 10, "{files:?}");
-    files
-}
-
-fn yaml(file: &Path) -> Value {
-    serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap()
-}
-
-fn rules() -> Vec<Rule> {
-    let text = |rule: &Value, key: &str| rule[key].as_str().map(str::to_owned);
-    let texts = |rule: &Value, key: &str| {
-        let pairs = rule[key].as_object().into_iter().flatten();
-        pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
-    };
-    let mut rules = Vec::new();
-    for file in rule_files() {
-        for rule in
-            yaml(&file)["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
-        {
-            rules.push(Rule {
-                file: file.file_stem().unwrap().to_str().unwrap().to_owned(),
-                alert: text(rule, "alert"),
-                record: text(rule, "record"),
-                expression: text(rule, "expr").unwrap().split_whitespace().collect::<Vec<_>>().join(" "),
-                hold: text(rule, "for").unwrap_or_else(|| "0s".to_owned()),
-                labels: texts(rule, "labels"),
-                annotations: texts(rule, "annotations"),
-            });
-        }
-    }
-    rules
-}
 
 /// Runs a program, which must find all good.
 fn check(command: &mut Command) {
@@ -226,4 +169,9 @@ fn every_metric_and_label_exists() {
             left.iter().map(|rule| &rule.expression).collect::<Vec<_>>()
         );
     }
+}
+
+#[test]
+fn every_metric_and_label_is_on_the_pages_of_a_running_architecture() {
+    live::has_what_the_rules_name();
 }

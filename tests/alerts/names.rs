@@ -27,7 +27,7 @@ pub fn documented() -> Known {
     let mut known = Known::new();
     for page in ["docs/metrics.md", "docs/metrics-pgbouncer.md", "docs/metrics-pgbackrest.md"] {
         let mut labels = BTreeSet::new();
-        for line in fs::read_to_string(super::path(page)).unwrap().lines() {
+        for line in fs::read_to_string(super::rules::path(page)).unwrap().lines() {
             if let Some((listed, _)) = line.strip_prefix("Labels: ").and_then(|rest| rest.split_once(". Tags:")) {
                 labels = listed.split(", ").map(|label| label.trim_matches('`').to_owned()).collect();
             } else if let Some((name, _)) = line.strip_prefix("| `").and_then(|rest| rest.split_once('`')) {
@@ -41,7 +41,7 @@ pub fn documented() -> Known {
         }
     }
     assert!(known.len() > 500, "the pages of metrics are not read: {}", known.len());
-    let list = fs::read_to_string(super::path("alerts/external-metrics.tsv")).unwrap();
+    let list = fs::read_to_string(super::rules::path("alerts/external-metrics.tsv")).unwrap();
     for line in list.lines().filter(|line| !line.starts_with('#')) {
         let mut fields = line.split('\t');
         let (name, labels) = (fields.next().unwrap(), fields.next().unwrap());
