@@ -66,7 +66,8 @@ impl Cache {
             let promtools = scope.spawn(|| self.promtools().map(drop));
             let components = Component::ALL.map(|component| scope.spawn(move || self.component(component).map(drop)));
             let patroni = scope.spawn(|| self.patroni().map(drop));
-            let single = [prometheus, extensions, promtools, patroni];
+            let logs = scope.spawn(|| self.victorialogs().map(drop));
+            let single = [prometheus, extensions, promtools, patroni, logs];
             for thread in majors.into_iter().chain(poolers).chain(releases).chain(components).chain(single) {
                 thread.join().map_err(|_| LabError::Unexpected("a downloading thread panicked".into()))??;
             }
@@ -157,6 +158,11 @@ impl Cache {
     pub(crate) fn component(&self, component: Component) -> Result<PathBuf, LabError> {
         let make = |place: &Path| fetch::debian_of(component.suite(), component.package(), place);
         self.item(component.package(), make)
+    }
+
+    /// The program VictoriaLogs, built if need be.
+    pub(crate) fn victorialogs(&self) -> Result<PathBuf, LabError> {
+        Ok(self.item("victoria-logs", fetch::victorialogs)?.join("victoria-logs"))
     }
 
     /// The folder with Patroni's Python packages, downloaded if need be.

@@ -61,8 +61,50 @@ pub(crate) fn debian(package: &str, place: &Path) -> Result<(), LabError> {
 }
 
 /// Puts a package of any Debian suite at `place`, with every library it needs down to the C library, so that it runs on
-/// this machine whatever its own Debian is. Apt works in a folder of its own: the system is neither asked nor changed.
+/// this machine whatever its own Debian is.
 pub(crate) fn debian_of(suite: &str, package: &str, place: &Path) -> Result<(), LabError> {
+    unpack(suite, &["install", "--download-only", package], place)
+}
+
+/// What VictoriaLogs is made of: Go, and sources.
+const VICTORIALOGS: [&str; 16] = [
+    "golang-1.24-go",
+    "golang-1.24-src",
+    "golang-github-cespare-xxhash-dev",
+    "golang-github-golang-snappy-dev",
+    "golang-github-klauspost-compress-dev",
+    "golang-github-valyala-bytebufferpool-dev",
+    "golang-github-valyala-fastjson-dev",
+    "golang-github-valyala-fastrand-dev",
+    "golang-github-valyala-fasttemplate-dev",
+    "golang-github-valyala-histogram-dev",
+    "golang-github-valyala-quicktemplate-dev",
+    "golang-github-victoriametrics-easyproto-dev",
+    "golang-github-victoriametrics-metrics-dev",
+    "golang-github-victoriametrics-metricsql-dev",
+    "golang-github-victoriametrics-victoriametrics-dev",
+    "golang-golang-x-sys-dev",
+];
+
+/// Builds the program `victoria-logs` at `place`: Debian has only its sources, in VictoriaMetrics' package.
+pub(crate) fn victorialogs(place: &Path) -> Result<(), LabError> {
+    let building = Download::below(place)?;
+    let root = building.folder.join("root");
+    unpack("trixie", &[&["download"], &VICTORIALOGS[..]].concat(), &root)?;
+    let go = root.join("usr/lib/go-1.24");
+    let mut build = Command::new("timeout");
+    account::bare_environment(&mut build);
+    build.arg("600").arg(go.join("bin/go")).args(["build", "-o"]).arg(place.join("victoria-logs"));
+    build.arg("github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-logs");
+    build.env("GOROOT", &go).env("GOPATH", root.join("usr/share/gocode")).env("GO111MODULE", "off");
+    build.env("CGO_ENABLED", "0").env("GOCACHE", building.folder.join("built")).env("GOTOOLCHAIN", "local");
+    run(build.current_dir(&root))?;
+    building.finish(place)
+}
+
+/// Downloads what apt-get is asked for of a Debian suite, and puts it at `place`. Apt works in a folder of its own: the
+/// system is neither asked nor changed.
+fn unpack(suite: &str, request: &[&str], place: &Path) -> Result<(), LabError> {
     let apt = Download::below(place)?;
     let path = |name: &str| apt.folder.join(name);
     let setting = |name: &str, value: &Path| format!("{name}={}", value.display());
@@ -90,10 +132,10 @@ pub(crate) fn debian_of(suite: &str, package: &str, place: &Path) -> Result<(), 
         ] {
             command.args(["-o", &setting]);
         }
-        run(command.args(arguments)).map(drop)
+        run(command.args(arguments).current_dir(path("archives"))).map(drop)
     };
     apt_get(&["update"])?;
-    apt_get(&["install", "--download-only", package])?;
+    apt_get(request)?;
     for package in (Download { folder: path("archives") }).all(".deb")? {
         run(Command::new("dpkg").arg("-x").arg(package).arg(place))?;
     }

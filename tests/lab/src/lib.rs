@@ -44,8 +44,8 @@ mod replication;
 mod shared_files;
 
 pub use architecture::{
-    Alert, Alertmanager, Architecture, Etcd, HaProxy, LEADER_TTL, Member, Node, Plan, Ports, Service, Victoria,
-    Webhook, rule_files,
+    Alert, Alertmanager, Architecture, Etcd, HaProxy, LEADER_TTL, Member, Node, Plan, Ports, Service, Shipper,
+    Victoria, VictoriaLogs, Webhook, rule_files,
 };
 pub use cache::Cache;
 pub use error::LabError;

@@ -73,10 +73,16 @@ impl Backrest {
             "start-fast=y",
             "compress-level=1",
         ];
-        let lines: String = own.iter().chain(options).map(|line| format!("{line}\n")).collect();
+        // It refuses to be told a thing twice.
+        let name = |line: &str| line.split('=').next().map(str::to_owned);
+        let is_left = |line: &&&str| !options.iter().any(|option| name(option) == name(line));
+        let lines: String = own.iter().filter(is_left).chain(options).map(|line| format!("{line}\n")).collect();
         let backrest = Backrest { program, account: Account::get()?, folder };
         let here = backrest.folder.path().display().to_string();
         write(&backrest.config(), &format!("[global]\n{}", lines.replace("{folder}", &here)))?;
+        // It would go on without a log.
+        let log = backrest.log_dir();
+        fs::create_dir(&log).map_err(LabError::io(format!("creating {}", log.display())))?;
         backrest.account.own(backrest.folder.path())?;
         Ok(backrest)
     }
@@ -94,6 +100,11 @@ impl Backrest {
     /// The folder with its repositories.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The folder with its log files; nothing is logged unless asked for.
+    pub fn log_dir(&self) -> PathBuf {
+        self.folder.path().join("log")
     }
 
     /// An exporter, this program, that reads the repositories as the user that owns them.

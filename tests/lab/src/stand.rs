@@ -72,6 +72,7 @@ fn introduce(architecture: &Architecture) {
     url("haproxy", architecture.haproxy.address(), "/");
     url("prometheus", architecture.prometheus.address(), "/");
     url("victoria-metrics", architecture.victoria.address(), "/vmui/");
+    url("victoria-logs", architecture.logs.address(), "/select/vmui/");
     url("alertmanager", architecture.alertmanager.address(), "/");
     println!("{:<22} {}", "webhook", architecture.webhook.url());
     println!("{:<22} {}\n", "patronictl", architecture.nodes[0].member.patronictl_line());

@@ -7,15 +7,17 @@ pub(crate) enum Component {
     HaProxy,
     Alertmanager,
     Victoria,
+    SyslogNg,
 }
 
 impl Component {
-    pub(crate) const ALL: [Component; 4] = [Self::Etcd, Self::HaProxy, Self::Alertmanager, Self::Victoria];
+    pub(crate) const ALL: [Component; 5] =
+        [Self::Etcd, Self::HaProxy, Self::Alertmanager, Self::Victoria, Self::SyslogNg];
 
-    /// The suite that has the wanted version: etcd 3.5, HAProxy 3.0, Alertmanager 0.33, VictoriaMetrics 1.145.
+    /// The suite that has the wanted version: etcd 3.5, HAProxy 3.0, syslog-ng 4.8, Alertmanager 0.33, VictoriaMetrics 1.145.
     pub(crate) fn suite(self) -> &'static str {
         match self {
-            Self::Etcd | Self::HaProxy => "trixie",
+            Self::Etcd | Self::HaProxy | Self::SyslogNg => "trixie",
             Self::Alertmanager | Self::Victoria => "sid",
         }
     }
@@ -27,6 +29,8 @@ impl Component {
             Self::HaProxy => "haproxy",
             Self::Alertmanager => "prometheus-alertmanager",
             Self::Victoria => "victoria-metrics",
+            // Depends on the rest of it.
+            Self::SyslogNg => "syslog-ng-mod-http",
         }
     }
 }

@@ -17,7 +17,9 @@ mod etcd;
 mod haproxy;
 mod patroni;
 mod rules;
+mod syslog;
 mod victoria;
+mod victorialogs;
 mod webhook;
 
 pub use alertmanager::Alertmanager;
@@ -26,7 +28,9 @@ pub use etcd::Etcd;
 pub use haproxy::{HaProxy, Service};
 pub use patroni::{LEADER_TTL, Member};
 pub use rules::rule_files;
+pub use syslog::Shipper;
 pub use victoria::Victoria;
+pub use victorialogs::VictoriaLogs;
 pub use webhook::{Alert, Webhook};
 
 /// Name of the cluster, of its stanza, and value of the label `cls`.
@@ -108,6 +112,10 @@ pub struct Architecture {
     pub alertmanager: Alertmanager,
     /// Keeps what arrives.
     pub webhook: Webhook,
+    /// Ships every program's log to the store.
+    pub shipper: Shipper,
+    /// The store of logs.
+    pub logs: VictoriaLogs,
     // Rule files with other waiting times.
     _rules: Option<Folder>,
     /// The exporter beside the repository.
@@ -126,10 +134,12 @@ impl Architecture {
     /// Starts it and waits until there are a primary, two replicas that stream from it, and a first backup.
     pub fn start(plan: &Plan) -> Result<Architecture, LabError> {
         let etcd = Etcd::start()?;
-        let backrest = Backrest::new(BackrestRelease::V2_55, &[])?;
+        let backrest = Backrest::new(BackrestRelease::V2_55, &["log-level-file=info"])?;
         let nodes = cluster(plan, &etcd, &backrest)?;
         let haproxy = HaProxy::start(&nodes, plan.ports)?;
         let backrest_exporter = backrest.exporter(&plan.programs.join("pgbackrest-exporter"))?;
+        let logs = VictoriaLogs::start()?;
+        let shipper = Shipper::start(&nodes, &backrest, logs.address())?;
         let webhook = Webhook::start()?;
         let alertmanager = Alertmanager::to_webhook(&webhook.url())?;
         let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter);
@@ -142,6 +152,8 @@ impl Architecture {
             victoria,
             alertmanager,
             webhook,
+            shipper,
+            logs,
             _rules: rules_folder,
             backrest_exporter,
             haproxy,

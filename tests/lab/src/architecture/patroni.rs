@@ -90,6 +90,11 @@ impl Member {
         self.folder.path().join("data")
     }
 
+    /// The file that PostgreSQL logs to, as JSON; Patroni's log is that of its process.
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.path().join("postgresql.json")
+    }
+
     /// The folder with the Unix socket.
     pub fn socket_dir(&self) -> &Path {
         self.folder.path()
@@ -315,6 +320,12 @@ impl Place<'_> {
                     "track_io_timing": "on",
                     "track_functions": "all",
                     "shared_preload_libraries": "pg_stat_statements",
+                    "logging_collector": "on",
+                    "log_destination": "jsonlog",
+                    "log_directory": self.folder,
+                    "log_filename": "postgresql.log",
+                    "log_timezone": "UTC",
+                    "log_lock_waits": "on",
                     "archive_command": backrest.archive_command_of(stanza, &data),
                     "restore_command": backrest.restore_command_of(stanza, &data),
                 },
