@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Instant;
 
 use crate::error::SourceError;
 
@@ -130,9 +131,24 @@ pub struct ServerFacts {
     pub roles: BTreeSet<String>,
     /// What the source would have changed on this server, as sentences for a person.
     pub advice: Vec<String>,
+    /// What the server consists of beside databases, as repositories of backups, and how each is, for a person.
+    pub details: Vec<Detail>,
     /// Why the server does not answer now, if the source goes on with what it knew before: the server counts as down,
     /// its collectors as failed, and their rows are shown all the same.
     pub fault: Option<SourceError>,
+}
+
+/// One thing that a server consists of, and its state, for a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detail {
+    /// What it is.
+    pub name: String,
+    /// How it is, in a few words.
+    pub state: String,
+    /// Whether that is as it should be.
+    pub well: bool,
+    /// When what the state tells came about.
+    pub since: Option<Instant>,
 }
 
 /// An extension of a database.

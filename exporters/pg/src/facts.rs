@@ -52,6 +52,7 @@ pub(crate) fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
         advice: advice(&user, &roles),
         user,
         roles,
+        details: Vec::new(),
         fault: None,
     })
 }

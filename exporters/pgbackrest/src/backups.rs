@@ -168,7 +168,8 @@ fn clusters(stanza: &str, backups: &[Backup<'_>]) -> Vec<Val> {
     clusters.into_iter().map(of_cluster).collect()
 }
 
-fn stop(backup: &Val) -> f64 {
+/// When a backup ended, in Unix seconds; 0 if that is not told.
+pub(crate) fn stop(backup: &Val) -> f64 {
     let stop = member(backup, "timestamp").and_then(|times| member(times, "stop"));
     stop.and_then(|stop| stop.to_string().parse().ok()).unwrap_or_default()
 }

@@ -3,11 +3,12 @@
 //! `options` are its own flags; `command` runs one child process under a deadline, `output` reads what it printed;
 //! `collect` runs them at its own pace, finds in `backups` and `wal` what filters need of many backups, and keeps the last
 //! good results in a `snapshot`; `filter` runs the collectors' jq filters; `source` runs them over the snapshot when a
-//! scrape asks.
+//! scrape asks; `details` says the same for a person.
 
 mod backups;
 mod collect;
 mod command;
+mod details;
 mod filter;
 mod options;
 mod output;

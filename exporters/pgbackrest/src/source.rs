@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::backups::Prepared;
 use crate::collect::{Collection, Settings};
+use crate::details::details;
 use crate::filter::{Filter, FilterError, Variables};
 use crate::snapshot::{Moment, Snapshot, object};
 
@@ -117,6 +118,7 @@ impl Session for BackrestSession {
             version: self.snapshot.version.version(),
             role: Role::Neither,
             user: user.unwrap_or_default(),
+            details: details(&self.snapshot, self.settings.stale),
             fault: self.snapshot.fault(),
             ..ServerFacts::default()
         })

@@ -1,10 +1,12 @@
 //! The HTTP interface: metrics, health by role, and pages for people.
 
 mod explain;
+mod figures;
 mod health;
 mod landing;
 mod metrics;
 mod pages;
+mod state;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

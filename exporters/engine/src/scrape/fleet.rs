@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
 
+use super::history::{History, Outcome, Scrape};
+use super::pass::Pass;
 use super::{ScrapeSettings, Scraper, report};
 use crate::catalog::Catalog;
 use crate::counters::Counters;
@@ -25,6 +27,7 @@ pub(crate) struct Fleet<S: Source> {
     pub catalog: Arc<Catalog>,
     pub scrapers: Vec<Arc<Scraper<S>>>,
     settings: ScrapeSettings,
+    history: Arc<History>,
 }
 
 impl<S: Source> Fleet<S> {
@@ -40,7 +43,7 @@ impl<S: Source> Fleet<S> {
             let counters = Arc::new(Counters::new(&settings.namespace, &settings.constant_labels));
             Scraper::new(catalog.clone(), Arc::new(source), settings, counters)
         };
-        Self { scrapers: sources.into_iter().map(scraper).collect(), catalog, settings }
+        Self { scrapers: sources.into_iter().map(scraper).collect(), catalog, settings, history: Arc::default() }
     }
 
     /// The same servers with other collectors.
@@ -51,20 +54,23 @@ impl<S: Source> Fleet<S> {
             new.inherit(old);
             new
         };
-        Self { scrapers: self.scrapers.iter().map(scraper).collect(), catalog, settings: self.settings.clone() }
+        let scrapers = self.scrapers.iter().map(scraper).collect();
+        Self { scrapers, catalog, settings: self.settings.clone(), history: self.history.clone() }
     }
 
     /// Answers a scrape by `deadline`, whatever the servers do.
     pub async fn scrape(&self, deadline: Instant, format: Format, gzip: bool) -> Page {
         let asked = Instant::now();
-        let passes = join_all(self.scrapers.iter().map(|scraper| scraper.collect(deadline, gzip))).await;
+        let collect = async |scraper: &Arc<Scraper<S>>| (scraper.collect(deadline, gzip).await, asked.elapsed());
+        let passes: Vec<(Pass, Duration)> = join_all(self.scrapers.iter().map(collect)).await;
         let mut own = OwnFamilies::new(&self.settings.constant_labels);
-        let (mut parts, mut databases) = (Vec::new(), 0);
-        for (scraper, pass) in self.scrapers.iter().zip(&passes) {
+        let (mut parts, mut databases, mut servers) = (Vec::new(), 0, Vec::new());
+        for (scraper, (pass, took)) in self.scrapers.iter().zip(&passes) {
             let sheet = scraper.sheet(pass);
             own.merge(sheet.own);
             parts.extend(sheet.parts.into_iter().map(|part| Part { database: databases + part.database, ..part }));
             databases += sheet.databases;
+            servers.push(Outcome { took: *took, ..sheet.outcome });
         }
         if !self.settings.disable_intro {
             report::program(&mut own, &self.settings, asked);
@@ -76,7 +82,14 @@ impl<S: Source> Fleet<S> {
                 first.note_dropped(*collector, "", Drop::Duplicate, *count, example);
             }
         }
+        let allowed = deadline.saturating_duration_since(asked);
+        self.history.note(Scrape { at: Instant::now(), allowed, bytes: page.length, gzip, servers });
         page
+    }
+
+    /// The last scrapes, the oldest first.
+    pub fn history(&self) -> Vec<Scrape> {
+        self.history.scrapes()
     }
 
     /// Looks at every server; of several the first that fails answers for all.

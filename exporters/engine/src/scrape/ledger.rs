@@ -40,6 +40,8 @@ pub(crate) struct Failure {
 pub(crate) struct Record {
     pub good: Option<Good>,
     pub failure: Option<Failure>,
+    /// The failure before the last success, and when that came.
+    pub recovered: Option<(SourceError, Instant)>,
     /// How long the last run took.
     pub duration: Duration,
     /// How often it was wanted, served from the cache, failed, skipped by a predicate.
@@ -115,7 +117,9 @@ impl Ledger {
             record.skips += u64::from(block.skipped);
             record.duration = block.took;
             record.good = Some(Good { block, at: Instant::now(), epoch });
-            record.failure.take().map_or(0, |failure| failure.in_a_row)
+            let Some(failure) = record.failure.take() else { return 0 };
+            record.recovered = Some((failure.error, Instant::now()));
+            failure.in_a_row
         })
     }
 

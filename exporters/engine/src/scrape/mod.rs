@@ -2,10 +2,11 @@
 //!
 //! `pass` collects (scrapes that come while it runs share it), `visit` reads one database, `ledger` remembers what became
 //! of each collector, `assemble` makes a server's part of the page, `report` adds what the exporter says of itself,
-//! `fleet` puts the page together from one server or several.
+//! `fleet` puts the page together from one server or several, `history` remembers the last scrapes.
 
 mod assemble;
 mod fleet;
+mod history;
 mod ledger;
 mod pass;
 mod report;
@@ -27,7 +28,9 @@ use crate::options::Labels;
 use crate::plan::{Plan, Planned, Selection, plan};
 use crate::source::Source;
 
+pub(crate) use assemble::{Shown, View};
 pub(crate) use fleet::Fleet;
+pub(crate) use history::{Outcome, REMEMBERED, Scrape};
 pub(crate) use ledger::{DatabaseRecord, Record};
 use ledger::{Ledger, Slot};
 use pass::Pass;

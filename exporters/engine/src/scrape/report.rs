@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::assemble::Shown;
-use super::{DatabaseView, ScrapeSettings, Scraper};
-use crate::error::SourceError;
+use super::{DatabaseView, ScrapeSettings, Scraper, Shown, View};
 use crate::exposition::OwnFamilies;
-use crate::facts::{Role, ServerFacts};
+use crate::facts::Role;
 use crate::source::Source;
 
 /// Names of the exporter's own families, after the namespace; a collector may not take them.
@@ -62,27 +60,22 @@ pub(crate) fn reserved_names(namespace: &str) -> Vec<String> {
 }
 
 impl<S: Source> Scraper<S> {
-    pub(super) fn report(
-        &self,
-        up: &Result<Arc<ServerFacts>, SourceError>,
-        databases: &[DatabaseView],
-        shown: &[Shown],
-    ) -> OwnFamilies {
+    pub(super) fn report(&self, view: &View) -> OwnFamilies {
         let mut families = OwnFamilies::new(&self.settings.constant_labels);
         let mut own = Own { families: &mut families, namespace: &self.settings.namespace };
-        own.gauge("up", "Whether a query was answered now", &[], f64::from(up.is_ok()));
+        own.gauge("up", "Whether a query was answered now", &[], f64::from(view.up.is_ok()));
         if self.settings.disable_intro {
             return families;
         }
-        own.server(up, databases);
+        own.server(view);
         self.scrapes(&mut own);
-        for database in databases {
+        for database in &view.databases {
             own.database(database);
         }
         // Branches that share a name share the older metrics, which know collectors by that name only.
         let mut named = BTreeSet::new();
-        for one in shown {
-            self.collector(&mut own, one, &mut named);
+        for one in &view.shown {
+            self.collector(&mut own, one, &view.databases[one.database].name, &mut named);
         }
         own.families.registry(&self.counters.registry);
         families
@@ -103,9 +96,9 @@ impl<S: Source> Scraper<S> {
         own.counter("exporter_connections_opened_total", "Connections to the server opened", connections.opened);
     }
 
-    fn collector(&self, own: &mut Own<'_>, one: &Shown, named: &mut BTreeSet<(Arc<str>, String)>) {
+    fn collector(&self, own: &mut Own<'_>, one: &Shown, database: &Arc<str>, named: &mut BTreeSet<(Arc<str>, String)>) {
         let collector = &self.catalog.collectors[one.collector];
-        let labels: &[(&str, &str)] = &[("collector", &collector.key), ("datname", &one.database)];
+        let labels: &[(&str, &str)] = &[("collector", &collector.key), ("datname", database)];
         let block = one.block.as_deref();
         let seconds = one.record.duration.as_secs_f64();
         own.gauge(
@@ -143,10 +136,10 @@ impl<S: Source> Scraper<S> {
         if let Some(age) = one.age {
             own.gauge("exporter_collector_age_seconds", "Age of the result that is shown", labels, age.as_secs_f64());
         }
-        if !named.insert((one.database.clone(), collector.name.clone())) {
+        if !named.insert((database.clone(), collector.name.clone())) {
             return;
         }
-        let labels: &[(&str, &str)] = &[("datname", &one.database), ("query", &collector.name)];
+        let labels: &[(&str, &str)] = &[("datname", database), ("query", &collector.name)];
         let left = one.age.map_or(0.0, |age| self.ttl(one.collector).saturating_sub(age).as_secs_f64());
         let record = &one.record;
         own.gauge("exporter_query_cache_ttl", "Seconds until the result is fetched again", labels, left);
@@ -211,8 +204,8 @@ impl Own<'_> {
         self.families.counter(&format!("{}_{name}", self.namespace), help, &[], value);
     }
 
-    fn server(&mut self, up: &Result<Arc<ServerFacts>, SourceError>, databases: &[DatabaseView]) {
-        match up {
+    fn server(&mut self, view: &View) {
+        match &view.up {
             Ok(facts) if facts.role == Role::Neither => {}
             Ok(facts) => {
                 let standby = f64::from(facts.role == Role::Standby);
@@ -220,7 +213,7 @@ impl Own<'_> {
             }
             Err(error) => self.gauge("up_reason", "Why the server is not up", &[("reason", error.reason)], 1.0),
         }
-        if let Some(facts) = databases.first().and_then(|main| main.facts.as_ref()) {
+        if let Some(facts) = view.databases.first().and_then(|main| main.facts.as_ref()) {
             self.gauge("version", "Version of the server as one number, as last seen", &[], f64::from(facts.version.0));
         }
     }

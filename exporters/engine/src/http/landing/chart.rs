@@ -1,0 +1,174 @@
+//! The last scrapes as a picture: how long each took against the time it had, and below how many series it brought.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::http::figures::{duration, grouped};
+use crate::scrape::{Outcome, REMEMBERED, Scrape};
+
+/// Below this all are alike.
+const FLOOR_SECONDS: f64 = 0.001;
+/// Units of the picture: its height, the width of one scrape, where times end, where series begin and end.
+const HEIGHT: f64 = 92.0;
+const STEP: f64 = 10.0;
+const TIMES_BOTTOM: f64 = 61.0;
+const SERIES_TOP: f64 = 70.0;
+const SERIES_BOTTOM: f64 = 91.0;
+
+/// Scrapes of one server, the oldest first.
+pub(super) fn write(page: &mut String, scrapes: &[(&Scrape, &Outcome)]) {
+    let Some((newest, _)) = scrapes.last() else { return };
+    let slowest = scrapes.iter().flat_map(|(scrape, outcome)| [scrape.allowed, outcome.took]).max();
+    let scale = Scale { top_seconds: slowest.unwrap_or_default().as_secs_f64().max(FLOOR_SECONDS * 10.0) };
+    let said = in_words(scrapes);
+    write!(page, "<figure><div><svg role=img aria-label=\"{said}\" preserveAspectRatio=none ").ok();
+    picture(page, scrapes, &scale);
+    for seconds in scale.lines() {
+        let label = duration(Duration::from_secs_f64(seconds)).replace(".0", "");
+        label_at(page, scale.y(seconds), &label);
+    }
+    label_at(page, SERIES_TOP + 4.0, "series");
+    let age = duration(newest.at.elapsed());
+    write!(page, "</div><figcaption>{said}, the newest {age} ago</figcaption></figure>").ok();
+}
+
+fn picture(page: &mut String, scrapes: &[(&Scrape, &Outcome)], scale: &Scale) {
+    let width = STEP * REMEMBERED as f64;
+    write!(page, "viewBox=\"0 0 {width} {HEIGHT}\">").ok();
+    for seconds in scale.lines() {
+        write!(page, "<path class=grid d=\"M0 {:.1}H{width}\"/>", scale.y(seconds)).ok();
+    }
+    // The newest is at the right edge.
+    let left = STEP * REMEMBERED.saturating_sub(scrapes.len()) as f64;
+    for (at, (scrape, outcome)) in scrapes.iter().enumerate() {
+        bar(page, left + STEP * at as f64, scale, scrape, outcome);
+    }
+    let most = scrapes.iter().map(|(_, outcome)| outcome.series).max().unwrap_or_default().max(1) as f64;
+    let limits = steps(left, scrapes.iter().map(|(scrape, _)| scale.y(scrape.allowed.as_secs_f64())));
+    let height = |series: usize| (SERIES_BOTTOM - SERIES_TOP) * series as f64 / most;
+    let series = steps(left, scrapes.iter().map(|(_, outcome)| SERIES_BOTTOM - height(outcome.series)));
+    write!(page, "<path class=limit d=\"{limits}\"/>").ok();
+    write!(page, "<path class=series d=\"{series}V{SERIES_BOTTOM}H{left}Z\"/></svg>").ok();
+}
+
+/// A path from `left` on: one level for each scrape.
+fn steps(left: f64, levels: impl Iterator<Item = f64>) -> String {
+    let mut path = String::new();
+    for (at, y) in levels.enumerate() {
+        let begin = if at == 0 { format!("M{left} {y:.1}") } else { format!("V{y:.1}") };
+        write!(path, "{begin}H{}", left + STEP * (at + 1) as f64).ok();
+    }
+    path
+}
+
+/// Text beside the picture: in it, it would be stretched.
+fn label_at(page: &mut String, y: f64, label: &str) {
+    write!(page, "<i style=\"top:{:.1}%\">{label}</i>", 100.0 * y / HEIGHT).ok();
+}
+
+fn bar(page: &mut String, x: f64, scale: &Scale, scrape: &Scrape, outcome: &Outcome) {
+    let class = class(scrape, outcome);
+    let y = scale.y(outcome.took.as_secs_f64());
+    let (height, x) = (TIMES_BOTTOM - y + 1.0, x + 1.5);
+    let mut told = format!(
+        "{} ago: {} of {}, {} series",
+        duration(scrape.at.elapsed()),
+        duration(outcome.took),
+        duration(scrape.allowed),
+        grouped(outcome.series)
+    );
+    if !outcome.up {
+        told.push_str(", server down");
+    }
+    if outcome.failed > 0 {
+        write!(told, ", {} of {} collectors without a good result", outcome.failed, outcome.planned).ok();
+    }
+    write!(page, "<rect class={class} x={x} y={y:.1} width=7 height={height:.1}><title>{told}</title></rect>").ok();
+}
+
+fn class(scrape: &Scrape, outcome: &Outcome) -> &'static str {
+    match () {
+        () if !outcome.up => "bad",
+        () if outcome.failed > 0 || outcome.took >= scrape.allowed => "warn",
+        () => "ok",
+    }
+}
+
+/// The same for who does not see it.
+fn in_words(scrapes: &[(&Scrape, &Outcome)]) -> String {
+    let mut took: Vec<Duration> = scrapes.iter().map(|(_, outcome)| outcome.took).collect();
+    took.sort();
+    let count = |of: &dyn Fn(&Scrape, &Outcome) -> bool| scrapes.iter().filter(|(scrape, one)| of(scrape, one)).count();
+    let mut said = match took.as_slice() {
+        [] => return String::new(),
+        [only] => format!("One scrape so far, {}", duration(*only)),
+        [least, .., most] => {
+            let median = duration(took[took.len() / 2]);
+            format!("{} scrapes: {} to {}, half within {median}", took.len(), duration(*least), duration(*most))
+        }
+    };
+    for (many, what) in [
+        (count(&|_, one| !one.up), "while the server was down"),
+        (count(&|_, one| one.up && one.failed > 0), "with a collector that failed"),
+        (count(&|scrape, one| one.took >= scrape.allowed), "cut off by their limit"),
+    ] {
+        if many > 0 {
+            write!(said, ", {many} {what}").ok();
+        }
+    }
+    said
+}
+
+/// Seconds to heights, by their logarithm: the limit and a scrape from the cache are three orders of magnitude apart.
+struct Scale {
+    top_seconds: f64,
+}
+
+impl Scale {
+    fn y(&self, seconds: f64) -> f64 {
+        let part = (seconds.max(FLOOR_SECONDS) / FLOOR_SECONDS).ln() / (self.top_seconds / FLOOR_SECONDS).ln();
+        // A line on top stays inside.
+        1.0 + (TIMES_BOTTOM - 1.0) * (1.0 - part)
+    }
+
+    /// Where there are lines.
+    fn lines(&self) -> impl Iterator<Item = f64> {
+        let top = self.top_seconds;
+        [0.01, 0.1, 1.0, 10.0, 100.0].into_iter().filter(move |seconds| *seconds < top)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn scrape(milliseconds: u64, up: bool, failed: usize) -> (Scrape, Outcome) {
+        let took = Duration::from_millis(milliseconds);
+        let outcome = Outcome { took, up, planned: 9, failed, fetched: 9, series: 100 };
+        let allowed = Duration::from_secs(10);
+        (Scrape { at: Instant::now(), allowed, bytes: 1, gzip: false, servers: Vec::new() }, outcome)
+    }
+
+    #[test]
+    fn heights_follow_the_logarithm_up_to_the_limit() {
+        let scale = Scale { top_seconds: 10.0 };
+        let y = [0.0, 0.001, 0.01, 0.1, 1.0, 10.0].map(|seconds| scale.y(seconds).round());
+        assert_eq!(y, [61.0, 61.0, 46.0, 31.0, 16.0, 1.0]);
+        assert_eq!(scale.lines().collect::<Vec<_>>(), [0.01, 0.1, 1.0]);
+    }
+
+    #[test]
+    fn the_picture_is_told_in_words_too() {
+        let scrapes = [scrape(4, true, 0), scrape(8, true, 2), scrape(5, true, 0), scrape(10_000, false, 9)];
+        let scrapes: Vec<_> = scrapes.iter().map(|(scrape, outcome)| (scrape, outcome)).collect();
+        let expected = "4 scrapes: 4.0 ms to 10 s, half within 8.0 ms, 1 while the server was down, \
+                        1 with a collector that failed, 1 cut off by their limit";
+        assert_eq!(in_words(&scrapes), expected);
+        let mut page = String::new();
+        write(&mut page, &scrapes);
+        let bars = ["ok", "warn", "bad"].map(|class| page.matches(&format!("<rect class={class} ")).count());
+        assert_eq!(bars, [2, 1, 1]);
+    }
+}

@@ -1,0 +1,74 @@
+//! What is known of runs, stanzas and repositories, in words for a person.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use engine::Detail;
+use jaq_json::Val;
+
+use crate::backups::{Prepared, stop, text};
+use crate::output::short;
+use crate::snapshot::{Snapshot, Target, elements, member};
+
+/// Every run, and what the documents that are still shown tell of stanzas and repositories.
+pub(crate) fn details(snapshot: &Snapshot, stale: Duration) -> Vec<Detail> {
+    let runs = snapshot.targets.iter().map(run);
+    let found = snapshot.found(stale);
+    runs.chain(found.into_iter().flat_map(stanzas)).collect()
+}
+
+fn run(target: &Target) -> Detail {
+    let name = target.stanza.as_ref().map_or_else(|| "last run".to_owned(), |stanza| format!("last run for {stanza}"));
+    let Some(last) = &target.last else {
+        return Detail { name, state: "has not ended yet".into(), well: true, since: None };
+    };
+    let took = format!("{:.1} s", last.took.as_secs_f64());
+    let state = match &last.error {
+        None if last.warnings.is_empty() => format!("succeeded in {took}"),
+        None => format!("succeeded in {took} with warnings: {}", last.warnings.join("; ")),
+        Some(error) => format!("failed ({}) after {took}: {}", error.reason, short(&error.message)),
+    };
+    Detail { name, state, well: last.error.is_none(), since: Some(last.begun.at) }
+}
+
+fn stanzas(found: &Prepared) -> Vec<Detail> {
+    let mut details = Vec::new();
+    for stanza in &found.stanzas {
+        let stanza_name = text(stanza, "name");
+        let name = stanza_name.clone().unwrap_or_default();
+        details.push(detail(format!("stanza {name}"), stanza));
+        for repository in member(stanza, "repo").map(elements).unwrap_or_default() {
+            let key = member(repository, "key").map(ToString::to_string).unwrap_or_default();
+            let name = format!("stanza {name}, repository {key}");
+            let of = |backup: &&Val| {
+                let repository = member(backup, "repo_key").map(ToString::to_string);
+                text(backup, "stanza") == stanza_name && repository.as_deref() == Some(&key)
+            };
+            details.push(detail(name.clone(), repository));
+            details.extend(found.newest.iter().filter(of).map(|backup| newest(&name, backup)));
+        }
+    }
+    details
+}
+
+/// The newest backup of a type.
+fn newest(repository: &str, backup: &Val) -> Detail {
+    let kind = text(backup, "type").unwrap_or_default();
+    let label = text(backup, "label").unwrap_or_default();
+    let damaged = member(backup, "error") == Some(&Val::Bool(true));
+    let state = if damaged { format!("{label}, with page errors") } else { label };
+    Detail { name: format!("{repository}, newest {kind}"), state, well: !damaged, since: instant(stop(backup)) }
+}
+
+/// The state of a stanza or of a repository, in pgBackRest's own words.
+fn detail(name: String, object: &Val) -> Detail {
+    let status = member(object, "status");
+    let state = status.and_then(|status| text(status, "message")).unwrap_or_else(|| "unknown".into());
+    let code = status.and_then(|status| member(status, "code")).map(ToString::to_string);
+    Detail { name, state: short(&state), well: code.as_deref() == Some("0"), since: None }
+}
+
+/// A time of the calendar on the clock that never jumps; `None` if that clock does not go back so far.
+fn instant(unix_seconds: f64) -> Option<Instant> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+    Instant::now().checked_sub(Duration::try_from_secs_f64(now - unix_seconds).ok()?)
+}
