@@ -58,6 +58,7 @@ dashboards: python
 	python3 -B dashboards/source/build.py
 
 fetch:
+	command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
 	$(CARGO) build --package lab
 	./target/debug/lab fetch
 

@@ -5,6 +5,10 @@
 mod certificates;
 #[path = "http/health.rs"]
 mod health;
+#[path = "http/landing.rs"]
+mod landing;
+#[path = "support/layout.rs"]
+mod layout;
 #[path = "http/metrics.rs"]
 mod metrics;
 #[path = "http/pages.rs"]

@@ -7,6 +7,10 @@ mod bounds;
 mod coverage;
 #[path = "pgbackrest/faults.rs"]
 mod faults;
+#[path = "pgbackrest/landing.rs"]
+mod landing;
+#[path = "support/layout.rs"]
+mod layout;
 #[path = "pgbackrest/reading.rs"]
 mod reading;
 #[path = "pgbackrest/releases.rs"]

@@ -5,6 +5,10 @@
 mod access;
 #[path = "pgbouncer/catalogue.rs"]
 mod catalogue;
+#[path = "pgbouncer/landing.rs"]
+mod landing;
+#[path = "support/layout.rs"]
+mod layout;
 #[allow(dead_code, reason = "a part of it is for PostgreSQL")]
 #[path = "support/catalogue.rs"]
 mod listed;

@@ -76,19 +76,10 @@ fn paths_answer_what_they_are_for_and_no_others_exist() {
 
     let (status, kind, page) = get("/");
     assert_eq!((status, &*kind), (200, "text/html; charset=utf-8"));
-    for needed in
-        ["<!doctype html>", "<meta name=viewport", "href=\"/pg/metrics\"", "href=\"/explain\"", "primary, version 1"]
-    {
+    for needed in ["<!doctype html>", "<meta name=viewport", "href=\"/pg/metrics\"", "href=\"/explain\""] {
         assert!(page.contains(needed), "{needed}: {page}");
     }
-    assert!(page.contains("<tr class=ok><td>good<td>") && page.contains("<tr class=bad><td>bad<td>"), "{page}");
-    assert!(
-        page.contains("division by zero")
-            && page.contains("samples dropped")
-            && page.contains("skipped by a predicate"),
-        "{page}"
-    );
-    assert!(page.contains("<h2>database &lt;i&gt;&quot;&amp;'x") && !page.contains("<i>"), "{page}");
+    assert!(page.contains("<bdi>&lt;i&gt;&quot;&amp;&#39;x</bdi>") && !page.contains("<i>"), "{page}");
 }
 
 #[test]

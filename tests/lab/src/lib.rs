@@ -23,6 +23,7 @@
 
 mod account;
 mod architecture;
+mod browser;
 mod cache;
 mod error;
 mod exporter;
@@ -47,6 +48,7 @@ pub use architecture::{
     Alert, Alertmanager, Architecture, Etcd, HaProxy, LEADER_TTL, Member, Node, Plan, Ports, Service, Shipper,
     Victoria, VictoriaLogs, Webhook, rule_files,
 };
+pub use browser::{Browser, Tab};
 pub use cache::Cache;
 pub use error::LabError;
 pub use exporter::Exporter;
