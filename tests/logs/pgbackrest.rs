@@ -1,5 +1,6 @@
 //! pgBackRest's log files.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use lab::{Backrest, BackrestRelease, Major, Postgres};
@@ -12,14 +13,14 @@ fn pgbackrest_of_every_release() {
     let server = Postgres::start(Major::V15).unwrap();
     for release in BackrestRelease::ALL {
         let backrest = Backrest::new(release, &[]).unwrap();
-        backrest.create_stanza("shop-eu", &server).unwrap();
-        let run = |arguments: &[&str]| backrest.run("shop-eu", &[&["--log-level-file=detail"], arguments].concat());
+        backrest.create_stanza("shop-backup", &server).unwrap();
+        let run = |arguments: &[&str]| backrest.run("shop-backup", &[&["--log-level-file=detail"], arguments].concat());
         run(&["--no-archive-check", "--type=full", "backup"]).unwrap();
         run(&["expire"]).unwrap();
         run(&["--archive-timeout=1", "check"]).unwrap_err();
         let files = logs(&backrest);
         let of = |command: &str| {
-            let file = files.iter().find(|file| file.ends_with(format!("shop-eu-{command}.log")));
+            let file = files.iter().find(|file| file.ends_with(format!("shop-backup-{command}.log")));
             read(file.unwrap_or_else(|| panic!("{release}: {files:?}")), command)
         };
         let backup = of("backup");
@@ -31,8 +32,8 @@ fn pgbackrest_of_every_release() {
         let failed = of("check");
         let error = failed.iter().find(|event| event["severity"] == "ERROR").unwrap();
         assert!(error["code"].as_str().unwrap().len() == 3, "{error}");
-        let first_lines = files.iter().map(|file| first_lines(file)).collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(first_lines.len(), files.len(), "files that Vector would take for one");
+        let known_by: BTreeSet<Vec<String>> = files.iter().map(first_lines).collect();
+        assert_eq!(known_by.len(), files.len(), "files that Vector would take for one");
     }
 }
 
@@ -49,7 +50,8 @@ fn read(file: &PathBuf, command: &str) -> Vec<Value> {
     let written = String::from_utf8_lossy(&bytes).into_owned();
     assert_eq!(told.last(), words(&written).last());
     for event in &events {
-        for (field, value) in [("src", "pgbackrest"), ("stanza", "shop-eu"), ("command", command), ("ins", "pg-main-1")]
+        for (field, value) in
+            [("src", "pgbackrest"), ("stanza", "shop-backup"), ("command", command), ("ins", "pg-main-1")]
         {
             assert_eq!(event[field], value, "{event}");
         }
