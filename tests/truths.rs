@@ -3,6 +3,8 @@
 
 #[path = "truths/activity.rs"]
 mod activity;
+#[path = "truths/off_by_default.rs"]
+mod off_by_default;
 #[path = "truths/replication.rs"]
 mod replication;
 #[path = "truths/settings.rs"]
