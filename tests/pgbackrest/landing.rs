@@ -12,7 +12,8 @@ fn runs_stanzas_and_repositories_are_told_and_what_is_held_is_not_called_ok() {
     let script = Script::new();
     let unreadable =
         r#"},{"cipher":"none","key":2,"status":{"code":99,"message":"[FileMissingError] no <b>such</b> file"}}]"#;
-    std::fs::write(script.path("document"), DOCUMENT.replace("}}]", &format!("}}{unreadable}")).as_bytes()).unwrap();
+    std::fs::write(script.path("document"), DOCUMENT.replacen("}}]", &format!("}}{unreadable}"), 1).as_bytes())
+        .unwrap();
     let exporter = script.exporter(&[]);
     first_page(&exporter);
     let mut browser = Browser::start().unwrap();
