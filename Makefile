@@ -59,6 +59,7 @@ dashboards: python
 
 fetch:
 	command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
+	command -v ip >/dev/null || apt-get install --yes --no-install-recommends iproute2
 	$(CARGO) build --package lab
 	./target/debug/lab fetch
 

@@ -33,6 +33,7 @@ mod http;
 mod installation;
 mod load;
 mod major;
+mod netns;
 mod pgbackrest;
 mod pgbouncer;
 mod port;
@@ -43,6 +44,7 @@ mod prometheus;
 mod proxy;
 mod replication;
 mod shared_files;
+mod vip;
 
 pub use architecture::{
     Alert, Alertmanager, Architecture, Etcd, HaProxy, LEADER_TTL, Member, Node, Plan, Ports, Service, Shipper,
@@ -54,9 +56,11 @@ pub use error::LabError;
 pub use exporter::Exporter;
 pub use http::{Response, request};
 pub use major::Major;
+pub use netns::{Namespace, Network};
 pub use pgbackrest::{Backrest, BackrestRelease};
 pub use pgbouncer::{BouncerRelease, PgBouncer, PgBouncerBuilder};
 pub use postgres::{MONITOR_PASSWORD, Postgres, PostgresBuilder};
 pub use process::Process;
 pub use prometheus::{Prometheus, Sample, Target};
 pub use proxy::Proxy;
+pub use vip::VipPair;

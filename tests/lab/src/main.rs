@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use lab::{Cache, LabError, Major, Postgres};
 
+mod address;
 mod bench;
 mod demo;
 mod meter;
@@ -45,6 +46,12 @@ enum Task {
         #[arg(long, env = "LAB_SECONDS")]
         seconds: Option<u64>,
     },
+    /// An address that vip-manager moves between two hosts with Patroni, in network namespaces, until Ctrl-C. Needs root.
+    Vip {
+        /// End after so many seconds.
+        #[arg(long)]
+        seconds: Option<u64>,
+    },
     /// Real faults in the architecture, and the alerts that must arrive at the webhook and be resolved.
     Prove {
         /// The folder with the exporters' binaries.
@@ -74,6 +81,7 @@ fn main() -> ExitCode {
         Task::Fetch => fetch(),
         Task::Demo { programs, seconds } => demo::run(&programs, seconds),
         Task::Architecture { programs, alerts, seconds } => stand::run(&programs, &alerts, seconds),
+        Task::Vip { seconds } => address::run(seconds),
         Task::Prove { programs, alerts, only } => prove::run(&programs, &alerts, &only),
         Task::Bench { pg_exporter, scrapes } => bench::run(&pg_exporter, scrapes),
         Task::Hold => hold(),

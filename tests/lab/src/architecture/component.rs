@@ -8,17 +8,20 @@ pub(crate) enum Component {
     Alertmanager,
     Victoria,
     SyslogNg,
+    VipManager,
 }
 
 impl Component {
-    pub(crate) const ALL: [Component; 5] =
-        [Self::Etcd, Self::HaProxy, Self::Alertmanager, Self::Victoria, Self::SyslogNg];
+    pub(crate) const ALL: [Component; 6] =
+        [Self::Etcd, Self::HaProxy, Self::Alertmanager, Self::Victoria, Self::SyslogNg, Self::VipManager];
 
-    /// The suite that has the wanted version: etcd 3.5, HAProxy 3.0, syslog-ng 4.8, Alertmanager 0.33, VictoriaMetrics 1.145.
+    /// The suite that has the wanted version: etcd 3.5, HAProxy 3.0, syslog-ng 4.8, Alertmanager 0.33, VictoriaMetrics 1.145,
+    /// vip-manager 1.0.
     pub(crate) fn suite(self) -> &'static str {
         match self {
             Self::Etcd | Self::HaProxy | Self::SyslogNg => "trixie",
             Self::Alertmanager | Self::Victoria => "sid",
+            Self::VipManager => "bookworm",
         }
     }
 
@@ -31,6 +34,7 @@ impl Component {
             Self::Victoria => "victoria-metrics",
             // Depends on the rest of it.
             Self::SyslogNg => "syslog-ng-mod-http",
+            Self::VipManager => "vip-manager",
         }
     }
 }

@@ -20,8 +20,13 @@ pub struct Etcd {
 }
 
 impl Etcd {
-    /// Starts it and waits until it is healthy.
+    /// Starts it on a free port and waits until it is healthy.
     pub(crate) fn start() -> Result<Etcd, LabError> {
+        Etcd::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)), &[])
+    }
+
+    /// The same at an address, with more arguments.
+    pub(crate) fn start_at(address: SocketAddr, arguments: &[&str]) -> Result<Etcd, LabError> {
         let package = Cache::open()?.component(Component::Etcd)?;
         let folder = Folder::new()?;
         let data = folder.path().join("data");
@@ -30,11 +35,10 @@ impl Etcd {
             fs::set_permissions(&data, PermissionsExt::from_mode(0o700))
         };
         make().map_err(LabError::io(format!("creating {}", data.display())))?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let client = format!("http://{address}");
         let peer = format!("http://127.0.0.1:{}", free_port()?);
         let mut command = Process::command(package.join("usr/bin/etcd"));
-        command.args(["--name=etcd-1", "--unsafe-no-fsync", "--log-level=warn"]);
+        command.args(["--name=etcd-1", "--unsafe-no-fsync", "--log-level=warn"]).args(arguments);
         command.arg(format!("--data-dir={}", data.display()));
         command.arg(format!("--listen-client-urls={client}")).arg(format!("--advertise-client-urls={client}"));
         command.arg(format!("--listen-peer-urls={peer}")).arg(format!("--initial-advertise-peer-urls={peer}"));

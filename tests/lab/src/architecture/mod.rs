@@ -27,6 +27,7 @@ pub(crate) use component::Component;
 pub use etcd::Etcd;
 pub use haproxy::{HaProxy, Service};
 pub use patroni::{LEADER_TTL, Member};
+pub(crate) use patroni::{MAJOR, Seat};
 pub use rules::rule_files;
 pub use syslog::Shipper;
 pub use victoria::Victoria;
@@ -34,13 +35,13 @@ pub use victorialogs::VictoriaLogs;
 pub use webhook::{Alert, Webhook};
 
 /// Name of the cluster, of its stanza, and value of the label `cls`.
-const SCOPE: &str = "pg-lab";
+pub(crate) const SCOPE: &str = "pg-lab";
 
 /// How many PostgreSQL servers it has.
 const MEMBERS: usize = 3;
 
 /// How long a component may take to start on a busy machine.
-const START_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where HAProxy listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,14 +203,7 @@ impl Architecture {
     /// Hands the primary's role over to another member, as an operator does, and waits until Patroni says so.
     pub fn switch_over(&self, to: usize) -> Result<(), LabError> {
         let from = self.primary().ok_or_else(|| LabError::Unexpected(format!("{SCOPE} has no primary now")))?;
-        let (from, to) = (&self.nodes[from].member, &self.nodes[to].member);
-        let arguments = ["switchover", SCOPE, "--leader", from.name(), "--candidate", to.name(), "--force"];
-        let told = to.patronictl(&arguments)?;
-        // patronictl succeeds whatever came of it.
-        if !told.contains("Successfully switched over") {
-            return Err(LabError::Unexpected(format!("switching over from {} to {}: {told}", from.name(), to.name())));
-        }
-        to.wait_for("/primary", START_LIMIT)
+        self.nodes[to].member.take_over_from(&self.nodes[from].member)
     }
 }
 
@@ -247,7 +241,7 @@ fn cluster(plan: &Plan, etcd: &Etcd, backrest: &Backrest) -> Result<Vec<Node>, L
 }
 
 /// The role `monitor`, who may read sequences, too, and the extension that the exporters read.
-fn preparation() -> String {
+pub(crate) fn preparation() -> String {
     format!(
         "create role monitor login password '{}' in role pg_monitor, pg_read_all_data; create extension pg_stat_statements",
         crate::MONITOR_PASSWORD

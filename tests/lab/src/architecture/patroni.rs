@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::architecture::{SCOPE, answers};
+use crate::architecture::{SCOPE, START_LIMIT, answers};
 use crate::cache::Cache;
 use crate::error::{LabError, run};
 use crate::fetch::PYTHON;
@@ -27,13 +27,15 @@ pub(crate) const MAJOR: Major = Major::V17;
 pub const LEADER_TTL: Duration = Duration::from_secs(20);
 
 /// The server of this machine's account needs no password, the role `monitor` does over TCP.
-const HBA: [&str; 5] = [
-    "local all all trust",
-    "local replication all trust",
-    "host all postgres,replicator 127.0.0.1/32 trust",
-    "host replication replicator 127.0.0.1/32 trust",
-    "host all all 127.0.0.1/32 scram-sha-256",
-];
+fn hba(network: &str) -> [String; 5] {
+    [
+        "local all all trust".into(),
+        "local replication all trust".into(),
+        format!("host all postgres,replicator {network} trust"),
+        format!("host replication replicator {network} trust"),
+        format!("host all all {network} scram-sha-256"),
+    ]
+}
 
 /// One Patroni with its PostgreSQL. Dropping it stops both and removes their folder.
 #[derive(Debug)]
@@ -51,13 +53,26 @@ pub struct Member {
 impl Member {
     /// Starts Patroni, without waiting for what it makes of its server.
     pub(crate) fn start(name: &str, etcd: &Etcd, backrest: &Backrest, stanza: &str) -> Result<Member, LabError> {
+        let host = Ipv4Addr::LOCALHOST;
+        Member::start_at(&Seat {
+            name,
+            host,
+            network: "127.0.0.1/32",
+            listen: host,
+            port: free_port()?,
+            rest_port: free_port()?,
+            dcs: ("etcd3", etcd.address()),
+            archive: Some((backrest, stanza)),
+        })
+    }
+
+    /// The same on a host of its own.
+    pub(crate) fn start_at(seat: &Seat<'_>) -> Result<Member, LabError> {
         let cache = Cache::open()?;
         let (installation, packages) = (cache.installation(MAJOR)?, cache.patroni()?);
         let folder = Folder::new()?;
-        let port = free_port()?;
-        let rest = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let place = Place { name, folder: folder.path(), port, rest, bin: installation.root.join("bin") };
-        let settings = place.configuration(etcd, backrest, stanza).to_string();
+        let (name, port, rest) = (seat.name, seat.port, seat.rest());
+        let settings = seat.configuration(folder.path(), &installation.root.join("bin")).to_string();
         let file = config_file(&folder);
         fs::write(&file, settings).map_err(LabError::io(format!("writing {}", file.display())))?;
         installation.account.own(folder.path())?;
@@ -123,8 +138,13 @@ impl Member {
 
     /// Runs SQL on the database `postgres` of whatever listens on a port; a password is the user's name.
     pub(crate) fn psql_through(&self, port: u16, user: &str, sql: &str) -> Result<String, LabError> {
+        self.psql_at("127.0.0.1", port, user, sql)
+    }
+
+    /// The same at any address.
+    pub(crate) fn psql_at(&self, host: &str, port: u16, user: &str, sql: &str) -> Result<String, LabError> {
         let mut client = self.client("timeout", None);
-        client.env("PGHOST", "127.0.0.1").env("PGPORT", port.to_string());
+        client.env("PGHOST", host).env("PGPORT", port.to_string());
         client.env("PGUSER", user).env("PGPASSWORD", user).env("PGCONNECT_TIMEOUT", "5");
         answer(client, "postgres", sql)
     }
@@ -171,6 +191,17 @@ impl Member {
         command.env("PYTHONPATH", &self.packages);
         command.args(["60", PYTHON]).arg(self.packages.join("bin/patronictl")).arg("-c").arg(config_file(&self.folder));
         run(command.args(arguments).current_dir(self.folder.path()))
+    }
+
+    /// Takes the primary's role over, as an operator has it do, and waits until Patroni says so.
+    pub(crate) fn take_over_from(&self, primary: &Member) -> Result<(), LabError> {
+        let (from, to) = (primary.name(), self.name());
+        let told = self.patronictl(&["switchover", SCOPE, "--leader", from, "--candidate", to, "--force"])?;
+        // patronictl succeeds whatever came of it.
+        if !told.contains("Successfully switched over") {
+            return Err(LabError::Unexpected(format!("switching over from {from} to {to}: {told}")));
+        }
+        self.wait_for("/primary", START_LIMIT)
     }
 
     /// Kills Patroni and its server at once, as the loss of the host would.
@@ -259,26 +290,56 @@ fn config_file(folder: &Folder) -> PathBuf {
     folder.path().join("patroni.yml")
 }
 
-/// Where a member is.
-struct Place<'a> {
-    name: &'a str,
-    folder: &'a Path,
-    port: u16,
-    rest: SocketAddr,
-    bin: PathBuf,
+/// Where a member is, and whom it needs.
+pub(crate) struct Seat<'a> {
+    pub name: &'a str,
+    /// Where the other members reach it.
+    pub host: Ipv4Addr,
+    /// From where it may be connected to.
+    pub network: &'a str,
+    /// What PostgreSQL listens on.
+    pub listen: Ipv4Addr,
+    pub port: u16,
+    pub rest_port: u16,
+    /// Patroni's name for the kind of store, and the store.
+    pub dcs: (&'a str, SocketAddr),
+    /// The repository and the stanza that it archives to.
+    pub archive: Option<(&'a Backrest, &'a str)>,
 }
 
-impl Place<'_> {
+impl Seat<'_> {
+    fn rest(&self) -> SocketAddr {
+        SocketAddr::from((self.host, self.rest_port))
+    }
+
     /// The configuration file; JSON is YAML.
-    fn configuration(&self, etcd: &Etcd, backrest: &Backrest, stanza: &str) -> Value {
-        let (rest, server) = (self.rest.to_string(), format!("127.0.0.1:{}", self.port));
-        let data = self.folder.join("data");
+    fn configuration(&self, folder: &Path, bin: &Path) -> Value {
+        let (rest, server) = (self.rest().to_string(), format!("{}:{}", self.host, self.port));
+        let data = folder.join("data");
+        let mut parameters = json!({
+            "unix_socket_directories": folder,
+            "shared_buffers": "16MB",
+            "track_io_timing": "on",
+            "track_functions": "all",
+            "shared_preload_libraries": "pg_stat_statements",
+            "logging_collector": "on",
+            "log_destination": "jsonlog",
+            "log_directory": folder,
+            "log_filename": "postgresql.log",
+            "log_timezone": "UTC",
+            "log_lock_waits": "on",
+        });
+        if let Some((backrest, stanza)) = self.archive {
+            parameters["archive_command"] = backrest.archive_command_of(stanza, &data).into();
+            parameters["restore_command"] = backrest.restore_command_of(stanza, &data).into();
+        }
+        let (store, store_address) = self.dcs;
         json!({
             "scope": SCOPE,
             "namespace": "/pg/",
             "name": self.name,
             "restapi": { "listen": rest, "connect_address": rest },
-            "etcd3": { "host": etcd.address().to_string() },
+            store: { "host": store_address.to_string() },
             "bootstrap": {
                 "dcs": {
                     "ttl": LEADER_TTL.as_secs(),
@@ -294,7 +355,7 @@ impl Place<'_> {
                             "max_replication_slots": 10,
                             "wal_level": "logical",
                             "wal_log_hints": "on",
-                            "archive_mode": "on",
+                            "archive_mode": if self.archive.is_some() { "on" } else { "off" },
                             "archive_timeout": "60s",
                         },
                     },
@@ -302,33 +363,19 @@ impl Place<'_> {
                 "initdb": [{ "encoding": "UTF8" }, { "locale": "C" }, { "auth": "trust" }, "data-checksums"],
             },
             "postgresql": {
-                "listen": server,
+                "listen": format!("{}:{}", self.listen, self.port),
                 "connect_address": server,
                 "use_unix_socket": true,
                 "data_dir": data,
-                "bin_dir": self.bin,
-                "pgpass": self.folder.join("pgpass"),
+                "bin_dir": bin,
+                "pgpass": folder.join("pgpass"),
                 "authentication": {
                     "superuser": { "username": "postgres" },
                     "replication": { "username": "replicator" },
                 },
-                "pg_hba": HBA,
+                "pg_hba": hba(self.network),
                 "basebackup": [{ "checkpoint": "fast" }],
-                "parameters": {
-                    "unix_socket_directories": self.folder,
-                    "shared_buffers": "16MB",
-                    "track_io_timing": "on",
-                    "track_functions": "all",
-                    "shared_preload_libraries": "pg_stat_statements",
-                    "logging_collector": "on",
-                    "log_destination": "jsonlog",
-                    "log_directory": self.folder,
-                    "log_filename": "postgresql.log",
-                    "log_timezone": "UTC",
-                    "log_lock_waits": "on",
-                    "archive_command": backrest.archive_command_of(stanza, &data),
-                    "restore_command": backrest.restore_command_of(stanza, &data),
-                },
+                "parameters": parameters,
             },
         })
     }
