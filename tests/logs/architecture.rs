@@ -86,7 +86,8 @@ fn the_store_takes_what_vector_sends(architecture: &Architecture, node: usize) {
     let body: String = events.iter().map(|event| format!("{{\"create\":{{}}}}\n{event}\n")).collect();
     let answer = post(architecture.logs.address(), &target, &body);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    let event = architecture.logs.wait_for("cls:=pg-main severity:=ERROR code:=22P02", LIMIT).unwrap();
+    let event =
+        architecture.logs.wait_for(r#"{cls="pg-main"} severity:in(ERROR,FATAL,PANIC) code:=22P02"#, LIMIT).unwrap();
     assert_eq!(event["_msg"], sent["message"]);
     assert_eq!(event["_time"], sent["timestamp"]);
     assert_eq!(event["_stream"], r#"{cls="pg-main",ins="pg-main-1",src="postgres"}"#);
