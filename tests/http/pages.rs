@@ -11,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::{COLLECTORS, DOWN};
 use crate::certificates::{Authority, written};
-use crate::support::{Page, binary, exporter};
+use crate::support::{Page, binary, exporter, until};
 
 #[test]
 fn paths_answer_what_they_are_for_and_no_others_exist() {
@@ -122,7 +122,8 @@ fn a_web_config_gives_tls_and_asks_for_a_password() {
     let web = written(folder.path(), "web.yml", &web);
     let args = ["--web.config.file", web.to_str().unwrap()];
     let exporter = Exporter::start(binary(), &args, &[DOWN]).unwrap();
-    assert!(exporter.log().contains("listen=https://"), "{}", exporter.log());
+    // It says so once it listens.
+    until("it tells where it listens", || exporter.log().contains("listen=https://"));
 
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
