@@ -1,0 +1,2 @@
+// In the place of what the preview does without.
+export default null;

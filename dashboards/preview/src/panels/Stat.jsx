@@ -1,0 +1,39 @@
+import { getDisplayValueAlignmentFactors, getFieldDisplayValues } from "@grafana/data";
+import { BigValue, DataLinksContextMenu, VizRepeater } from "@grafana/ui";
+
+/** Tiles with a value, its name, or both. */
+export function Stat({ data, configuration, options, width, height, theme }) {
+  const values = () => getFieldDisplayValues({ ...configuration, data, reduceOptions: options.reduceOptions, sparkline: false });
+  const tile = ({ value, alignmentFactors, orientation, width, height, count }, linked) => (
+    <BigValue
+      value={value.display}
+      {...{ alignmentFactors, count, width, height, theme }}
+      parentOrientation={orientation}
+      colorMode={options.colorMode}
+      graphMode={options.graphMode}
+      justifyMode={options.justifyMode}
+      textMode={options.textMode}
+      disableWideLayout={!options.wideLayout}
+      onClick={linked?.openMenu}
+      className={linked?.targetClassName}
+    />
+  );
+  const linked = (properties) => {
+    const { hasLinks, getLinks } = properties.value;
+    if (!hasLinks || !getLinks) return tile(properties);
+    return <DataLinksContextMenu links={getLinks} style={{ flexGrow: 1 }}>{(menu) => tile(properties, menu)}</DataLinksContextMenu>;
+  };
+  return (
+    <VizRepeater
+      getValues={values}
+      getAlignmentFactors={getDisplayValueAlignmentFactors}
+      renderValue={linked}
+      source={data}
+      renderCounter={0}
+      itemSpacing={3}
+      autoGrid
+      orientation={options.orientation}
+      {...{ width, height }}
+    />
+  );
+}
