@@ -1,5 +1,6 @@
 // Draws pages in Chromium: `node browser/draw.js URL FOLDER QUERY [UID…]`. A picture of each goes to FOLDER/UID.png, and what
-// became of each panel to standard output, one JSON object a line: page, panel, outcome (drawn, empty, error), message.
+// became of each panel to standard output, one JSON object a line: page, panel, outcome (drawn, empty, error), message, and
+// alarm, whether it is a tile in orange or red.
 
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,8 +29,11 @@ async function outcomes(tab) {
   return tab.evaluate(() => {
     const frame = document.querySelector("[data-page]");
     const failed = frame.dataset.page === "failed" ? frame.textContent : frame.dataset.error;
-    const panels = [...document.querySelectorAll("[data-panel]")].map(({ dataset }) => ({
-      panel: dataset.title, outcome: dataset.outcome, message: dataset.message,
+    const panels = [...document.querySelectorAll("[data-panel]")].map((panel) => ({
+      panel: panel.dataset.title,
+      outcome: panel.dataset.outcome,
+      message: panel.dataset.message,
+      alarm: panel.querySelector('[data-alarm="true"]') !== null,
     }));
     return failed ? [{ panel: "(the page)", outcome: "error", message: failed }, ...panels] : panels;
   });
@@ -42,6 +46,10 @@ async function draw(browser, url, folder, query, uid) {
   try {
     await tab.goto(`${url}/d/${uid}?${query}`);
     const found = [...(await outcomes(tab)), ...errors];
+    // Tables draw only what is in sight.
+    const height = await tab.evaluate(() => document.documentElement.scrollHeight);
+    await tab.setViewportSize({ width: WIDTH, height });
+    await tab.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     await tab.screenshot({ path: join(folder, `${uid}.png`), fullPage: true });
     for (const one of found) console.log(JSON.stringify({ page: uid, ...one }));
   } finally {

@@ -42,9 +42,9 @@ function useMarks({ document, variables, range, scrapeInterval }) {
   const [marks, setMarks] = useState({ list: null });
   useEffect(() => {
     const asked = document.annotations.list.filter((one) => one.expr && one.enable);
-    const { step } = resolution(range, 500, null, scrapeInterval);
+    const { step, rateWindow } = resolution(range, 500, null, scrapeInterval);
     const points = async (one) => {
-      const found = await series(inQuery(one.expr, variables, {}), range, step);
+      const found = await series(inQuery(one.expr, variables, { __rate_interval: `${rateWindow}s` }), range, step);
       const times = found.flatMap(({ values }) => values.map(([time, value]) => (one.useValueForTime === "on" ? Number(value) : time * 1000)));
       const inside = [...new Set(times)].filter((time) => time >= range.from.valueOf() && time <= range.to.valueOf());
       return inside.map((time) => ({ time, color: one.iconColor }));

@@ -1,6 +1,6 @@
 // One panel: asks, transforms, draws. Its element says in `data-outcome` what came of it: loading, drawn, empty or error.
 
-import { applyFieldOverrides, LoadingState, transformDataFrame } from "@grafana/data";
+import { applyFieldOverrides, cacheFieldDisplayNames, LoadingState, transformDataFrame } from "@grafana/data";
 import { PanelChrome } from "@grafana/ui";
 import { Component, useEffect, useState } from "react";
 import { firstValueFrom } from "rxjs";
@@ -80,6 +80,7 @@ function Drawn({ panel, answer, outcome, variables, range, theme, marks, width, 
   const Kind = KINDS[panel.type];
   if (!Kind || (outcome === "empty" && !["stat", "bargauge"].includes(panel.type))) return <Message {...canvas} theme={theme}>{panel.fieldConfig.defaults.noValue}</Message>;
   const data = applyFieldOverrides({ ...configuration, data: answer.frames, fieldConfigRegistry: fieldOptions });
+  cacheFieldDisplayNames(data);
   return <Kind data={data} configuration={configuration} {...canvas} {...size} />;
 }
 

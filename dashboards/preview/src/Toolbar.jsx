@@ -54,7 +54,7 @@ export function Toolbar({ document, address, variables, range, theme }) {
   const links = document.links.filter(({ type }) => type === "link");
   const href = (link) => inLink(`${link.url}?${kept}&\${__url_time_range}`, variables, range);
   return (
-    <header style={{ padding: "12px 8px 4px", display: "flex", flexWrap: "wrap", alignItems: "center", gap: 14 }}>
+    <header style={{ boxSizing: "border-box", padding: "12px 16px 4px 8px", display: "flex", flexWrap: "wrap", alignItems: "center", gap: 14 }}>
       <h4 style={{ margin: 0 }}>{document.title}</h4>
       {Object.values(variables).filter(({ type, hide }) => type !== "datasource" && hide !== 2).map((variable) => (
         <Variable key={variable.name} {...{ variable, address, theme }} />

@@ -1,5 +1,7 @@
 // Puts values in the places of variables, as Grafana does.
 
+import { formattedValueToString } from "@grafana/data";
+
 const ALL = "$__all";
 const REFERENCE = /\$\{(\w+(?:\.[^:}]+)?)(?::(\w+))?\}|\$(\w+)/g;
 
@@ -32,8 +34,9 @@ function clicked(path, context) {
   const [, label] = /^__field\.labels\.(\w+)$/.exec(path) || [];
   if (label) return context?.field?.labels?.[label];
   const [, column] = /^__data\.fields\["(.+)"\]$/.exec(path) || [];
-  if (column) return context?.frame?.fields.find((field) => field.name === column || field.config.displayName === column)?.values[context.rowIndex];
-  return undefined;
+  const field = column && context?.frame?.fields.find(({ name, config }) => name === column || config.displayName === column);
+  // Grafana takes what is shown, also where that is rounded.
+  return field && formattedValueToString(field.display(field.values[context.rowIndex]));
 }
 
 /** The address with the page's variables, its time range, and what is clicked. */

@@ -1,5 +1,7 @@
 // The page that the address bar names: /d/UID?var-NAME=VALUE&from=now-1h&to=now&theme=light&rows=open&step=5
 
+import "@fontsource/inter/latin-400.css";
+import "@fontsource/inter/latin-500.css";
 import { createTheme, EventBusSrv, ThemeContext } from "@grafana/data";
 import { GlobalStyles, PanelContextProvider, PortalContainer } from "@grafana/ui";
 import { createRoot } from "react-dom/client";
@@ -38,6 +40,8 @@ async function main() {
   const root = createRoot(document.getElementById("root"));
   const events = { eventBus: new EventBusSrv(), canAddAnnotations: () => false };
   try {
+    // Widths of labels are measured on a canvas, which does not wait for a font.
+    await Promise.all([400, 500].map((weight) => document.fonts.load(`${weight} 12px Inter`)));
     const loaded = await page();
     document.title = loaded.document.title;
     root.render(

@@ -2,8 +2,9 @@ const ORDER = ["firing", "pending"];
 
 /** Alerts of Prometheus, those that fire first. */
 export function AlertList({ alerts, options, height, theme }) {
+  const unwanted = /^\{(\w+)!="(.*)"\}$/.exec(options.alertInstanceLabelFilter);
   const shown = alerts
-    .filter(({ state }) => options.stateFilter[state])
+    .filter(({ state, labels }) => options.stateFilter[state] && !(unwanted && labels[unwanted[1]] === unwanted[2]))
     .sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || one.activeAt.localeCompare(other.activeAt))
     .slice(0, options.maxItems);
   const color = { firing: theme.colors.error.text, pending: theme.colors.warning.text };

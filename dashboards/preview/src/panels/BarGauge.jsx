@@ -10,6 +10,7 @@ export function BarGauge({ data, configuration, options, width, height, theme })
       field={value.field}
       display={value.view?.getFieldDisplayProcessor(value.colIndex)}
       {...{ alignmentFactors, orientation, width, height, theme }}
+      text={options.text}
       itemSpacing={8}
       displayMode={options.displayMode}
       showUnfilled={options.showUnfilled}
@@ -35,6 +36,7 @@ export function BarGauge({ data, configuration, options, width, height, theme })
       itemSpacing={8}
       minVizWidth={options.minVizWidth}
       minVizHeight={options.minVizHeight}
+      maxVizHeight={options.sizing === "manual" ? options.maxVizHeight : undefined}
       orientation={options.orientation}
       {...{ width, height }}
     />

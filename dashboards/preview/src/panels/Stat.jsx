@@ -1,7 +1,7 @@
 import { getDisplayValueAlignmentFactors, getFieldDisplayValues } from "@grafana/data";
 import { BigValue, DataLinksContextMenu, VizRepeater } from "@grafana/ui";
 
-/** Tiles with a value, its name, or both. */
+/** Tiles with a value, its name, or both; `data-alarm` says whether one is orange or red. */
 export function Stat({ data, configuration, options, width, height, theme }) {
   const values = () => getFieldDisplayValues({ ...configuration, data, reduceOptions: options.reduceOptions, sparkline: false });
   const tile = ({ value, alignmentFactors, orientation, width, height, count }, linked) => (
@@ -23,17 +23,21 @@ export function Stat({ data, configuration, options, width, height, theme }) {
     if (!hasLinks || !getLinks) return tile(properties);
     return <DataLinksContextMenu links={getLinks} style={{ flexGrow: 1 }}>{(menu) => tile(properties, menu)}</DataLinksContextMenu>;
   };
+  const bad = ["orange", "red"].map((name) => theme.visualization.getColorByName(name).toLowerCase());
+  const alarm = options.colorMode === "background" && values().some(({ display }) => bad.includes(display.color?.toLowerCase()));
   return (
-    <VizRepeater
-      getValues={values}
-      getAlignmentFactors={getDisplayValueAlignmentFactors}
-      renderValue={linked}
-      source={data}
-      renderCounter={0}
-      itemSpacing={3}
-      autoGrid
-      orientation={options.orientation}
-      {...{ width, height }}
-    />
+    <div data-alarm={alarm}>
+      <VizRepeater
+        getValues={values}
+        getAlignmentFactors={getDisplayValueAlignmentFactors}
+        renderValue={linked}
+        source={data}
+        renderCounter={0}
+        itemSpacing={3}
+        autoGrid
+        orientation={options.orientation}
+        {...{ width, height }}
+      />
+    </div>
   );
 }
