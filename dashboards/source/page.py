@@ -4,7 +4,7 @@ import re
 from copy import deepcopy
 from pathlib import Path
 
-from panels import DATASOURCE, graph, identity, links, stat
+from panels import DATASOURCE, alerts, graph, identity, links, stat
 from thresholds import ANY_IS_BAD, SCRAPE, above
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,10 +100,10 @@ class Page:
         names = {name for target in panel["targets"] for name in re.findall(r"\w+", target["expr"])}
         slowest = max((TIMES_TO_LIVE.get(name, 0) for name in names), default=0)
         # A rate needs two results in its window, and the window is four times this.
-        if slowest >= 300:
-            panel["interval"] = "5m"
-        elif slowest >= 60:
-            panel["interval"] = "1m"
+        step = "5m" if slowest >= 300 else "1m" if slowest >= 60 else None
+        if step is not None:
+            # On the query, since a panel's own least interval does not widen $__rate_interval.
+            panel["targets"] = [target | {"interval": step} for target in panel["targets"]]
         return panel
 
     def _kept(self, url):
@@ -214,8 +214,7 @@ class Page:
 
 def alerts_firing(who="@cls", w=4):
     """The tile with alerts that fire now."""
-    return stat("Alerts firing", "Alerts that fire for what this page shows. Any is a reason to read the list on the overview, and its runbook.",
-                (f'count(ALERTS{{{who},alertstate="firing"}}) or vector(0)', ""), unit="short", steps=ANY_IS_BAD, link="pg-overview", w=w)
+    return alerts("Alerts firing", "Alerts that fire for what this page shows. Any is a reason to read the list on the overview, and its runbook.", who, link="pg-overview", w=w)
 
 
 def alerts_over_time(who="@cls", w=24, h=6):

@@ -8,7 +8,7 @@ import json
 import re
 import zlib
 
-from thresholds import PLAIN
+from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, PLAIN
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 LOGS = {"type": "loki", "uid": "${logs}"}
@@ -25,7 +25,9 @@ def texts(**named):
     return [{"type": "value", "options": options}]
 
 
+SERVES = texts(_0="blue:no", _1="green:serves")
 UP = texts(_0="red:down", _1="green:up")
+STANZA = texts(_0="green:ok", _1="red:missing path", _2="red:no backup", _3="red:missing data", _4="red:repositories differ", _5="red:another cluster", _6="red:backup not found", _99="red:error")
 YES = texts(_0="blue:no", _1="green:yes")
 ROLE = texts(_0="green:primary", _1="blue:standby")
 ON = texts(_0="red:off", _1="green:on")
@@ -66,6 +68,10 @@ def _targets(queries, instant, form="time_series"):
     return targets
 
 
+# A line of nothing but zeros is drawn on an axis up to this, not up to 100 of whatever its unit is.
+SMALLEST_AXIS = {"Bps": 1024, "bytes": 1024, "ops": 1, "percentunit": 0.01, "rowsps": 1, "s": 0.001, "short": 1}
+
+
 def _panel(kind, title, text, none, targets, defaults, options, size, overrides=(), **more):
     description = text if none == NONE else f"{text}\n\nWithout data: {none}."
     return {
@@ -89,6 +95,9 @@ def stat(title, text, *queries, unit, steps=PLAIN, maps=(), none=NONE, link=None
     defaults = {"unit": unit, "mappings": list(maps), "thresholds": _steps(steps), "color": {"mode": "thresholds"}, "links": _links(link)}
     if decimals is not None:
         defaults["decimals"] = decimals
+    if steps[0][0] == "red" and not maps:
+        # Where less is worse, nothing would be worst of all.
+        defaults["mappings"] = [{"type": "special", "options": {"match": "null+nan", "result": {"color": "blue", "text": none, "index": 0}}}]
     options = {
         "colorMode": "value" if steps == PLAIN and not maps else "background",
         "graphMode": "none",
@@ -96,9 +105,18 @@ def stat(title, text, *queries, unit, steps=PLAIN, maps=(), none=NONE, link=None
         "orientation": "auto",
         "reduceOptions": _reduce(calc),
         "textMode": "value_and_name" if name or len(queries) > 1 else "value",
-        "wideLayout": True,
+        # Side by side both would be small.
+        "wideLayout": False,
     }
     return _panel("stat", title, text, none, _targets(queries, True), defaults, options, (w, h))
+
+
+def alerts(title, text, selector, *, link, w=4, h=4):
+    """A tile with the alerts that fire: critical ones in red, warnings in orange; informing ones do not count."""
+    firing = 'count(ALERTS{%s,alertstate="firing",severity="%s"}) or vector(0)'
+    made = stat(title, text, *((firing % (selector, severity), severity) for severity in ("critical", "warning")), unit="short", steps=ANY_IS_BAD, link=link, w=w, h=h)
+    made["fieldConfig"]["overrides"] = [_exactly("warning", [("thresholds", _steps(ANY_IS_A_WARNING))])]
+    return made
 
 
 def worst(title, text, query, *labels, link, **more):
@@ -108,8 +126,10 @@ def worst(title, text, query, *labels, link, **more):
     return stat(title, text, (f"topk(1, max by ({', '.join(labels)}) ({query}))", shown), link=(uid, *own), name=True, **more)
 
 
-def names(title, text, query, label, *, none=NONE, link=None, w=4, h=4):
-    """A tile with what stands in a label, as a name or a version."""
+def names(title, text, query, label, *, none=NONE, usual=None, link=None, w=4, h=4):
+    """A tile with what stands in a label, as a name or a version; `usual` is what it says while there is none, as it ought to be."""
+    if usual is not None:
+        query = f'({query}) or label_replace(vector(0), "{label}", "{usual}", "", "") unless on () ({query})'
     defaults = {"unit": "none", "mappings": [], "thresholds": _steps(PLAIN), "color": {"mode": "thresholds"}, "links": _links(link)}
     options = {
         "colorMode": "value",
@@ -136,6 +156,7 @@ def graph(title, text, *queries, unit, steps=None, stack=False, top=None, none=N
         "stacking": {"mode": "normal" if stack else "none", "group": "A"},
         "axisPlacement": "auto",
         "axisSoftMin": 0,
+        "axisSoftMax": SMALLEST_AXIS.get(unit, 1),
         "thresholdsStyle": {"mode": "dashed" if steps else "off"},
     }
     defaults = {
@@ -171,9 +192,11 @@ def bars(title, text, *queries, unit, steps=PLAIN, maps=(), none=NONE, link=None
         "reduceOptions": _reduce(),
         "showUnfilled": True,
         "valueMode": "color",
-        "namePlacement": "auto",
-        "sizing": "auto",
+        "namePlacement": "left",
+        "text": {"titleSize": 13, "valueSize": 14},
+        "sizing": "manual",
         "minVizHeight": 10,
+        "maxVizHeight": 32,
         "minVizWidth": 0,
     }
     return _panel("bargauge", title, text, none, _targets(queries, True), defaults, options, (w, h))
@@ -239,7 +262,8 @@ def table(title, text, keys, *columns, sort=None, none=NONE, links=None, widths=
 
     `links` names the page to which a key leads, with the keys that go with it; `hide` are labels not shown.
     """
-    overrides = []
+    # A cell without a value is no reason to tell in each what the whole table would need.
+    overrides = [_by_name(".*", [("noValue", "–")])]
     for key, link in (links or {}).items():
         overrides.append(_exactly(key, [("links", _links(link, "row"))]))
     for key, width in (widths or {}).items():
@@ -268,11 +292,12 @@ def table(title, text, keys, *columns, sort=None, none=NONE, links=None, widths=
     }
     transformations = [{"id": "merge", "options": {}}, {"id": "organize", "options": organize}]
     defaults = {
-        "unit": "none",
+        # With a unit of numbers a label that looks like one, as the number of a statement, would be rounded, also in links.
+        "unit": "string",
         "mappings": [],
         "thresholds": _steps(PLAIN),
         "color": {"mode": "thresholds"},
-        "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False},
+        "custom": {"align": "auto", "minWidth": 60, "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False},
     }
     options = {"cellHeight": "sm", "showHeader": True, "sortBy": []}
     if sort:
@@ -284,7 +309,7 @@ def table(title, text, keys, *columns, sort=None, none=NONE, links=None, widths=
 def alert_list(title, text, *, w=12, h=8):
     """Alerts of Grafana and of the data sources that evaluate rules."""
     options = {
-        "alertInstanceLabelFilter": "",
+        "alertInstanceLabelFilter": '{severity!="none"}',
         "alertName": "",
         "dashboardAlerts": False,
         "groupBy": [],

@@ -27,13 +27,13 @@ page.row(
     stat("Lock table use", "Locks by the room in shared memory. At 1: out of shared memory, commonly from thousands of partitions in one statement.", (f"sum(pg_lock_count{{@ins}}) / max({LOCKS})", ""), unit="percentunit", steps=above(LOCK_TABLE)),
     stat("Connections with TLS", "Share of connections that are encrypted.", ("pg_ssl_enabled{@ins} / (pg_ssl_enabled{@ins} + pg_ssl_disabled{@ins})", ""), unit="percentunit"),
     stat("Deadlocks in the range", "Deadlocks in the shown time range.", ("sum(increase(pg_db_deadlocks{@ins}[$__range]))", ""), unit="short", decimals=0, steps=above(DEADLOCKS)),
-    alerts_over_time("@ins", w=12, h=4),
+    alerts_over_time("@ins", h=6),
 )
 page.row(
     "Sessions",
     graph("Sessions by state", "Active ones that pile up wait for something; idle in transaction ones hold locks.", ('sum by (state) (pg_activity_count{@ins,state!~"disabled|fastpath.*"})', "{{state}}"), unit="short", stack=True),
     graph("Sessions by database", "Which application it is.", ("pg_db_numbackends{@ins} > 0", "{{datname}}"), unit="short", stack=True, link=("pg-database", "datname")),
-    graph("Sessions by application", "The ten applications and roles with most sessions.", ("topk(10, sum by (usename, appname) (pg_session_sessions{@ins}))", "{{usename}} {{appname}}"), unit="short", stack=True),
+    graph("Sessions by application", "The ten applications and roles with most sessions.", ("topk(10, sum by (usename, appname) (pg_session_sessions{@ins}))", "{{usename}} {{appname}}"), unit="short", stack=True, none="the collector pg_session is off by default"),
     graph("Processes by type", "Client backends, and the server's own.", ("sum by (type) (pg_backend_count{@ins})", "{{type}}"), unit="short", stack=True),
     graph("Longest by state", "The oldest transaction of each state.", ('max by (state) (pg_activity_max_tx_duration{@ins,state!~"disabled|fastpath.*"})', "{{state}}"), unit="s", steps=above(LONG_TRANSACTION)),
     graph("New and lost sessions", "Sessions per second that began, and that ended badly. Many new ones: no pooler.",

@@ -1,12 +1,11 @@
 """Backups and the archive: how far back, how much would be lost, does it run."""
 
 from page import Page, alerts_firing, alerts_over_time, annotation
-from panels import Column, YES, bars, graph, stat, table, texts
+from panels import Column, STANZA, YES, bars, graph, stat, table, texts
 from thresholds import ANY_IS_BAD, ARCHIVE_AGE, BACKUP_AGE, FULL_BACKUP_AGE, above
 
 S = '@cls,stanza=~"$stanza",repo_key=~"$repo"'
 Z = '@cls,stanza=~"$stanza"'
-STANZA = texts(_0="green:ok", _1="red:missing path", _2="red:no backup", _3="red:missing data", _4="red:repositories differ", _5="red:another cluster", _6="red:backup not found", _99="red:error")
 ERROR = texts(_0="green:none", _1="red:damaged pages")
 PHASE = texts(_0="blue:begins", _1="blue:checkpoint", _2="blue:estimates", _3="blue:streams files", _4="orange:waits for the archive", _5="blue:streams WAL")
 NEEDS = "no pgbackrest-exporter"

@@ -1,10 +1,8 @@
 """One cluster: is it healthy, does it replicate, is it backed up, and which member or database is the cause."""
 
 from page import Page, alerts_firing, alerts_over_time, marks
-from panels import Column, ROLE, UP, bars, graph, names, stat, table, texts, timeline, worst
+from panels import Column, ROLE, SERVES, UP, bars, graph, names, stat, table, texts, timeline, worst
 from thresholds import ANY_IS_BAD, ARCHIVE_AGE, BACKUP_AGE, CONNECTIONS, DISK, HIT_RATIO, LAG_BYTES, LAG_SECONDS, XID_AGE, XID_SHARE, above, below
-
-PROXY = texts(_0="red:down", _1="green:up")
 
 page = Page("pg-cluster", "PostgreSQL cluster", "One cluster and its members. The first row says in six tiles whether it is healthy.",
             scope="cluster", tags=["pg-cluster"], annotations=marks("@cls"))
@@ -64,7 +62,7 @@ page.row(
 page.row(
     "Databases and services",
     table("Databases of the primary", "Click a name for the database's page on the primary.", ["ins", "datname"],
-          Column("size", "max by (ins, datname) (pg_size_bytes{@cls} and on (ins) pg_in_recovery{@cls} == 0)", "bytes"),
+          Column("size", 'max by (ins, datname) (pg_size_bytes{@cls,datname!~"wal|log"} and on (ins) pg_in_recovery{@cls} == 0)', "bytes"),
           Column("sessions", "max by (ins, datname) (pg_db_numbackends{@cls} and on (ins) pg_in_recovery{@cls} == 0)", decimals=0),
           Column("transactions", "sum by (ins, datname) (rate(pg_db_xact_total{@cls}[R]) and on (ins) pg_in_recovery{@cls} == 0)", "ops"),
           Column("busy sessions", "sum by (ins, datname) (rate(pg_db_active_time{@cls}[R]) and on (ins) pg_in_recovery{@cls} == 0)", decimals=2),
@@ -72,7 +70,7 @@ page.row(
           Column("XID age", "max by (ins, datname) (pg_db_age{@cls} and on (ins) pg_in_recovery{@cls} == 0) / 2147483648", "percentunit", above(XID_SHARE)),
           sort="-busy sessions", links={"datname": ("pg-database", "ins", "datname"), "ins": ("pg-instance", "ins")}, w=14, h=9),
     table("Services", "Which member serves which service of HAProxy.", ["proxy", "server"],
-          Column("state", 'max by (proxy, server) (haproxy_server_status{@cls,state="UP"})', maps=PROXY),
+          Column("state", 'max by (proxy, server) (haproxy_server_status{@cls,state="UP"})', maps=SERVES),
           Column("sessions", "sum by (proxy, server) (haproxy_server_current_sessions{@cls})", decimals=0),
           sort="proxy", links={"proxy": "pg-proxy"}, none="no HAProxy", w=10, h=9),
 )

@@ -36,9 +36,9 @@ page.row(
     alerts_firing("@ins"),
 )
 page.row(
-    "Hop",
+    "Other databases",
     table("Databases of this server", "Click a name to look at another database.", ["datname"],
-          Column("size", "max by (datname) (pg_size_bytes{@ins})", "bytes"),
+          Column("size", 'max by (datname) (pg_size_bytes{@ins,datname!~"wal|log"})', "bytes"),
           Column("sessions", "max by (datname) (pg_db_numbackends{@ins})", decimals=0),
           Column("transactions", "sum by (datname) (rate(pg_db_xact_total{@ins}[R]))", "ops"),
           Column("busy sessions", "sum by (datname) (rate(pg_db_active_time{@ins}[R]))", decimals=2),

@@ -18,7 +18,7 @@ page.row(
     None,
     stat("Targets down", "Targets of this server that Prometheus cannot scrape.", ("count(up{@ins} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD),
     stat("Server answers", "Whether PostgreSQL, PgBouncer and pgBackRest answered in the last scrape.", ("pg_up{@ins}", "PostgreSQL"), ("pgbouncer_up{@ins}", "PgBouncer"), ("min(pgbackrest_up{@ins})", "pgBackRest"), unit="none", maps=UP, w=8),
-    names("Why not", "The reason while a server does not answer.", each("NS_up_reason{@ins}"), "reason", none="it answers"),
+    names("Why not", "The reason while a server does not answer.", each("NS_up_reason{@ins}"), "reason", none="it answers", usual="it answers"),
     stat("Collectors that fail", "Collectors whose last run failed. The table below names them.", (f"count({each('NS_exporter_collector_success{@ins} == 0')}) or vector(0)", ""), unit="short", steps=ANY_IS_BAD),
     alerts_firing("@ins"),
     stat("Since the last scrape", "Time since the exporter was asked. Long: Prometheus does not reach it.", (f"max(time() - ({each('NS_exporter_last_scrape_time{@ins}')}))", ""), unit="s", steps=above(EXPORTER_AGE)),

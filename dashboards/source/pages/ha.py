@@ -1,7 +1,7 @@
 """Patroni, its store, the routing and the address, side by side: do they agree on who is primary?"""
 
 from page import Page, alerts_firing, alerts_over_time, marks
-from panels import Column, UP, YES, graph, names, stat, table, texts, timeline
+from panels import Column, SERVES, UP, YES, graph, names, stat, table, texts, timeline
 from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, DCS_AGE, ETCD_FSYNC, ETCD_QUOTA, above
 
 NEEDS = "no Patroni with these labels"
@@ -58,7 +58,7 @@ page.row(
 page.row(
     "Routing",
     table("Health checks", "Does the routing agree with Patroni? Exactly one server ought to be up in the primary's service.", ["ins", "proxy", "server"],
-          Column("state", 'max by (ins, proxy, server) (haproxy_server_status{@cls,state="UP"})', maps=UP),
+          Column("state", 'max by (ins, proxy, server) (haproxy_server_status{@cls,state="UP"})', maps=SERVES),
           Column("sessions", "sum by (ins, proxy, server) (haproxy_server_current_sessions{@cls})", decimals=0), sort="proxy", links={"proxy": "pg-proxy"}, none="no HAProxy with these labels", w=12),
     graph("Sessions to each member", "Did the traffic move with the leader?", ("sum by (proxy, server) (haproxy_server_current_sessions{@cls})", "{{proxy}} {{server}}"), unit="short", stack=True, link="pg-proxy", none="no HAProxy with these labels", w=12),
     graph("Round trip to the virtual address", "Time of the probe.", ("probe_duration_seconds{@cls}", "{{instance}}"), unit="s", none="no probe with these labels", w=12),

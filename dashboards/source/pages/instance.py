@@ -11,9 +11,9 @@ page.row(
     None,
     stat("Up", "Whether a query was answered in the last scrape. Down: the reason is in the next tile but one.", ("pg_up{@ins}", ""), unit="none", maps=UP, w=3),
     stat("Role", "A primary takes writes, a standby only reads.", ("pg_in_recovery{@ins}", ""), unit="none", maps=ROLE, link="pg-replication", w=3),
-    names("Why down", "The reason while the server does not answer: refused, timeout, auth, starting, too many connections.", "pg_up_reason{@ins}", "reason", none="it answers", link="pg-exporter", w=3),
+    names("Why down", "The reason while the server does not answer: refused, timeout, auth, starting, too many connections.", "pg_up_reason{@ins}", "reason", none="it answers", usual="it answers", link="pg-exporter", w=3),
     names("Version", "Version of the server. A minor release behind lacks fixes, some of them for lost data.", "pg_meta_info{@ins}", "version", w=3),
-    stat("Uptime", "Time since the server was started. A short time that nobody planned is a crash: read the log.", ("pg_uptime{@ins}", ""), unit="s", steps=[("orange", None), ("green", 3600)], w=3),
+    stat("Uptime", "Time since the server was started. A short time that nobody planned is a crash: read the log.", ("pg_uptime{@ins}", ""), unit="s", w=3),
     stat("Since the last reload", "Time since the configuration was loaded.", ("pg_conf_reload_time{@ins}", ""), unit="s", w=3),
     alerts_firing("@ins", w=3),
     stat("Settings that need a restart", "Settings changed in the files and not yet in effect. The next restart brings a surprise.", ("pg_setting_pending_restart{@ins}", ""), unit="short", steps=ANY_IS_A_WARNING, w=3),
@@ -35,7 +35,7 @@ page.row(
     stat("Replay lag", "Seconds by which this standby trails; 0 on a primary.", ("pg_lag{@ins}", ""), unit="s", steps=above(LAG_SECONDS), link="pg-replication"),
 )
 page.row(
-    "Hop",
+    "Members and databases",
     table("Members of the cluster", "Click a name to look at another member.", ["ins"],
           Column("up", "max by (ins) (pg_up{@cls})", maps=UP),
           Column("role", "max by (ins) (pg_in_recovery{@cls})", maps=ROLE),
@@ -43,7 +43,7 @@ page.row(
           Column("busy sessions", "sum by (ins) (rate(pg_db_active_time{@cls}[R]))", decimals=1),
           sort="ins", links={"ins": ("pg-instance", "ins")}, w=10, h=8),
     table("Databases", "Click a name for the database's page.", ["ins", "datname"],
-          Column("size", "max by (ins, datname) (pg_size_bytes{@ins})", "bytes"),
+          Column("size", 'max by (ins, datname) (pg_size_bytes{@ins,datname!~"wal|log"})', "bytes"),
           Column("sessions", "max by (ins, datname) (pg_db_numbackends{@ins})", decimals=0),
           Column("transactions", "sum by (ins, datname) (rate(pg_db_xact_total{@ins}[R]))", "ops"),
           Column("busy sessions", "sum by (ins, datname) (rate(pg_db_active_time{@ins}[R]))", decimals=2),
@@ -69,7 +69,7 @@ page.row(
           ("sum(rate(pg_db_tup_returned{@ins}[R]))", "returned"), ("sum(rate(pg_db_tup_fetched{@ins}[R]))", "fetched"), ("sum(rate(pg_db_tup_modified{@ins}[R]))", "changed"), unit="rowsps"),
     graph("Blocks", "Blocks asked for and those that were not in shared buffers.", ("sum(rate(pg_db_blks_access{@ins}[R]))", "asked for"), ("sum(rate(pg_db_blks_read{@ins}[R]))", "read"), unit="ops"),
     graph("Time in reads and writes", "Sessions that wait for the disk, on average. Near the busy sessions: storage is the bottleneck.",
-          ("sum(rate(pg_db_blk_read_time{@ins}[R]))", "reading"), ("sum(rate(pg_db_blk_write_time{@ins}[R]))", "writing"), unit="short", none="needs track_io_timing"),
+          ("sum(rate(pg_db_blk_read_time{@ins}[R]))", "reading"), ("sum(rate(pg_db_blk_write_time{@ins}[R]))", "writing"), unit="percentunit", none="needs track_io_timing"),
 )
 page.row(
     "WAL and checkpoints",

@@ -10,7 +10,7 @@ page = Page("pg-persist", "PostgreSQL persistence", "WAL, checkpoints, who reads
 page.row(
     None,
     stat("Since the last checkpoint", "Time since the last checkpoint began. Recovery after a crash replays what was written since.", ("pg_checkpoint_elapse{@ins}", ""), unit="s", steps=above((1800, 7200))),
-    stat("WAL since the last checkpoint", "Bytes that recovery after a crash would replay.", ("pg_lsn{@ins} - pg_checkpoint_redo_lsn{@ins}", ""), unit="bytes"),
+    stat("WAL since checkpoint", "Bytes that recovery after a crash would replay.", ("pg_lsn{@ins} - pg_checkpoint_redo_lsn{@ins}", ""), unit="bytes"),
     stat("Requested checkpoints", "Share of checkpoints in the shown range that were not due by time. Above a half: raise max_wal_size.",
          ("increase(pg_checkpointer_req{@ins}[$__range]) / (increase(pg_checkpointer_req{@ins}[$__range]) + increase(pg_checkpointer_timed{@ins}[$__range]) > 0)", ""), unit="percentunit", steps=above(CHECKPOINT_REQUESTED), none="no checkpoint in this time"),
     stat("Damaged pages", "Pages found with a wrong checksum, of all databases. Any: the disk or memory damages data.", ("sum(pg_db_cks_fails{@ins} >= 0)", ""), unit="short", steps=ANY_IS_BAD, none="checksums are off"),
@@ -20,7 +20,7 @@ page.row(
          ("(2147483648 - max(pg_db_age{@ins})) / clamp_min(max(rate(pg_xact_xmax{@ins}[$__range])), 0.001)", ""), unit="s", steps=below(XID_DAYS_LEFT)),
     stat("Vacuum is held back by", "Transactions since the oldest whose rows somebody may still need. The activity page names who.", ("max(pg_xmin_age_xids{@ins})", ""), unit="short", steps=above(XMIN), link="pg-activity", none="nobody"),
     stat("WAL on disk", "Bytes of the WAL directory.", ("sum(pg_wal_dir_bytes{@ins})", ""), unit="bytes"),
-    stat("WAL on disk by max_wal_size", "Far above 1: a slot, the archiver or a standby keeps WAL.", ("sum(pg_wal_dir_bytes{@ins}) / max(pg_setting_max_wal_size{@ins})", ""), unit="percentunit", steps=above((2, 4)), link="pg-backup"),
+    stat("WAL by max_wal_size", "Far above 1: a slot, the archiver or a standby keeps WAL.", ("sum(pg_wal_dir_bytes{@ins}) / max(pg_setting_max_wal_size{@ins})", ""), unit="percentunit", steps=above((2, 4)), link="pg-backup"),
     stat("Fsync by backends", "Times in the shown range that a session had to sync a file itself, since the checkpointer's queue was full.", ("increase(pg_bgwriter_buffers_backend_fsync{@ins}[$__range])", ""), unit="short", decimals=0, steps=ANY_IS_BAD, none="gone with PostgreSQL 17"),
     alerts_firing("@ins"),
 )

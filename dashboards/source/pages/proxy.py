@@ -1,7 +1,7 @@
 """HAProxy: which member serves which service, and whether traffic gets through."""
 
 from page import Page, alerts_firing, alerts_over_time
-from panels import Column, UP, graph, stat, table, timeline
+from panels import Column, SERVES, UP, graph, stat, table, timeline
 from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, PROXY_SESSIONS, above
 
 H = '@cls,proxy=~"$proxy"'
@@ -23,13 +23,13 @@ page.row(
 page.row(
     "Services",
     table("Servers", "State, sessions, and time down since HAProxy started.", ["ins", "proxy", "server"],
-          Column("state", f'max by (ins, proxy, server) (haproxy_server_status{{{H},state="UP"}})', maps=UP),
+          Column("state", f'max by (ins, proxy, server) (haproxy_server_status{{{H},state="UP"}})', maps=SERVES),
           Column("sessions", f"sum by (ins, proxy, server) (haproxy_server_current_sessions{{{H}}})", decimals=0),
           Column("queue", f"sum by (ins, proxy, server) (haproxy_server_current_queue{{{H}}})", decimals=0, steps=ANY_IS_A_WARNING),
           Column("down in the range", f"sum by (ins, proxy, server) (increase(haproxy_server_downtime_seconds_total{{{H}}}[$__range]))", "s"),
           Column("flaps in the range", f"sum by (ins, proxy, server) (increase(haproxy_server_check_up_down_total{{{H}}}[$__range]))", decimals=0),
           sort="proxy", none=NEEDS),
-    timeline("Server states", "Which server served which service when.", (f'max by (proxy, server) (haproxy_server_status{{{H},state="UP"}})', "{{proxy}} {{server}}"), maps=UP, none=NEEDS, w=24),
+    timeline("Server states", "Which server served which service when.", (f'max by (proxy, server) (haproxy_server_status{{{H},state="UP"}})', "{{proxy}} {{server}}"), maps=SERVES, none=NEEDS, w=24),
     graph("Sessions", "Sessions by service.", (f"sum by (proxy) (haproxy_backend_current_sessions{{{H}}})", "{{proxy}}"), unit="short", stack=True, none=NEEDS),
     graph("Queues", "Connections that wait, by service.", (f"sum by (proxy) (haproxy_backend_current_queue{{{H}}})", "{{proxy}}"), unit="short", none=NEEDS),
     graph("Connection errors and retries", "Per second. Errors: PostgreSQL or the pooler behind refuses.", (f"sum by (proxy) (rate(haproxy_server_connection_errors_total{{{H}}}[R]))", "{{proxy}} errors"), (f"sum by (proxy) (rate(haproxy_backend_retry_warnings_total{{{H}}}[R]))", "{{proxy}} retries"), unit="ops", none=NEEDS),

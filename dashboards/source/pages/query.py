@@ -54,14 +54,14 @@ page.row(
     graph("WAL", "Bytes of WAL per second and by call: what the statement costs replication and the archive.", (f"sum(rate(pg_query_wal_bytes{{{Q}}}[R]))", "per second"), (share("pg_query_wal_bytes", "pg_query_calls"), "by call"), unit="Bps", right=("by call", "bytes"), none=NEEDS),
     graph("Share of time in I/O", "Time that executions wait for blocks. Near 1: storage-bound. 0 unless track_io_timing is on.", (share("pg_query_io_time", "pg_query_exec_time"), "shared blocks"), unit="percentunit", none=NEEDS),
     graph("Temporary blocks", "Blocks that sorts and hashes write to disk: work_mem is too small for this statement.", (f"sum(rate(pg_query_temp_blks_written_total{{{Q}}}[R]))", "written"), (f"sum(rate(pg_query_temp_blks_read_total{{{Q}}}[R]))", "read"), unit="ops", none=NEEDS),
-    graph("Planning", "Sessions that are busy planning, on average. 0 unless pg_stat_statements.track_planning is on.", (f"sum(rate(pg_query_plan_seconds_total{{{Q}}}[R]))", "planning"), unit="short", none=NEEDS),
+    graph("Planning", "Sessions that are busy planning, on average. 0 unless pg_stat_statements.track_planning is on.", (f"sum(rate(pg_query_plan_seconds_total{{{Q}}}[R]))", "planning"), unit="short", none="needs pg_stat_statements.track_planning"),
     graph("JIT", "Sessions that are busy compiling, on average. Much for short statements: raise jit_above_cost.",
           (f"sum(rate(pg_query_jit_generation_seconds_total{{{Q}}}[R]))", "generation"), (f"sum(rate(pg_query_jit_inlining_seconds_total{{{Q}}}[R]))", "inlining"),
-          (f"sum(rate(pg_query_jit_optimization_seconds_total{{{Q}}}[R]))", "optimization"), (f"sum(rate(pg_query_jit_emission_seconds_total{{{Q}}}[R]))", "emission"), unit="short", stack=True, none="needs PostgreSQL 15"),
+          (f"sum(rate(pg_query_jit_optimization_seconds_total{{{Q}}}[R]))", "optimization"), (f"sum(rate(pg_query_jit_emission_seconds_total{{{Q}}}[R]))", "emission"), unit="short", stack=True, none="nothing was compiled, or before PostgreSQL 15"),
 )
 page.row(
     "Compare",
-    graph("The same on all members", "Busy sessions by member: is it one node?", ('sum by (ins) (rate(pg_query_exec_time{@cls,datname=~"$datname",query=~"$query"}[R]))', "{{ins}}"), unit="short", link=("pg-instance", "ins"), none=NEEDS),
+    graph("The same on all members", "Busy sessions by member: is it one node?", ('sum by (ins) (rate(pg_query_exec_time{@cls,datname=~"$datname",query=~"$query"}[R]))', "{{ins}}"), unit="short", link=("pg-instance", "ins"), none=NEEDS, w=24),
     table("Newcomers", "Statements that were not there a day ago, by time per second: what the release added.", ["query", "text"],
           Column("time", 'topk(20, (sum by (query) (rate(pg_query_exec_time{@ins,query!="other"}[R])) unless sum by (query) (pg_query_calls{@ins} offset 1d)) > 0) * on (query) group_left (text) ' + TEXT, "short"),
           sort="-time", links={"query": ("pg-query", "query")}, none="none, or no data of a day ago"),

@@ -10,7 +10,7 @@ SYNC = texts(_0="blue:async", _1="blue:potential", _2="green:sync", _3="green:qu
 WAL = texts(_0="green:reserved", _1="blue:extended", _2="orange:unreserved", _3="red:lost", minus1="blue:none")
 LOST = texts(_0="green:usable", _1="red:WAL removed", _2="red:rows removed", _3="red:wal_level", _4="red:idle")
 PAUSED = texts(_0="green:replays", _1="orange:paused")
-ACTIVE = texts(_0="orange:idle", _1="green:active")
+ACTIVE = texts(_0="blue:idle", _1="green:active")
 
 page = Page("pg-replication", "PostgreSQL replication", "Standbys, slots, logical replication of one cluster.", scope="cluster", tags=["pg-cluster"], annotations=marks("@cls"))
 
@@ -27,10 +27,10 @@ page.row(
     alerts_firing(),
     stat("Worst lag in time", "Seconds by which the slowest standby trails by its own clock.", ("max(pg_lag{@cls} and on (cls, ins) pg_in_recovery == 1)", ""), unit="s", steps=above(LAG_SECONDS), none="no standby"),
     stat("Lost slots", "Slots whose consumer has to be rebuilt, since the WAL that it needs is gone.", ("count(pg_slot_wal_status{@cls} == 3) or vector(0)", ""), unit="short", steps=ANY_IS_BAD),
-    stat("Idle slots", "Slots that nobody reads: their WAL piles up. Drop what is not needed any more.", ("count(pg_slot_active{@cls} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_A_WARNING),
+    stat("Idle slots", "Slots of the primary that nobody reads: their WAL piles up. Drop what is not needed any more. Those of standbys wait for a failover.", ("count(pg_slot_active{@cls} == 0 and on (cls, ins) pg_in_recovery == 0) or vector(0)", ""), unit="short", steps=ANY_IS_A_WARNING),
     stat("Largest retention", "WAL that one slot keeps.", ("max(pg_slot_retained_bytes{@cls})", ""), unit="bytes", steps=above(SLOT_BYTES), none="no slot"),
-    stat("Least room before a slot is lost", "WAL that may still be written before the first slot loses what it needs (max_slot_wal_keep_size).", ("min(pg_slot_safe_wal_size{@cls} > 0)", ""), unit="bytes", steps=below(SLOT_SAFE_BYTES), none="no limit set, or no slot"),
-    stat("Subscriptions without a worker", "Subscriptions that are enabled and whose worker does not run: look at the server's log.", ("count(pg_sub_enabled{@cls} == 1 and pg_sub_has_worker{@cls} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD),
+    stat("Least room of a slot", "WAL that may still be written before the first slot loses what it needs (max_slot_wal_keep_size).", ("min(pg_slot_safe_wal_size{@cls} > 0)", ""), unit="bytes", steps=below(SLOT_SAFE_BYTES), none="no limit set, or no slot"),
+    stat("Subscriptions idle", "Subscriptions that are enabled and whose worker does not run: look at the server's log.", ("count(pg_sub_enabled{@cls} == 1 and pg_sub_has_worker{@cls} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD),
     alerts_over_time(),
 )
 page.row(
