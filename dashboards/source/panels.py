@@ -69,7 +69,7 @@ def _targets(queries, instant, form="time_series"):
 
 
 # A line of nothing but zeros is drawn on an axis up to this, not up to 100 of whatever its unit is.
-SMALLEST_AXIS = {"Bps": 1024, "bytes": 1024, "ops": 1, "percentunit": 0.01, "rowsps": 1, "s": 0.001, "short": 1}
+SMALLEST_AXIS = {"Bps": 1024, "bytes": 1024, "ops": 0.1, "percentunit": 0.01, "rowsps": 1, "s": 0.001, "short": 0.1}
 
 
 def _panel(kind, title, text, none, targets, defaults, options, size, overrides=(), **more):
@@ -272,8 +272,10 @@ def table(title, text, keys, *columns, sort=None, none=NONE, links=None, widths=
         properties = [("unit", column.unit)]
         if column.decimals is not None:
             properties.append(("decimals", column.decimals))
-        if column.maps:
-            properties.append(("mappings", list(column.maps)))
+        if column.steps or column.maps:
+            # An empty cell is neither good nor bad.
+            empty = {"type": "special", "options": {"match": "null+nan", "result": {"color": "transparent", "text": "–", "index": len(column.maps)}}}
+            properties.append(("mappings", [*column.maps, empty]))
         if column.steps:
             properties.append(("thresholds", _steps(column.steps)))
         if column.steps or column.maps:

@@ -53,7 +53,7 @@ page.row(
           Column("busy sessions", "sum by (ins) (rate(pg_db_active_time{@cls}[R]))", decimals=1),
           Column("connections", "max by (ins) (pg_connection_used_ratio{@cls})", "percentunit", above(CONNECTIONS)),
           Column("replay lag", "max by (ins) (pg_lag{@cls})", "s", above(LAG_SECONDS)),
-          Column("longest transaction", "max by (ins) (pg_activity_max_tx_duration{@cls})", "s", above((1800, 21600))),
+          Column("oldest xact", "max by (ins) (pg_activity_max_tx_duration{@cls})", "s", above((1800, 21600))),
           sort="ins", links={"ins": ("pg-instance", "ins")}, h=7),
     timeline("Roles and timelines", "A change of colour is a failover; a timeline counts them.",
              ("max by (ins) (pg_in_recovery{@cls})", "{{ins}}"), maps=ROLE, link="pg-ha", w=24, h=6),
