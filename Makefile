@@ -2,8 +2,9 @@
 
 CARGO ?= cargo
 DENY_VERSION = 0.20.2
+PREVIEW = dashboards/preview
 
-.PHONY: demo lab prove test check bench bless dashboards fetch deny python
+.PHONY: demo lab prove preview test check bench bless dashboards preview-page fetch deny python node chromium
 
 ## demo: a primary with load and backups, a standby, a pooler with a queue, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS
 demo: fetch
@@ -19,6 +20,10 @@ lab: fetch
 prove: fetch
 	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
 	./target/debug/lab prove --programs target/release
+
+## preview: the dashboards in your browser, without a Grafana; PROMETHEUS_URL is what make demo or make lab printed
+preview: preview-page
+	PREVIEW_PORT=$${PREVIEW_PORT:-3000} node $(PREVIEW)/server/serve.js
 
 ## test: everything: check, then all tests on real servers
 test: check fetch
@@ -65,6 +70,23 @@ fetch:
 
 deny:
 	$(CARGO) deny --version 2>/dev/null | grep --quiet '$(DENY_VERSION)' || $(CARGO) install --locked --version $(DENY_VERSION) cargo-deny
+
+preview-page: $(PREVIEW)/dist/index.html chromium
+
+$(PREVIEW)/dist/index.html: $(PREVIEW)/node_modules/.package-lock.json $(PREVIEW)/build.js $(PREVIEW)/index.html $(shell find $(PREVIEW)/src -type f)
+	cd $(PREVIEW) && node build.js
+	touch $@
+
+# Takes 600 MB, and only when the lock changed.
+$(PREVIEW)/node_modules/.package-lock.json: $(PREVIEW)/package-lock.json | node
+	cd $(PREVIEW) && npm ci --no-progress
+	touch $@
+
+node:
+	command -v npm >/dev/null || apt-get install --yes --no-install-recommends nodejs npm
+
+chromium:
+	command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
 
 python:
 	command -v python3 >/dev/null || apt-get install --yes --no-install-recommends python3
