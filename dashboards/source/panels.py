@@ -13,6 +13,7 @@ from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, PLAIN
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 LOGS = {"type": "loki", "uid": "${logs}"}
 NONE = "no data"
+NEUTRAL = "#6e7280"  # neither good nor bad
 
 
 def texts(**named):
@@ -52,6 +53,11 @@ def links(panel):
     config = panel["fieldConfig"]
     own = [property for override in config["overrides"] for property in override["properties"] if property["id"] == "links"]
     return [link for found in (config["defaults"].get("links", []), *(property["value"] for property in own)) for link in found]
+
+
+def _nothing(text, color, index):
+    """The mapping for what has no value."""
+    return {"type": "special", "options": {"match": "null+nan", "result": {"color": color, "text": text, "index": index}}}
 
 
 def _steps(steps):
@@ -95,9 +101,9 @@ def stat(title, text, *queries, unit, steps=PLAIN, maps=(), none=NONE, link=None
     defaults = {"unit": unit, "mappings": list(maps), "thresholds": _steps(steps), "color": {"mode": "thresholds"}, "links": _links(link)}
     if decimals is not None:
         defaults["decimals"] = decimals
-    if steps[0][0] == "red" and not maps:
-        # Where less is worse, nothing would be worst of all.
-        defaults["mappings"] = [{"type": "special", "options": {"match": "null+nan", "result": {"color": "blue", "text": none, "index": 0}}}]
+    if steps != PLAIN or maps:
+        # Else it would have the colour of 0: no backup in green.
+        defaults["mappings"].append(_nothing(none, NEUTRAL, len(maps)))
     options = {
         "colorMode": "value" if steps == PLAIN and not maps else "background",
         "graphMode": "none",
@@ -183,7 +189,7 @@ def graph(title, text, *queries, unit, steps=None, stack=False, top=None, none=N
 
 def bars(title, text, *queries, unit, steps=PLAIN, maps=(), none=NONE, link=None, top=None, w=8, h=8):
     """Horizontal bars of present values, the longest first if the query sorts."""
-    defaults = {"unit": unit, "mappings": list(maps), "min": 0, "thresholds": _steps(steps), "color": {"mode": "thresholds"}, "links": _links(link)}
+    defaults = {"unit": unit, "mappings": [*maps, _nothing(none, NEUTRAL, len(maps))], "min": 0, "thresholds": _steps(steps), "color": {"mode": "thresholds"}, "links": _links(link)}
     if top is not None:
         defaults["max"] = top
     options = {
@@ -274,8 +280,7 @@ def table(title, text, keys, *columns, sort=None, none=NONE, links=None, widths=
             properties.append(("decimals", column.decimals))
         if column.steps or column.maps:
             # An empty cell is neither good nor bad.
-            empty = {"type": "special", "options": {"match": "null+nan", "result": {"color": "transparent", "text": "–", "index": len(column.maps)}}}
-            properties.append(("mappings", [*column.maps, empty]))
+            properties.append(("mappings", [*column.maps, _nothing("–", "transparent", len(column.maps))]))
         if column.steps:
             properties.append(("thresholds", _steps(column.steps)))
         if column.steps or column.maps:

@@ -8,7 +8,7 @@ S = '@cls,stanza=~"$stanza",repo_key=~"$repo"'
 Z = '@cls,stanza=~"$stanza"'
 ERROR = texts(_0="green:none", _1="red:damaged pages")
 PHASE = texts(_0="blue:begins", _1="blue:checkpoint", _2="blue:estimates", _3="blue:streams files", _4="orange:waits for the archive", _5="blue:streams WAL")
-NEEDS = "no pgbackrest-exporter"
+NEEDS = "no backup known"
 
 page = Page("pg-backup", "PostgreSQL backup", "Backups, the WAL archive, and what could be restored.", scope="cluster", tags=["pg-backup"],
             variables=[("stanza", "Stanza", "label_values(pgbackrest_stanza_status{@cls}, stanza)", {"all_value": ".*"}),
