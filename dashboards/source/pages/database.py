@@ -74,7 +74,7 @@ page.row(
           Column("time", f"(sum by (query) (increase(pg_query_exec_time{{{DB}}}[$__range])) > 0) * on (query) group_left (text) {TEXT}", "s"),
           Column("calls", f"(sum by (query) (increase(pg_query_calls{{{DB}}}[$__range])) > 0) * on (query) group_left (text) {TEXT}", decimals=0),
           Column("rows", f"(sum by (query) (increase(pg_query_rows{{{DB}}}[$__range])) > 0) * on (query) group_left (text) {TEXT}", decimals=0),
-          sort="-time", links={"query": ("pg-query", "query")}, widths={"text": 700}, none="needs pg_stat_statements", h=10),
+          sort="-time", links={"query": ("pg-query", "query")}, widths={"query": 190, "text": 700}, none="needs pg_stat_statements", h=10),
     table("Tables", "The busiest tables. Many dead rows: vacuum does not keep up. Click a name for its page.", ["relname"],
           Column("scans", f"sum by (relname) (rate(pg_table_tbl_scan{{{DB}}}[R]))", "ops"),
           Column("rows changed", f"sum by (relname) (rate(pg_table_n_tup_mod{{{DB}}}[R]))", "rowsps"),

@@ -39,7 +39,7 @@ page.row(
     table("Statements", "Ranking by time in the shown range. Click a number for one statement.", ["datname", "query", "text"],
           Column("time", told("pg_query_exec_time"), "s"), Column("calls", told("pg_query_calls"), decimals=0),
           Column("rows", told("pg_query_rows"), decimals=0), Column("blocks read", told("pg_query_sblk_read"), decimals=0), Column("WAL", told("pg_query_wal_bytes"), "bytes"),
-          sort="-time", links={"query": ("pg-query", "query")}, widths={"text": 600}, none=NEEDS, h=11),
+          sort="-time", links={"query": ("pg-query", "query")}, widths={"query": 190, "text": 560}, none=NEEDS, h=11),
 )
 page.row(
     "Course",
