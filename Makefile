@@ -3,6 +3,9 @@
 CARGO ?= cargo
 DENY_VERSION = 0.20.2
 PREVIEW = dashboards/preview
+INSTALL = apt-get install --yes --no-install-recommends
+# Debian's packages, where a command is missing.
+needs = command -v $(1) >/dev/null || $(INSTALL) $(2) || { apt-get update && $(INSTALL) $(2); }
 
 .PHONY: demo lab prove preview test check bench bless dashboards preview-page fetch deny python node chromium
 
@@ -62,14 +65,13 @@ bless: fetch dashboards
 dashboards: python
 	python3 -B dashboards/source/build.py
 
-fetch:
-	command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
-	command -v ip >/dev/null || apt-get install --yes --no-install-recommends iproute2
+fetch: chromium
+	$(call needs,ip,iproute2)
 	$(CARGO) build --package lab
 	./target/debug/lab fetch
 
 deny:
-	$(CARGO) deny --version 2>/dev/null | grep --quiet '$(DENY_VERSION)' || $(CARGO) install --locked --version $(DENY_VERSION) cargo-deny
+	$(CARGO) deny --version 2>/dev/null | grep --quiet '$(DENY_VERSION)' || $(CARGO) install --debug --locked --version $(DENY_VERSION) cargo-deny
 
 preview-page: $(PREVIEW)/dist/index.html chromium
 
@@ -83,10 +85,10 @@ $(PREVIEW)/node_modules/.package-lock.json: $(PREVIEW)/package-lock.json | node
 	touch $@
 
 node:
-	command -v npm >/dev/null || apt-get install --yes --no-install-recommends nodejs npm
+	$(call needs,npm,nodejs npm)
 
 chromium:
-	command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
+	$(call needs,chromium,chromium)
 
 python:
-	command -v python3 >/dev/null || apt-get install --yes --no-install-recommends python3
+	$(call needs,python3,python3)
