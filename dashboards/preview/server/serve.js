@@ -38,6 +38,10 @@ const server = createServer((request, response) => {
     response.end(`${request.url}: ${error.cause?.message || error.message}\n`);
   });
 });
+server.on("error", (error) => {
+  console.error(`serving on PREVIEW_PORT ${process.env.PREVIEW_PORT}: ${error.message}`);
+  process.exitCode = 1;
+});
 server.listen(Number(process.env.PREVIEW_PORT || 0), "127.0.0.1", () => {
   console.log(`dashboards at http://127.0.0.1:${server.address().port}/d/pg-overview, data from ${PROMETHEUS}`);
 });

@@ -36,7 +36,7 @@ page.row(
           "sum by (cls, ins) (pg_blocking_blocked_sessions{@cls})", "cls", "ins", unit="short", steps=above(LOCK_WAITS), link="pg-activity"),
     worst("Highest transaction age", "Age of the oldest database by 2^31, where PostgreSQL takes no more writes. Above 0.4 vacuum does not keep up: look at the oldest tables.",
           "pg_db_age{@cls} / 2147483648", "cls", "ins", unit="percentunit", decimals=1, steps=above(XID_SHARE), link="pg-persist"),
-    stat("Shortest time to wraparound", "Time until the oldest database would stop taking writes, at the pace of the shown time range and if nothing is frozen.",
+    stat("Time to wraparound", "Time until the oldest database would stop taking writes, at the pace of the shown time range and if nothing is frozen.",
          ("bottomk(1, (2147483648 - max by (cls, ins) (pg_db_age{@cls})) / clamp_min(max by (cls, ins) (rate(pg_xact_xmax{@cls}[$__range])), 0.001))", "{{cls}} {{ins}}"),
          unit="s", steps=below(XID_DAYS_LEFT), link=("pg-persist", "cls", "ins"), name=True),
     worst("Busiest server", "Sessions that execute a statement on the busiest server, on average. Compare it with the server's cores: above them queries wait for CPU or disk.",
