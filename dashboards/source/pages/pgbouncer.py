@@ -39,10 +39,10 @@ page.row(
 page.row(
     "Pools",
     table("Pools", "One row for each pair of database and user.", ["datname", "user", "pool_mode"],
-          Column("active clients", f"sum by (datname, user, pool_mode) (pgbouncer_pool_active_clients{{{P}}})", decimals=0),
+          Column("clients", f"sum by (datname, user, pool_mode) (pgbouncer_pool_active_clients{{{P}}})", decimals=0),
           Column("waiting", f"sum by (datname, user, pool_mode) (pgbouncer_pool_waiting_clients{{{P}}})", decimals=0, steps=above((1, 10))),
-          Column("longest wait", f"max by (datname, user, pool_mode) (pgbouncer_pool_maxwait_seconds{{{P}}})", "s", above(POOL_WAIT)),
-          Column("active servers", f"sum by (datname, user, pool_mode) (pgbouncer_pool_active_servers{{{P}}})", decimals=0),
+          Column("max wait", f"max by (datname, user, pool_mode) (pgbouncer_pool_maxwait_seconds{{{P}}})", "s", above(POOL_WAIT)),
+          Column("servers", f"sum by (datname, user, pool_mode) (pgbouncer_pool_active_servers{{{P}}})", decimals=0),
           Column("idle", f"sum by (datname, user, pool_mode) (pgbouncer_pool_idle_servers{{{P}}})", decimals=0),
           Column("used", f"sum by (datname, user, pool_mode) (pgbouncer_pool_used_servers{{{P}}})", decimals=0),
           Column("login", f"sum by (datname, user, pool_mode) (pgbouncer_pool_login_servers{{{P}}})", decimals=0),
