@@ -19,10 +19,10 @@ lab: fetch
 	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
 	./target/debug/lab architecture --programs target/release
 
-## prove: causes real faults in the architecture, and waits for the alerts at a webhook; needs the rules in alerts/
+## prove: causes real faults in the architecture, waits for the alerts at a webhook, and writes the times into docs/alerts.md; 20 minutes
 prove: fetch
 	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
-	./target/debug/lab prove --programs target/release
+	./target/debug/lab prove --programs target/release --table docs/alerts.md
 
 ## preview: the dashboards in your browser, without a Grafana; PROMETHEUS_URL is what make demo or make lab printed
 preview: preview-page

@@ -41,14 +41,15 @@ mod postgres;
 mod proc;
 mod process;
 mod prometheus;
+pub mod prove;
 mod proxy;
 mod replication;
 mod shared_files;
 mod vip;
 
 pub use architecture::{
-    Alert, Alertmanager, Architecture, Etcd, HaProxy, LEADER_TTL, Member, Node, Plan, Ports, Service, Shipper,
-    Victoria, VictoriaLogs, Webhook, rule_files,
+    Alert, Alertmanager, Architecture, Condition, Etcd, HaProxy, LEADER_TTL, Member, Node, Plan, Ports, Scale, Service,
+    Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
 };
 pub use browser::{Browser, Tab};
 pub use cache::Cache;

@@ -6,13 +6,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
-use lab::{Cache, LabError, Major, Postgres};
+use lab::{Cache, LabError, Major, Postgres, prove};
 
 mod address;
 mod bench;
 mod demo;
 mod meter;
-mod prove;
 mod stand;
 
 /// Real servers for tests and a demo, in temporary folders.
@@ -60,6 +59,9 @@ enum Task {
         /// The folder with rule files.
         #[arg(long, value_name = "PATH", default_value = "alerts")]
         alerts: PathBuf,
+        /// The page whose table is written anew after the whole series.
+        #[arg(long, value_name = "PATH")]
+        table: Option<PathBuf>,
         /// Only the faults for alerts with such a name.
         only: Vec<String>,
     },
@@ -82,7 +84,7 @@ fn main() -> ExitCode {
         Task::Demo { programs, seconds } => demo::run(&programs, seconds),
         Task::Architecture { programs, alerts, seconds } => stand::run(&programs, &alerts, seconds),
         Task::Vip { seconds } => address::run(seconds),
-        Task::Prove { programs, alerts, only } => prove::run(&programs, &alerts, &only),
+        Task::Prove { programs, alerts, table, only } => prove::run(&programs, &alerts, &only, table.as_deref()),
         Task::Bench { pg_exporter, scrapes } => bench::run(&pg_exporter, scrapes),
         Task::Hold => hold(),
     };

@@ -1,126 +1,89 @@
-//! Proof that alerts arrive: a real fault, the alert at the webhook, the fault mended, the alert resolved.
+//! Proof that alerts arrive: a real fault, the alert at the webhook, the fault mended, the alert resolved; and that a
+//! failover brings no alert but those that are about it.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lab::{Alert, Architecture, LabError, Plan, Ports, rule_files};
+use crate::{Architecture, LabError, Plan, Ports, rule_files};
 
+mod failover;
 mod faults;
+mod live;
+mod scale;
+mod table;
 
-use faults::{FAULTS, Fault, Place};
+pub use failover::{Expected, KILL, SWITCHOVER, Shortlived, Vigil, Whose};
+pub use faults::{Fault, Place, faults};
+pub use live::{Arrival, Outcome, prove};
+pub use scale::{INTERVAL, SCALE};
+pub use table::tabled;
 
-/// The waiting times of the proof, scaled down from those of an installation: a scrape and an evaluation of all rules,
-/// and how long a condition holds before its alert fires, whatever the rule says.
-const INTERVAL: Duration = Duration::from_secs(3);
-const HOLD: Duration = Duration::from_secs(2);
+/// How long an alert may take to arrive, or to be resolved, and a cluster to be well, on a busy machine.
+pub const LIMIT: Duration = Duration::from_secs(120);
 
-/// How long the exporters keep a result, in seconds by tier: not long, but beyond the next scrape, since what comes too
-/// late for one scrape on a busy machine is shown by the next.
-const CACHE_TTLS: &str = "--cache-ttls=1,5,5,5";
-
-/// How long an alert may take to arrive, or to be resolved.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// What became of a fault.
-struct Outcome {
-    fault: &'static Fault,
-    /// From the fault to the alert, and from the mending to its end.
-    times: Result<(Duration, Duration), LabError>,
-    /// Other alerts that began meanwhile.
-    others: BTreeSet<String>,
+/// Causes every fault with a wanted alert, one after the other; `only` empty means all, and the kill of a primary under
+/// the rules' real waiting times after them. Writes the table of a whole series into the page `table`.
+///
+/// Success only if every alert arrived and was resolved, and no other came with the failover.
+pub fn run(programs: &Path, alerts: &Path, only: &[String], table: Option<&Path>) -> Result<ExitCode, LabError> {
+    let is_wanted =
+        |fault: &&Fault| only.is_empty() || fault.alerts.iter().any(|alert| only.iter().any(|name| name == alert));
+    let wanted: Vec<&Fault> = faults().filter(is_wanted).collect();
+    let mut architecture = start(programs, alerts)?;
+    let mut outcomes = Vec::new();
+    for fault in wanted {
+        let outcome = prove(&mut architecture, &[fault])?;
+        outcome.iter().for_each(|outcome| println!("{outcome}"));
+        outcomes.extend(outcome);
+    }
+    drop(architecture);
+    let count = |of: &Outcome| if of.arrivals.is_ok() { of.fault.alerts.len() } else { 0 };
+    let (proven, all): (usize, usize) =
+        (outcomes.iter().map(count).sum(), outcomes.iter().map(|outcome| outcome.fault.alerts.len()).sum());
+    println!("\n{proven} of {all} alerts arrived and were resolved");
+    let mut is_well = proven == all;
+    if only.is_empty() {
+        match failover::kill_primary(programs, alerts) {
+            Ok(shortlived) => {
+                println!("a failover brought no alert but those about it");
+                if let (Some(page), true) = (table, is_well) {
+                    table::write(page, alerts, &outcomes, &shortlived)?;
+                }
+            }
+            Err(error) => {
+                println!("a failover: {error}");
+                is_well = false;
+            }
+        }
+    }
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Causes every fault whose alert is wanted, one after the other; `only` empty means all.
-///
-/// Success only if every alert arrived and was resolved.
-pub fn run(programs: &Path, alerts: &Path, only: &[String]) -> Result<ExitCode, LabError> {
-    let rules = rule_files(alerts);
-    if rules.is_empty() {
-        return Err(LabError::Unexpected(format!("no rule files in {}", alerts.display())));
-    }
+/// An architecture under the scaled rules of a folder, every target of which is scraped.
+pub fn start(programs: &Path, alerts: &Path) -> Result<Architecture, LabError> {
     let plan = Plan {
         programs: programs.to_owned(),
         ports: Ports::Free,
         interval: INTERVAL,
-        rules,
-        hold: Some(HOLD),
-        exporter_args: vec![CACHE_TTLS.to_owned()],
+        rules: rules(alerts)?,
+        scale: Some(SCALE),
+        exporter_args: vec![scale::CACHE_TTLS.to_owned()],
     };
-    println!("starting the architecture with {} rule files", plan.rules.len());
-    let mut architecture = Architecture::start(&plan)?;
-    architecture.prometheus.wait_for("count(up == 1) == 12", LIMIT)?;
-
-    let is_wanted = |fault: &&Fault| only.is_empty() || only.iter().any(|name| name == fault.alert);
-    let mut outcomes = Vec::new();
-    for fault in FAULTS.iter().filter(is_wanted) {
-        let outcome = prove(&mut architecture, fault)?;
-        print(&outcome);
-        outcomes.push(outcome);
-    }
-    println!("\n| alert | fault | fires after | is resolved after |\n|---|---|---|---|");
-    for outcome in &outcomes {
-        if let Ok((fired, resolved)) = &outcome.times {
-            let (Fault { alert, what, .. }, fired, resolved) =
-                (outcome.fault, fired.as_secs_f64(), resolved.as_secs_f64());
-            println!("| {alert} | {what} | {fired:.1} s | {resolved:.1} s |");
-        }
-    }
-    let proven = outcomes.iter().filter(|outcome| outcome.times.is_ok()).count();
-    println!("\n{proven} of {} alerts arrived and were resolved", outcomes.len());
-    Ok(if proven == outcomes.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let architecture = Architecture::start(&plan)?;
+    wait_for_targets(&architecture)?;
+    Ok(architecture)
 }
 
-/// One fault, from a cluster that is well to one that is well again.
-fn prove(architecture: &mut Architecture, fault: &'static Fault) -> Result<Outcome, LabError> {
-    let primary = architecture.wait_for_cluster(LIMIT)?;
-    let at = match fault.place {
-        Place::Primary => primary,
-        Place::Replica => architecture.replica().unwrap_or(primary),
-    };
-    let seen = architecture.webhook.alerts().len();
-    let times = times(architecture, fault, at);
-    let is_other = |alert: &&Alert| alert.firing && alert.label("alertname") != fault.alert;
-    let named = |alert: &Alert| format!("{} {}", alert.label("alertname"), alert.label("ins"));
-    let others = architecture.webhook.alerts()[seen..].iter().filter(is_other).map(named).collect();
-    Ok(Outcome { fault, times, others })
-}
-
-fn times(architecture: &mut Architecture, fault: &Fault, at: usize) -> Result<(Duration, Duration), LabError> {
-    let begin = Instant::now();
-    let at_work = (fault.cause)(architecture, at)?;
-    let fired = arrival(architecture, fault.alert, true, begin);
-    // Mended in any case, for the faults to come.
-    let mended = Instant::now();
-    (fault.mend)(architecture, at)?;
-    drop(at_work);
-    let fired = fired?;
-    let resolved = arrival(architecture, fault.alert, false, mended)?;
-    Ok((fired.duration_since(begin), resolved.duration_since(mended)))
-}
-
-/// When the alert came that fires or is resolved.
-fn arrival(architecture: &Architecture, name: &str, firing: bool, since: Instant) -> Result<Instant, LabError> {
-    let what = format!("{name} {}", if firing { "that fires" } else { "that is resolved" });
-    let is_wanted = |alert: &Alert| alert.firing == firing && alert.label("alertname") == name;
-    Ok(architecture.webhook.wait_for(&what, since, LIMIT, is_wanted)?.received)
-}
-
-fn print(outcome: &Outcome) {
-    let Outcome { fault, times, others } = outcome;
-    match times {
-        Ok((fired, resolved)) => println!(
-            "{:<28} fires after {:>4.1} s, is resolved after {:>4.1} s: {}",
-            fault.alert,
-            fired.as_secs_f64(),
-            resolved.as_secs_f64(),
-            fault.what
-        ),
-        Err(error) => println!("{:<28} NOT PROVEN: {}: {error}", fault.alert, fault.what),
+fn rules(alerts: &Path) -> Result<Vec<PathBuf>, LabError> {
+    let rules = rule_files(alerts);
+    if rules.is_empty() {
+        return Err(LabError::Unexpected(format!("no rule files in {}", alerts.display())));
     }
-    if !others.is_empty() {
-        let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        println!("{:<28} beside it: {}", "", others.join(", "));
-    }
+    Ok(rules)
+}
+
+fn wait_for_targets(architecture: &Architecture) -> Result<(), LabError> {
+    let count = architecture.targets().len();
+    architecture.prometheus.wait_for(&format!("count(up == 1) == {count}"), LIMIT).map(drop)
 }

@@ -28,7 +28,7 @@ pub use etcd::Etcd;
 pub use haproxy::{HaProxy, Service};
 pub use patroni::{LEADER_TTL, Member};
 pub(crate) use patroni::{MAJOR, Seat};
-pub use rules::rule_files;
+pub use rules::{Condition, Scale, rule_files};
 pub use syslog::Shipper;
 pub use victoria::Victoria;
 pub use victorialogs::VictoriaLogs;
@@ -72,8 +72,8 @@ pub struct Plan {
     pub interval: Duration,
     /// Rule files for Prometheus, absolute paths.
     pub rules: Vec<PathBuf>,
-    /// How long a condition holds before its alert fires, in place of each rule's own `for`.
-    pub hold: Option<Duration>,
+    /// Waiting times and thresholds in place of the rules' own.
+    pub scale: Option<Scale>,
     /// More arguments for the exporters of each member.
     pub exporter_args: Vec<String>,
 }
@@ -85,7 +85,7 @@ impl Default for Plan {
             ports: Ports::Standard,
             interval: Duration::from_secs(5),
             rules: Vec::new(),
-            hold: None,
+            scale: None,
             exporter_args: Vec::new(),
         }
     }
@@ -117,7 +117,7 @@ pub struct Architecture {
     pub shipper: Shipper,
     /// The store of logs.
     pub logs: VictoriaLogs,
-    // Rule files with other waiting times.
+    // Rule files that are scaled down.
     _rules: Option<Folder>,
     /// The exporter beside the repository.
     pub backrest_exporter: Exporter,
@@ -145,8 +145,8 @@ impl Architecture {
         let alertmanager = Alertmanager::to_webhook(&webhook.url())?;
         let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter);
         let victoria = Victoria::start(&targets, plan.interval)?;
-        let held = plan.hold.map(|hold| rules::held(&plan.rules, hold)).transpose()?;
-        let (rules_folder, rules) = held.map_or((None, plan.rules.clone()), |(folder, files)| (Some(folder), files));
+        let scaled = plan.scale.map(|scale| rules::scaled(&plan.rules, &scale)).transpose()?;
+        let (rules_folder, rules) = scaled.map_or((None, plan.rules.clone()), |(folder, files)| (Some(folder), files));
         let prometheus = Prometheus::start_alerting(&targets, plan.interval, &rules, Some(alertmanager.address()))?;
         Ok(Architecture {
             prometheus,

@@ -211,6 +211,11 @@ impl Member {
         self.process.wait(Duration::from_secs(10));
     }
 
+    /// Kills the server at once, not Patroni, which starts it again unless it is paused.
+    pub fn kill_server(&self) {
+        proc::send_if_there("KILL", &self.server_pids());
+    }
+
     /// Starts Patroni again after [`Member::kill`]; does nothing while it runs.
     pub fn start_again(&mut self) -> Result<(), LabError> {
         if !self.process.is_running() {
@@ -351,6 +356,7 @@ impl Seat<'_> {
                         "use_slots": true,
                         "parameters": {
                             "max_connections": 100,
+                            "max_prepared_transactions": 10,
                             "max_wal_senders": 10,
                             "max_replication_slots": 10,
                             "wal_level": "logical",

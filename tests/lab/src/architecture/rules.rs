@@ -21,36 +21,97 @@ pub fn rule_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Copies of rule files in which every condition has to hold for that long.
-pub(crate) fn held(files: &[PathBuf], hold: Duration) -> Result<(Folder, Vec<PathBuf>), LabError> {
+/// Waiting times and thresholds that are scaled down for the lab.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// How long a condition holds before its alert fires, in place of each rule's own `for`.
+    pub hold: Duration,
+    /// What is changed in conditions.
+    pub conditions: &'static [Condition],
+}
+
+/// A number or a window in an alert's condition that is scaled down.
+#[derive(Debug, Clone, Copy)]
+pub struct Condition {
+    /// The alert; all severities that have it.
+    pub alert: &'static str,
+    /// What stands in the rule file.
+    pub from: &'static str,
+    /// What stands in its place.
+    pub to: &'static str,
+}
+
+/// Copies of rule files with other waiting times and thresholds. Fails when a condition is in none of them.
+pub(crate) fn scaled(files: &[PathBuf], scale: &Scale) -> Result<(Folder, Vec<PathBuf>), LabError> {
     let folder = Folder::new()?;
     let mut copies = Vec::new();
+    let mut unused: Vec<&Condition> = scale.conditions.iter().collect();
     for file in files {
         let text = fs::read_to_string(file).map_err(LabError::io(format!("reading {}", file.display())))?;
         let copy = folder.path().join(file.file_name().unwrap_or_default());
-        fs::write(&copy, with_hold(&text, hold)).map_err(LabError::io(format!("writing {}", copy.display())))?;
+        let text = rescaled(&text, scale, &mut unused);
+        fs::write(&copy, text).map_err(LabError::io(format!("writing {}", copy.display())))?;
         copies.push(copy);
+    }
+    if let Some(Condition { alert, from, .. }) = unused.first() {
+        return Err(LabError::Unexpected(format!("scaling {alert}: no rule of that name has `{from}`")));
     }
     Ok((folder, copies))
 }
 
-/// The text with another value on every line that has only a `for`.
-fn with_hold(text: &str, hold: Duration) -> String {
-    let line = |line: &str| match line.split_once("for: ") {
-        Some((indent, _)) if indent.trim().is_empty() => format!("{indent}for: {}ms\n", hold.as_millis()),
-        _ => format!("{line}\n"),
-    };
-    text.lines().map(line).collect()
+/// The text with another value on every line that has only a `for`, and with other conditions; what is found leaves `unused`.
+fn rescaled(text: &str, scale: &Scale, unused: &mut Vec<&Condition>) -> String {
+    let mut alert = "";
+    let mut lines = String::new();
+    for line in text.lines() {
+        if let Some((_, name)) = line.split_once("- alert: ") {
+            alert = name;
+        }
+        let line = match line.split_once("for: ") {
+            Some((indent, _)) if indent.trim().is_empty() => format!("{indent}for: {}ms", scale.hold.as_millis()),
+            _ => changed(line, alert, scale.conditions, unused),
+        };
+        lines.push_str(&line);
+        lines.push('\n');
+    }
+    lines
+}
+
+/// A line of an alert's rule with the conditions that are changed.
+fn changed(line: &str, alert: &str, conditions: &[Condition], unused: &mut Vec<&Condition>) -> String {
+    let mut line = line.to_owned();
+    for condition in conditions.iter().filter(|condition| condition.alert == alert) {
+        let is_whole = |end: usize| !line[end..].starts_with(|next: char| next.is_ascii_digit());
+        if let Some(at) = line.find(condition.from)
+            && is_whole(at + condition.from.len())
+        {
+            line = line.replace(condition.from, condition.to);
+            unused.retain(|other| (other.alert, other.from) != (condition.alert, condition.from));
+        }
+    }
+    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SCALE: Scale = Scale {
+        hold: Duration::from_secs(2),
+        conditions: &[
+            Condition { alert: "A", from: "> 30", to: "> 1" },
+            Condition { alert: "B", from: "[10m]", to: "[30s]" },
+        ],
+    };
+
     #[test]
-    fn only_a_rules_own_waiting_time_changes() {
-        let text = "  - alert: A\n    expr: up == 0 # wait for: it\n    for: 15m\n";
-        let expected = "  - alert: A\n    expr: up == 0 # wait for: it\n    for: 2000ms\n";
-        assert_eq!(with_hold(text, Duration::from_secs(2)), expected);
+    fn only_a_rules_own_waiting_time_and_its_conditions_change() {
+        let text = "  - alert: A\n    expr: up > 30 # wait for: it\n    for: 15m\n  - alert: A\n    expr: up > 300\n";
+        let expected =
+            "  - alert: A\n    expr: up > 1 # wait for: it\n    for: 2000ms\n  - alert: A\n    expr: up > 300\n";
+        let mut unused = SCALE.conditions.iter().collect();
+        assert_eq!(rescaled(text, &SCALE, &mut unused), expected);
+        assert_eq!(unused.len(), 1);
+        assert_eq!(unused[0].alert, "B");
     }
 }

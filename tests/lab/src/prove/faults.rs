@@ -1,168 +1,122 @@
-//! The faults, each with the alert that must come of it.
+//! The faults, each with the alerts that must come of it. The files are named as those of the rules.
 
-use lab::{Architecture, LabError, Member, Process};
+use std::fs;
+use std::time::Duration;
+
+use crate::{Architecture, LabError, Member, Process};
+
+mod etcd;
+mod exporter;
+mod haproxy;
+mod patroni;
+mod pgbackrest;
+mod pgbouncer;
+mod postgres;
+mod replication;
+mod sessions;
+mod vacuum;
+mod wal;
+
+/// How long a cause may take to take effect on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Which member a fault befalls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
+    /// The one that is the primary at that time.
     Primary,
+    /// The last one that is a replica at that time.
     Replica,
 }
 
 /// A fault that can be caused and mended.
+#[derive(Debug)]
 pub struct Fault {
-    /// The alert that must arrive.
-    pub alert: &'static str,
+    /// The alerts that must arrive.
+    pub alerts: &'static [&'static str],
     /// What is done, for the table.
     pub what: &'static str,
+    /// Where.
     pub place: Place,
     /// Causes it at a node; what it returns runs until it is mended.
     pub cause: fn(&mut Architecture, usize) -> Result<Vec<Process>, LabError>,
+    /// Mends it there.
     pub mend: fn(&mut Architecture, usize) -> Result<(), LabError>,
 }
 
-/// Sessions that a fault opens, to be ended when it is mended.
+/// All of them, the harmless ones first: failovers end the series.
+pub fn faults() -> impl Iterator<Item = &'static Fault> {
+    let harmless = [sessions::FAULTS, vacuum::FAULTS, wal::FAULTS, pgbouncer::FAULTS, exporter::FAULTS];
+    let others = [pgbackrest::FAULTS, haproxy::FAULTS, replication::FAULTS, patroni::FAULTS, postgres::FAULTS];
+    harmless.into_iter().chain(others).chain([etcd::FAULTS]).flatten()
+}
+
+/// The name of sessions that a fault opens, to be ended when it is mended.
 const SESSION: &str = "PGAPPNAME=fault";
 
-/// All of them, the harmless ones first: a failover ends the series.
-pub const FAULTS: &[Fault] = &[
-    Fault {
-        alert: "PostgresReplayPaused",
-        what: "pause Patroni, which would resume it, and replay on a replica",
-        place: Place::Replica,
-        cause: |lab, at| {
-            pause(lab, at)?;
-            sql(lab, at, "select pg_wal_replay_pause()")
-        },
-        mend: |lab, at| {
-            sql(lab, at, "select pg_wal_replay_resume()")?;
-            resume(lab, at)
-        },
-    },
-    Fault {
-        alert: "PgbouncerPaused",
-        what: "PAUSE a database on a console",
-        place: Place::Replica,
-        cause: |lab, at| lab.nodes[at].pooler.console("PAUSE postgres").map(|_| Vec::new()),
-        mend: |lab, at| lab.nodes[at].pooler.console("RESUME postgres").map(drop),
-    },
-    Fault {
-        alert: "PgbouncerDown",
-        what: "freeze a PgBouncer",
-        place: Place::Replica,
-        cause: |lab, at| freeze(lab.nodes[at].pooler.process()),
-        mend: |lab, at| lab.nodes[at].pooler.process().signal("CONT"),
-    },
-    Fault {
-        alert: "ExporterDown",
-        what: "freeze an exporter",
-        place: Place::Replica,
-        cause: |lab, at| freeze(lab.nodes[at].exporters[0].process()),
-        mend: |lab, at| lab.nodes[at].exporters[0].signal("CONT"),
-    },
-    Fault {
-        alert: "PatroniDown",
-        what: "freeze the Patroni of a replica",
-        place: Place::Replica,
-        cause: |lab, at| freeze(lab.nodes[at].member.process()),
-        mend: |lab, at| lab.nodes[at].member.process().signal("CONT"),
-    },
-    Fault { alert: "PatroniPaused", what: "patronictl pause", place: Place::Replica, cause: pause, mend: resume },
-    Fault {
-        alert: "HaproxyDown",
-        what: "freeze HAProxy",
-        place: Place::Replica,
-        cause: |lab, _| freeze(lab.haproxy.process()),
-        mend: |lab, _| lab.haproxy.process().signal("CONT"),
-    },
-    Fault {
-        alert: "PostgresAutovacuumOff",
-        what: "turn autovacuum off",
-        place: Place::Primary,
-        cause: |lab, at| sql(lab, at, "alter system set autovacuum = off; select pg_reload_conf()"),
-        mend: |lab, at| sql(lab, at, "alter system reset autovacuum; select pg_reload_conf()").map(drop),
-    },
-    Fault {
-        alert: "PostgresSequenceExhaustion",
-        what: "use up a sequence",
-        place: Place::Primary,
-        cause: |lab, at| sql(lab, at, "create sequence spent maxvalue 100; select setval('spent', 99)"),
-        mend: |lab, at| sql(lab, at, "drop sequence spent").map(drop),
-    },
-    Fault {
-        alert: "PostgresInvalidIndex",
-        what: "leave an invalid index behind",
-        place: Place::Primary,
-        cause: |lab, at| {
-            sql(lab, at, "create table doubled as select 1 as id from generate_series(1, 2)")?;
-            // Fails, as it must, and leaves the index.
-            let failed = sql(lab, at, "create unique index concurrently doubled_id on doubled (id)");
-            if failed.is_ok() {
-                Err(LabError::Unexpected("a unique index on doubled values".into()))
-            } else {
-                Ok(Vec::new())
-            }
-        },
-        mend: |lab, at| sql(lab, at, "drop table doubled").map(drop),
-    },
-    Fault {
-        alert: "PostgresLockWaits",
-        what: "hold a table's lock before 22 sessions",
-        place: Place::Primary,
-        cause: |lab, at| {
-            let member = &lab.nodes[at].member;
-            sql(lab, at, "create table wanted (id int)")?;
-            let mut sessions = vec![session(member, "begin; lock table wanted; select pg_sleep(600)")?];
-            let is_held = "select exists (select from pg_locks where relation = 'wanted'::regclass and granted)";
-            member.wait_for_query(is_held, std::time::Duration::from_secs(30))?;
-            for _ in 0..22 {
-                sessions.push(session(member, "select from wanted")?);
-            }
-            Ok(sessions)
-        },
-        mend: |lab, at| {
-            let end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fault'";
-            sql(lab, at, end)?;
-            sql(lab, at, "drop table wanted").map(drop)
-        },
-    },
-    Fault {
-        alert: "PostgresDown",
-        what: "kill a replica with its Patroni",
-        place: Place::Replica,
-        cause: kill,
-        mend: |lab, at| lab.nodes[at].member.start_again(),
-    },
-    Fault {
-        alert: "PatroniNoLeader",
-        what: "kill the primary with its Patroni",
-        place: Place::Primary,
-        cause: kill,
-        mend: |lab, at| lab.nodes[at].member.start_again(),
-    },
-];
+fn sql(lab: &Architecture, at: usize, sql: &str) -> Result<Vec<Process>, LabError> {
+    lab.nodes[at].member.psql("postgres", sql).map(|_| Vec::new())
+}
 
-fn sql(architecture: &Architecture, at: usize, sql: &str) -> Result<Vec<Process>, LabError> {
-    architecture.nodes[at].member.psql("postgres", sql).map(|_| Vec::new())
+/// A session that runs statements in one transaction until it is ended.
+fn session(member: &Member, sql: &str) -> Result<Process, LabError> {
+    member.start_client("env", &[SESSION, "psql", "-X", "-q", "-d", "postgres", "-c", sql])
+}
+
+/// So many sessions in a database, each of which runs a script of pgbench's until it is ended.
+fn clients(member: &Member, database: &str, count: u32, script: &str) -> Result<Process, LabError> {
+    let file = member.socket_dir().join("fault.sql");
+    fs::write(&file, script).map_err(LabError::io(format!("writing {}", file.display())))?;
+    let (count, file) = (count.to_string(), file.display().to_string());
+    let arguments = [SESSION, "pgbench", "--no-vacuum", "--time=600", "--client", &count, "--file", &file, database];
+    member.start_client("env", &arguments)
+}
+
+/// Waits until so many sessions of the fault's are there.
+fn wait_for_sessions(member: &Member, count: u32) -> Result<(), LabError> {
+    let are_there = format!("select count(*) >= {count} from pg_stat_activity where application_name = 'fault'");
+    member.wait_for_query(&are_there, LIMIT)
+}
+
+/// Ends the sessions of the fault's and returns when they are gone.
+fn end_sessions(lab: &Architecture, at: usize) -> Result<(), LabError> {
+    sql(lab, at, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fault'")?;
+    let are_gone = "select not exists (select from pg_stat_activity where application_name = 'fault')";
+    lab.nodes[at].member.wait_for_query(are_gone, LIMIT)
+}
+
+/// Changes a setting of one server and lets it take effect.
+fn set(lab: &Architecture, at: usize, setting: &str) -> Result<Vec<Process>, LabError> {
+    sql(lab, at, &format!("alter system set {setting}; select pg_reload_conf()"))
+}
+
+fn reset(lab: &Architecture, at: usize, name: &str) -> Result<(), LabError> {
+    sql(lab, at, &format!("alter system reset {name}; select pg_reload_conf()")).map(drop)
+}
+
+/// Lets a primary begin so many WAL files, of 16 MB each.
+fn write_wal(lab: &Architecture, at: usize, files: u32) -> Result<(), LabError> {
+    let write = "select pg_logical_emit_message(true, 'fault', 'a record'), pg_switch_wal();\n";
+    sql(lab, at, &write.repeat(files as usize)).map(drop)
 }
 
 fn freeze(process: &Process) -> Result<Vec<Process>, LabError> {
     process.signal("STOP").map(|()| Vec::new())
 }
 
-fn kill(architecture: &mut Architecture, at: usize) -> Result<Vec<Process>, LabError> {
-    architecture.nodes[at].member.kill();
+fn kill(lab: &mut Architecture, at: usize) -> Result<Vec<Process>, LabError> {
+    lab.nodes[at].member.kill();
     Ok(Vec::new())
 }
 
-fn pause(architecture: &mut Architecture, at: usize) -> Result<Vec<Process>, LabError> {
-    architecture.nodes[at].member.patronictl(&["pause", "--wait"]).map(|_| Vec::new())
+fn start_again(lab: &mut Architecture, at: usize) -> Result<(), LabError> {
+    lab.nodes[at].member.start_again()
 }
 
-fn resume(architecture: &mut Architecture, at: usize) -> Result<(), LabError> {
-    architecture.nodes[at].member.patronictl(&["resume", "--wait"]).map(drop)
+fn pause(lab: &mut Architecture, at: usize) -> Result<Vec<Process>, LabError> {
+    lab.nodes[at].member.patronictl(&["pause", "--wait"]).map(|_| Vec::new())
 }
 
-fn session(member: &Member, sql: &str) -> Result<Process, LabError> {
-    member.start_client("env", &[SESSION, "psql", "-X", "-q", "-d", "postgres", "-c", sql])
+fn resume(lab: &mut Architecture, at: usize) -> Result<(), LabError> {
+    lab.nodes[at].member.patronictl(&["resume", "--wait"]).map(drop)
 }

@@ -1,0 +1,30 @@
+//! etcd.
+
+use super::patroni::edit;
+use super::{Fault, LIMIT, Place, freeze};
+
+pub const FAULTS: &[Fault] = &[
+    Fault {
+        alerts: &["PatroniFailsafeActive"],
+        what: "freeze etcd below Patroni’s failsafe mode",
+        place: Place::Primary,
+        cause: |lab, at| {
+            edit(lab, at, "failsafe_mode=true")?;
+            for node in &lab.nodes {
+                node.member.wait_for("/failsafe", LIMIT)?;
+            }
+            freeze(lab.etcd.process())
+        },
+        mend: |lab, at| {
+            lab.etcd.process().signal("CONT")?;
+            edit(lab, at, "failsafe_mode=null")
+        },
+    },
+    Fault {
+        alerts: &["EtcdMemberDown", "EtcdQuorumLost", "PatroniDcsStale"],
+        what: "freeze etcd",
+        place: Place::Primary,
+        cause: |lab, _| freeze(lab.etcd.process()),
+        mend: |lab, _| lab.etcd.process().signal("CONT"),
+    },
+];

@@ -1,0 +1,43 @@
+//! What the proof scales down, all of it here: the lab shows in seconds what takes hours in an installation.
+
+use std::time::Duration;
+
+use crate::{Condition, Scale};
+
+/// Between two scrapes, and two evaluations of all rules.
+pub const INTERVAL: Duration = Duration::from_secs(3);
+
+/// How long the exporters keep a result, in seconds by tier: not long, but beyond the next scrape, since what comes too
+/// late for one scrape on a busy machine is shown by the next.
+pub(crate) const CACHE_TTLS: &str = "--cache-ttls=1,5,5,5";
+
+/// Every `for`, and the conditions that nobody would wait for: times, windows and sizes. All others hold as they stand.
+pub const SCALE: Scale = Scale {
+    hold: Duration::from_secs(2),
+    conditions: &[
+        condition("PostgresIdleInTransaction", "> 300", "> 5"),
+        condition("PostgresLongTransaction", "> 1800", "> 5"),
+        condition("PostgresDeadlocks", "[10m]", "[30s]"),
+        condition("PostgresSessionsFailing", "[10m]", "[30s]"),
+        condition("PostgresRollbackRatioHigh", "[5m]", "[30s]"),
+        condition("PostgresXminHorizonStuck", "> 10e6", "> 100"),
+        condition("PostgresPreparedTransactionOld", "> 3600", "> 5"),
+        condition("PostgresDeadTuples", "> 1e6", "> 100"),
+        condition("PostgresStatisticsStale", "> 1e6", "> 100"),
+        condition("PostgresArchiveStalled", "> 900", "> 10"),
+        condition("PostgresCheckpointPressure", "[30m]", "[1m]"),
+        condition("PostgresRestarted", "< 300", "< 20"),
+        condition("PostgresRoleChanged", "[10m]", "[30s]"),
+        condition("PostgresChecksumFailure", "[1h]", "[30s]"),
+        condition("PostgresReplicationLagBytes", "> 256 * 1024 * 1024", "> 16 * 1024 * 1024"),
+        condition("PostgresReplicaStale", "> 300", "> 10"),
+        condition("PostgresSlotInactive", "> 1024 * 1024 * 1024", "> 16 * 1024 * 1024"),
+        condition("ExporterScrapeErrors", "[10m]", "[30s]"),
+        condition("HaproxyServerFlapping", "[15m]) > 3", "[1m]) > 1"),
+        condition("PatroniDcsStale", "> 30", "> 10"),
+    ],
+};
+
+const fn condition(alert: &'static str, from: &'static str, to: &'static str) -> Condition {
+    Condition { alert, from, to }
+}
