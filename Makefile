@@ -23,6 +23,7 @@ lab: fetch
 prove: fetch
 	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
 	./target/debug/lab prove --programs target/release --table docs/alerts.md
+	./target/debug/lab failover --programs target/release --table docs/alerts.md
 
 ## preview: the dashboards in your browser, without a Grafana; PROMETHEUS_URL is what make demo or make lab printed
 preview: preview-page

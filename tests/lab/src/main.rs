@@ -53,17 +53,15 @@ enum Task {
     },
     /// Real faults in the architecture, and the alerts that must arrive at the webhook and be resolved.
     Prove {
-        /// The folder with the exporters' binaries.
-        #[arg(long, value_name = "PATH")]
-        programs: PathBuf,
-        /// The folder with rule files.
-        #[arg(long, value_name = "PATH", default_value = "alerts")]
-        alerts: PathBuf,
-        /// The page whose table is written anew after the whole series.
-        #[arg(long, value_name = "PATH")]
-        table: Option<PathBuf>,
+        #[command(flatten)]
+        proof: Proof,
         /// Only the faults for alerts with such a name.
         only: Vec<String>,
+    },
+    /// The loss of a primary, and that no alert arrives but those about it.
+    Failover {
+        #[command(flatten)]
+        proof: Proof,
     },
     /// What a scrape costs: a load of its own, the exporter, and Debian's postgres_exporter beside it.
     Bench {
@@ -78,13 +76,27 @@ enum Task {
     Hold,
 }
 
+#[derive(clap::Args)]
+struct Proof {
+    /// The folder with the exporters' binaries.
+    #[arg(long, value_name = "PATH")]
+    programs: PathBuf,
+    /// The folder with rule files.
+    #[arg(long, value_name = "PATH", default_value = "alerts")]
+    alerts: PathBuf,
+    /// The page whose table is brought up to date.
+    #[arg(long, value_name = "PATH")]
+    table: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Task::Fetch => fetch(),
         Task::Demo { programs, seconds } => demo::run(&programs, seconds),
         Task::Architecture { programs, alerts, seconds } => stand::run(&programs, &alerts, seconds),
         Task::Vip { seconds } => address::run(seconds),
-        Task::Prove { programs, alerts, table, only } => prove::run(&programs, &alerts, &only, table.as_deref()),
+        Task::Prove { proof, only } => prove::series(&proof.programs, &proof.alerts, &only, proof.table.as_deref()),
+        Task::Failover { proof } => prove::failover(&proof.programs, &proof.alerts, proof.table.as_deref()),
         Task::Bench { pg_exporter, scrapes } => bench::run(&pg_exporter, scrapes),
         Task::Hold => hold(),
     };

@@ -211,11 +211,6 @@ impl Member {
         self.process.wait(Duration::from_secs(10));
     }
 
-    /// Kills the server at once, not Patroni, which starts it again unless it is paused.
-    pub fn kill_server(&self) {
-        proc::send_if_there("KILL", &self.server_pids());
-    }
-
     /// Starts Patroni again after [`Member::kill`]; does nothing while it runs.
     pub fn start_again(&mut self) -> Result<(), LabError> {
         if !self.process.is_running() {

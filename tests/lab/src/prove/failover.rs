@@ -50,6 +50,9 @@ pub const KILL: &[Expected] = &[
     Expected { alert: "PatroniDown", whose: Whose::Former, why: "so is its Patroni" },
 ];
 
+/// Looks back ten minutes and fires after fifteen: it pends long after the last error, and fires only if there are more.
+const LOOKS_BACK: &str = "ExporterScrapeErrors";
+
 /// A condition that held for a while, and not as long as its rule asks.
 #[derive(Debug)]
 pub struct Shortlived {
@@ -103,7 +106,7 @@ impl Vigil {
     }
 
     fn wait_until_nothing_pends(&self, architecture: &Architecture, expected: &[Expected]) -> Result<(), LabError> {
-        let names: Vec<&str> = expected.iter().map(|expected| expected.alert).collect();
+        let names: Vec<&str> = expected.iter().map(|expected| expected.alert).chain([LOOKS_BACK]).collect();
         let pending = format!(r#"ALERTS{{alertstate="pending",alertname!~"{}"}}"#, names.join("|"));
         // One standby may replay the new timeline only with its next checkpoint.
         let waited = architecture.prometheus.wait_for(&format!("vector(1) unless on () {pending}"), 4 * LIMIT);

@@ -16,7 +16,7 @@ pub struct Arrival {
     pub severity: String,
     /// From the fault to its arrival at the webhook.
     pub fired: Duration,
-    /// From the mending to its end at the webhook.
+    /// From the mending to its end at the webhook; zero where it had ended by itself.
     pub resolved: Duration,
 }
 
@@ -108,9 +108,11 @@ fn arrivals(
     let (fired, mended) = (fired?, mended?);
     let end = |(name, alert, fired): (&'static str, Alert, Duration)| {
         let is_its_end = |other: &Alert| !other.firing && other.labels == alert.labels;
-        // It may have ended before the mending: what happened once passes by itself.
-        let end =
-            architecture.webhook.wait_for(&format!("{name} that is resolved"), alert.received, LIMIT, is_its_end)?;
+        let alerts = architecture.webhook.alerts();
+        let last = alerts.iter().rev().find(|other| other.labels == alert.labels && other.received < mended);
+        // What ends by itself may have ended before the mending.
+        let since = if last.is_some_and(|last| last.firing) { mended } else { alert.received };
+        let end = architecture.webhook.wait_for(&format!("{name} that is resolved"), since, LIMIT, is_its_end)?;
         let resolved = end.received.saturating_duration_since(mended);
         Ok(Arrival { alert: name, severity: alert.label("severity").to_owned(), fired, resolved })
     };

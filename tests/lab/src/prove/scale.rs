@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::{Condition, Scale};
 
 /// Between two scrapes, and two evaluations of all rules.
-pub const INTERVAL: Duration = Duration::from_secs(3);
+pub const INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long the exporters keep a result, in seconds by tier: not long, but beyond the next scrape, since what comes too
 /// late for one scrape on a busy machine is shown by the next.
-pub(crate) const CACHE_TTLS: &str = "--cache-ttls=1,5,5,5";
+pub(crate) const CACHE_TTLS: &str = "--cache-ttls=1,8,8,8";
 
 /// Every `for`, and the conditions that nobody would wait for: times, windows and sizes. All others hold as they stand.
 pub const SCALE: Scale = Scale {

@@ -1,101 +1,109 @@
-//! The table of what was proven, in a page between two markers.
+//! The tables of what was proven, in a page between markers.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::{Arrival, INTERVAL, Outcome, SCALE, Shortlived};
+use super::{Arrival, INTERVAL, Outcome, SCALE, Shortlived, faults};
 use crate::{LabError, rule_files};
 
-const BEGIN: &str = "<!-- written by `make prove`: begin -->\n";
-const END: &str = "<!-- written by `make prove`: end -->";
-
-/// The alerts that have a row between the markers of a page, in its order.
+/// The alerts that have a row of times in a page, in its order.
 pub fn tabled(page: &str) -> Vec<&str> {
-    let tables = page.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END));
-    let rows = tables.map_or("", |(tables, _)| tables).lines().filter_map(|line| line.strip_prefix("| ["));
-    rows.filter_map(|row| row.split_once(']')).map(|(alert, _)| alert).collect()
+    rows(page).map(|(alert, _)| alert).collect()
 }
 
-/// Writes the tables of a whole series in place of those between the markers of a page.
-pub(super) fn write(
-    page: &Path,
-    alerts: &Path,
-    outcomes: &[Outcome],
-    shortlived: &[Shortlived],
-) -> Result<(), LabError> {
-    let text = fs::read_to_string(page).map_err(LabError::io(format!("reading {}", page.display())))?;
-    let rules = rule_files(alerts).iter().map(|file| count_of_alerts(file)).sum::<Result<usize, _>>()?;
-    let tables = format!("{}\n{}", proven(rules, outcomes), near(shortlived));
-    let placed = placed(&text, &tables)
-        .ok_or_else(|| LabError::Unexpected(format!("{} lacks the markers {BEGIN:?} and {END:?}", page.display())))?;
-    fs::write(page, placed).map_err(LabError::io(format!("writing {}", page.display())))
+/// Writes the rows of alerts that were proven into a page, and takes out those of alerts that were not. Rows of others stay.
+pub(super) fn write_times(page: &Path, alerts: &Path, outcomes: &[Outcome]) -> Result<(), LabError> {
+    let text = read(page)?;
+    let rules = rule_files(alerts).into_iter().map(|file| Ok(read(&file)?.matches("- alert: ").count()));
+    let rules: usize = rules.sum::<Result<_, LabError>>()?;
+    let tried: Vec<&str> = outcomes.iter().flat_map(|outcome| outcome.fault.alerts.iter().copied()).collect();
+    let kept = rows(&text).filter(|(alert, _)| !tried.contains(alert)).map(|(alert, row)| (alert, row.to_owned()));
+    let rows: BTreeMap<&str, String> = kept.chain(outcomes.iter().flat_map(proven)).collect();
+    write(page, &text, "times", &times(rules, &rows))
 }
 
-fn count_of_alerts(file: &Path) -> Result<usize, LabError> {
-    let text = fs::read_to_string(file).map_err(LabError::io(format!("reading {}", file.display())))?;
-    Ok(text.matches("- alert: ").count())
+/// Writes which conditions held during a failover, and how long.
+pub(super) fn write_failover(page: &Path, shortlived: &[Shortlived]) -> Result<(), LabError> {
+    let mut table = "| alert | severity | held for | `for` |\n|---|---|---|---|\n".to_owned();
+    for Shortlived { alert, severity, held, hold } in shortlived {
+        let (held, hold) = (held.as_secs(), hold.as_secs());
+        table.push_str(&format!("| {alert} | {severity} | {held} s | {hold} s |\n"));
+    }
+    write(page, &read(page)?, "failover", &table)
 }
 
-fn placed(page: &str, tables: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}{tables}{END}{after}"))
-}
-
-fn proven(rules: usize, outcomes: &[Outcome]) -> String {
-    let arrivals: Vec<(&Outcome, &Arrival)> = outcomes
-        .iter()
-        .flat_map(|outcome| outcome.arrivals.iter().flatten().map(move |arrival| (outcome, arrival)))
-        .collect();
-    let (count, faults, interval, hold) = (arrivals.len(), outcomes.len(), INTERVAL.as_secs(), SCALE.hold.as_secs());
+fn times(rules: usize, rows: &BTreeMap<&str, String>) -> String {
+    let (interval, hold, count) = (INTERVAL.as_secs(), SCALE.hold.as_secs(), rows.len());
     let mut table = format!(
-        "Of {rules} rules {count} were proven by {faults} faults, scraped and evaluated every {interval} s, with {hold} s in place of every `for`.\n\n\
+        "{rules} rules; {count} alerts proven live, scraped and evaluated every {interval} s, with {hold} s in place of every `for`.\n\n\
          | alert | severity | fault | fires after | is resolved after | scaled |\n|---|---|---|---|---|---|\n"
     );
-    for (outcome, Arrival { alert, severity, fired, resolved }) in arrivals {
-        let what = outcome.fault.what;
-        let (fired, resolved) = (fired.as_secs_f64(), resolved.as_secs_f64());
-        let scaled = scaled(alert);
-        table.push_str(&format!(
-            "| [{alert}](runbooks/{alert}.md) | {severity} | {what} | {fired:.1} s | {resolved:.1} s | {scaled} |\n"
-        ));
-    }
+    let in_order = faults().flat_map(|fault| fault.alerts).filter_map(|alert| rows.get(alert));
+    in_order.for_each(|row| table.push_str(&format!("{row}\n")));
     table
+}
+
+/// The rows of a fault's alerts, if all of them were proven.
+fn proven(outcome: &Outcome) -> Vec<(&str, String)> {
+    let row = |Arrival { alert, severity, fired, resolved }: &Arrival| {
+        let (what, fired, scaled) = (outcome.fault.what, fired.as_secs_f64(), scaled(alert));
+        let resolved = if resolved.is_zero() { "by itself".into() } else { format!("{:.1} s", resolved.as_secs_f64()) };
+        format!("| [{alert}](runbooks/{alert}.md) | {severity} | {what} | {fired:.1} s | {resolved} | {scaled} |")
+    };
+    outcome.arrivals.iter().flatten().map(|arrival| (arrival.alert, row(arrival))).collect()
 }
 
 /// What the lab scales down in the condition of an alert.
 fn scaled(alert: &str) -> String {
     let conditions = SCALE.conditions.iter().filter(|condition| condition.alert == alert);
     let changes: Vec<String> =
-        conditions.map(|condition| format!("`{}`: `{}`", condition.from, condition.to)).collect();
+        conditions.map(|condition| format!("`{}` to `{}`", condition.from, condition.to)).collect();
     changes.join(", ")
 }
 
-fn near(shortlived: &[Shortlived]) -> String {
-    let mut table = "After a primary was killed under the rules’ own `for`, these conditions held for a while and brought no alert:\n\n\
-                     | alert | severity | held for | `for` |\n|---|---|---|---|\n"
-        .to_owned();
-    for Shortlived { alert, severity, held, hold } in shortlived {
-        let (held, hold) = (held.as_secs(), hold.as_secs());
-        table.push_str(&format!("| {alert} | {severity} | {held} s | {hold} s |\n"));
-    }
-    table
+/// The rows of times in a page, each with its alert.
+fn rows(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    let table = between(page, "times").map_or("", |(_, table, _)| table);
+    table.lines().filter_map(|row| Some((row.strip_prefix("| [")?.split_once(']')?.0, row)))
+}
+
+/// A page before, between and after the markers of a table, which belong to the outer parts.
+fn between<'a>(page: &'a str, table: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let begin = format!("<!-- {table}: written by make prove -->\n");
+    let from = page.find(&begin)? + begin.len();
+    let length = page[from..].find("<!-- end -->")?;
+    Some((&page[..from], &page[from..from + length], &page[from + length..]))
+}
+
+fn read(file: &Path) -> Result<String, LabError> {
+    fs::read_to_string(file).map_err(LabError::io(format!("reading {}", file.display())))
+}
+
+fn write(page: &Path, text: &str, table: &str, new: &str) -> Result<(), LabError> {
+    let (before, _, after) = between(text, table)
+        .ok_or_else(|| LabError::Unexpected(format!("{} lacks the markers of its table `{table}`", page.display())))?;
+    fs::write(page, format!("{before}{new}{after}")).map_err(LabError::io(format!("writing {}", page.display())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PAGE: &str = "| [A](a.md) |\n<!-- times: written by make prove -->\n| alert |\n| [B](b.md) | x |\n<!-- end -->\n| [C](c.md) |\n";
+
     #[test]
-    fn only_what_is_between_the_markers_changes() {
-        let page = format!("# A\n{BEGIN}old{END}\nB\n");
-        assert_eq!(placed(&page, "new\n"), Some(format!("# A\n{BEGIN}new\n{END}\nB\n")));
-        assert_eq!(placed("# A\n", "new\n"), None);
+    fn rows_are_those_between_the_markers() {
+        assert_eq!(rows(PAGE).collect::<Vec<_>>(), [("B", "| [B](b.md) | x |")]);
+        assert!(between(PAGE, "failover").is_none());
     }
 
     #[test]
-    fn alerts_with_a_row_are_found() {
-        let page = format!("| [A](a.md) |\n{BEGIN}| alert |\n|---|\n| [B](b.md) | x |\n{END}\n| [C](c.md) |\n");
-        assert_eq!(tabled(&page), ["B"]);
+    fn what_is_between_the_markers_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let page = folder.path().join("page.md");
+        write(&page, PAGE, "times", "new\n").unwrap();
+        let expected = "| [A](a.md) |\n<!-- times: written by make prove -->\nnew\n<!-- end -->\n| [C](c.md) |\n";
+        assert_eq!(fs::read_to_string(&page).unwrap(), expected);
     }
 }

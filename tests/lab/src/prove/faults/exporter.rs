@@ -9,10 +9,10 @@ use crate::{Architecture, LabError};
 pub const FAULTS: &[Fault] = &[
     Fault {
         alerts: &["ExporterCollectorFailing"],
-        what: "take the right to a view away",
+        what: "take the right to a function away",
         place: Place::Primary,
-        cause: |lab, at| sql(lab, at, "revoke select on pg_stat_archiver from public"),
-        mend: |lab, at| sql(lab, at, "grant select on pg_stat_archiver to public").map(drop),
+        cause: |lab, at| sql(lab, at, "revoke execute on function pg_control_checkpoint() from public"),
+        mend: |lab, at| sql(lab, at, "grant execute on function pg_control_checkpoint() to public").map(drop),
     },
     Fault {
         alerts: &["ExporterDown", "PostgresMetricsAbsent"],

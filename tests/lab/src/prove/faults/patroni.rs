@@ -21,12 +21,12 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         alerts: &["PatroniPostgresNotRunning"],
-        what: "pause Patroni, which would start it, and kill a server",
+        what: "pause Patroni, kill a replica, and start its Patroni, which leaves the server dead",
         place: Place::Replica,
         cause: |lab, at| {
-            let paused = pause(lab, at)?;
-            lab.nodes[at].member.kill_server();
-            Ok(paused)
+            pause(lab, at)?;
+            kill(lab, at)?;
+            start_again(lab, at).map(|()| Vec::new())
         },
         mend: resume,
     },

@@ -1,34 +1,46 @@
 //! Backups.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Fault, Place};
-use crate::{Architecture, LabError, Process};
+use crate::architecture::SCOPE;
+use crate::{Architecture, LabError};
 
 pub const FAULTS: &[Fault] = &[
     Fault {
-        alerts: &["BackupStanzaUnhealthy", "BackupRepositoryUnhealthy"],
+        alerts: &["BackupStanzaAbsent"],
         what: "move the repository away",
         place: Place::Primary,
-        cause: |lab, _| move_away(lab, "repo1"),
-        mend: |lab, _| move_back(lab, "repo1"),
+        cause: |lab, _| rename(&repository(lab), &aside(lab)).map(|()| Vec::new()),
+        mend: |lab, _| rename(&aside(lab), &repository(lab)),
     },
     Fault {
-        alerts: &["BackupMissing"],
-        what: "move all backups away, and not the archive",
+        alerts: &["BackupMissing", "BackupStanzaUnhealthy", "BackupRepositoryUnhealthy"],
+        what: "empty a stanza’s folder of backups",
         place: Place::Primary,
-        cause: |lab, _| move_away(lab, "repo1/backup"),
-        mend: |lab, _| move_back(lab, "repo1/backup"),
+        cause: |lab, _| {
+            let backups = backups(lab);
+            rename(&backups, &aside(lab))?;
+            fs::create_dir(&backups).map_err(LabError::io(format!("creating {}", backups.display())))?;
+            Ok(Vec::new())
+        },
+        // In place of the empty one.
+        mend: |lab, _| rename(&aside(lab), &backups(lab)),
     },
 ];
 
-fn move_away(lab: &Architecture, name: &str) -> Result<Vec<Process>, LabError> {
-    rename(&lab.backrest.folder().join(name), &lab.backrest.folder().join("away")).map(|()| Vec::new())
+fn repository(lab: &Architecture) -> PathBuf {
+    lab.backrest.folder().join("repo1")
 }
 
-fn move_back(lab: &Architecture, name: &str) -> Result<(), LabError> {
-    rename(&lab.backrest.folder().join("away"), &lab.backrest.folder().join(name))
+fn backups(lab: &Architecture) -> PathBuf {
+    repository(lab).join("backup").join(SCOPE)
+}
+
+/// Where something is while it is missed.
+fn aside(lab: &Architecture) -> PathBuf {
+    lab.backrest.folder().join("aside")
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), LabError> {

@@ -11,8 +11,12 @@ pub const FAULTS: &[Fault] = &[
         what: "run long statements in all 10 connections of a pool before 2 more clients",
         place: Place::Replica,
         cause: |lab, at| Ok(vec![clients(&lab.nodes[at].pooler, 12, "select pg_sleep(600);\n")?]),
-        // A server goes on after PgBouncer has lost its client.
-        mend: |lab, at| end_sessions(lab, at),
+        mend: |lab, at| {
+            lab.nodes[at].pooler.console("KILL postgres")?;
+            // A server goes on with its statement after PgBouncer has left it.
+            end_sessions(lab, at)?;
+            lab.nodes[at].pooler.console("RESUME postgres").map(drop)
+        },
     },
     Fault {
         alerts: &["PgbouncerClientLimit"],

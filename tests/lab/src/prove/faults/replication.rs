@@ -20,16 +20,17 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         alerts: &["PostgresReplicaNotStreaming", "PostgresStandbyMissing"],
-        what: "pause Patroni, which would mend it, and let a replica look for its primary elsewhere",
+        what: "end a replica’s stream, and let its role log in no more",
         place: Place::Replica,
         cause: |lab, at| {
-            pause(lab, at)?;
-            set(lab, at, "primary_conninfo = 'host=127.0.0.1 port=1'")
+            let name = lab.nodes[at].member.name();
+            let end = format!(
+                "alter role replicator nologin;
+                 select pg_terminate_backend(pid) from pg_stat_replication where application_name = '{name}'"
+            );
+            sql(lab, primary(lab)?, &end)
         },
-        mend: |lab, at| {
-            reset(lab, at, "primary_conninfo")?;
-            resume(lab, at)
-        },
+        mend: |lab, _| sql(lab, primary(lab)?, "alter role replicator login").map(drop),
     },
     Fault {
         alerts: &["PostgresSyncStandbyMissing"],
