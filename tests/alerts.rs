@@ -143,6 +143,17 @@ fn every_recording_is_shown_to_be_right() {
 }
 
 #[test]
+fn every_alert_that_a_fault_brings_has_its_times() {
+    let page = fs::read_to_string(path("docs/alerts.md")).unwrap();
+    let brought: Vec<&str> = lab::prove::faults().flat_map(|fault| fault.alerts.iter().copied()).collect();
+    assert_eq!(lab::prove::tabled(&page), brought, "docs/alerts.md is old: make prove");
+    let rules = rules();
+    for alert in brought {
+        assert!(rules.iter().any(|rule| rule.alert.as_deref() == Some(alert)), "there is no rule {alert}");
+    }
+}
+
+#[test]
 fn every_metric_and_label_exists() {
     let mut known = names::documented();
     let rules = rules();

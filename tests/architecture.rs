@@ -1,13 +1,15 @@
-//! The whole architecture stands, is seen by all three exporters, and they follow a change of the primary.
+//! The whole architecture stands, is seen by all three exporters, and they follow a change of the primary; no alert
+//! comes that is not about it.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lab::{Architecture, Plan, Ports, Service};
+use lab::prove::{SWITCHOVER, Vigil};
+use lab::{Architecture, Plan, Ports, Service, rule_files};
 
 /// A busy machine of two cores needs a while.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// Six things are scraped once or per member: etcd, HAProxy and the repository; Patroni, PostgreSQL and PgBouncer.
 const TARGETS: usize = 3 + 3 * 3;
@@ -15,7 +17,8 @@ const TARGETS: usize = 3 + 3 * 3;
 #[test]
 fn the_exporters_follow_a_switchover() {
     let programs = Path::new(env!("CARGO_BIN_EXE_pg-exporter")).parent().unwrap().to_owned();
-    let plan = Plan { programs, ports: Ports::Free, interval: Duration::from_secs(1), ..Plan::default() };
+    let rules = rule_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../alerts"));
+    let plan = Plan { programs, ports: Ports::Free, interval: Duration::from_secs(5), rules, ..Plan::default() };
     let architecture = Architecture::start(&plan).unwrap();
 
     let first = architecture.wait_for_cluster(LIMIT).unwrap();
@@ -23,12 +26,14 @@ fn the_exporters_follow_a_switchover() {
     roles_are_seen(&architecture, first);
     services_lead_to(&architecture, first);
 
+    let vigil = Vigil::begin(&architecture, plan.interval).unwrap();
     let second = (first + 1) % architecture.nodes.len();
     architecture.switch_over(second).unwrap();
     assert_eq!(architecture.wait_for_cluster(LIMIT).unwrap(), second);
     roles_are_seen(&architecture, second);
     services_lead_to(&architecture, second);
     every_target_is_up(&architecture);
+    vigil.end(&architecture, SWITCHOVER).unwrap();
 }
 
 /// Prometheus reaches all that is scraped, every exporter its server, and VictoriaMetrics takes the same pages.

@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::{LIMIT, rules, wait_for_targets};
 use crate::{Alert, Architecture, LabError, Plan, Ports, Process, Service, request};
 
+/// Between two scrapes, as in an installation.
+const INTERVAL: Duration = Duration::from_secs(10);
+
 /// Which member an expected alert is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
@@ -149,7 +152,7 @@ pub(super) fn kill_primary(programs: &Path, alerts: &Path) -> Result<Vec<Shortli
     let plan = Plan {
         programs: programs.to_owned(),
         ports: Ports::Free,
-        interval: super::INTERVAL,
+        interval: INTERVAL,
         rules: rules(alerts)?,
         ..Plan::default()
     };
