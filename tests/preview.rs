@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use lab::{Architecture, Plan, Ports, rule_files};
+use lab::{Architecture, Plan, Ports, Scale, rule_files};
 
 use browser::Preview;
 use load::Load;
@@ -39,7 +39,7 @@ fn plan() -> Plan {
         ports: Ports::Free,
         interval: Duration::from_secs(5),
         rules: rule_files(&root().join("alerts")),
-        hold: Some(Duration::from_secs(2)),
+        scale: Some(Scale { hold: Duration::from_secs(2), conditions: &[] }),
         exporter_args: vec!["--cache-ttls=1,5,5,5".to_owned(), "--tag=exact_size".to_owned()],
     }
 }

@@ -1,5 +1,4 @@
 //! Alerts arrive at a webhook and are resolved there: a part of the faults of `make prove`, caused all at once.
-#![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::path::Path;
 

@@ -97,7 +97,12 @@ pub(crate) fn victorialogs(place: &Path) -> Result<(), LabError> {
     build.arg("600").arg(go.join("bin/go")).args(["build", "-o"]).arg(place.join("victoria-logs"));
     build.arg("github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-logs");
     build.env("GOROOT", &go).env("GOPATH", root.join("usr/share/gocode")).env("GO111MODULE", "off");
-    build.env("CGO_ENABLED", "0").env("GOCACHE", building.folder.join("built")).env("GOTOOLCHAIN", "local");
+    // Go notes how it is used in the home folder.
+    build
+        .env("HOME", &building.folder)
+        .env("CGO_ENABLED", "0")
+        .env("GOCACHE", building.folder.join("built"))
+        .env("GOTOOLCHAIN", "local");
     run(build.current_dir(&root))?;
     building.finish(place)
 }
