@@ -49,7 +49,10 @@ async function draw(browser, url, folder, query, uid) {
     // Tables draw only what is in sight.
     const height = await tab.evaluate(() => document.documentElement.scrollHeight);
     await tab.setViewportSize({ width: WIDTH, height });
-    await tab.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    const tables = '[data-kind="table"][data-outcome="drawn"]';
+    await tab.waitForFunction(
+      (tables) => [...document.querySelectorAll(tables)].every((table) => table.querySelector('[role="gridcell"]')), tables, { timeout: LIMIT_MS },
+    );
     await tab.screenshot({ path: join(folder, `${uid}.png`), fullPage: true });
     for (const one of found) console.log(JSON.stringify({ page: uid, ...one }));
   } finally {

@@ -57,7 +57,7 @@ export function Panel({ panel, width, height, ...page }) {
   const error = answer?.error || broken;
   const outcome = error ? "error" : !answer ? "loading" : isEmpty(answer) ? "empty" : "drawn";
   return (
-    <div data-panel={panel.id} data-title={panel.title} data-outcome={outcome} data-message={error}>
+    <div data-panel={panel.id} data-kind={panel.type} data-title={panel.title} data-outcome={outcome} data-message={error}>
       <PanelChrome title={panel.title} description={panel.description} width={width} height={height} statusMessage={error} loadingState={answer ? LoadingState.Done : LoadingState.Loading}>
         {(innerWidth, innerHeight) =>
           answer && !error && (
