@@ -167,6 +167,9 @@ class Page:
         if self.of == "pg_up":
             own.append(variable("job", "Job", "label_values(pg_up, job)", all_value=".+", multi=True))
             narrowed = 'job=~"$job"'
+        elif self.of == "up":
+            # The jobs of alerts/exporter.yml: other programs have instances, too.
+            narrowed = 'job=~"pg|pgbouncer|pgbackrest"'
         where = f"{self.of}{{{narrowed}}}" if narrowed else self.of
         own.append(variable("cls", "Cluster", f"label_values({where}, cls)", multi=self.scope == "fleet"))
         if self.scope == "instance":
