@@ -51,6 +51,9 @@ impl VipPair {
             members.push(member);
         }
         members[0].psql("postgres", &preparation())?;
+        // Or a switchover would lose what the other one has not got.
+        let streams = "select count(*) = 1 from pg_stat_replication where state = 'streaming'";
+        members[0].wait_for_query(streams, START_LIMIT)?;
         let managers = network.hosts().iter().zip(&members);
         let managers = managers.map(|(host, member)| host.inside(|| manager(&program, member, store, &logs)));
         let managers = managers.collect::<Result<Vec<_>, _>>()?;
