@@ -7,7 +7,7 @@ INSTALL = apt-get install --yes --no-install-recommends
 # Debian's packages, where a command is missing.
 needs = command -v $(1) >/dev/null || $(INSTALL) $(2) || { apt-get update && $(INSTALL) $(2); }
 
-.PHONY: demo lab prove preview test check bench bless dashboards preview-page fetch deny python node chromium
+.PHONY: demo lab prove preview test check bench bless dashboards preview-page fetch deny python node chromium ip
 
 ## demo: a primary with load and backups, a standby, a pooler with a queue, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS
 demo: fetch
@@ -30,8 +30,8 @@ preview: preview-page
 	PREVIEW_PORT=$${PREVIEW_PORT:-3000} node $(PREVIEW)/server/serve.js
 
 ## test: everything: check, then all tests on real servers
-test: check fetch
-	$(CARGO) build --workspace
+test: check chromium ip
+	./target/debug/lab fetch
 	$(CARGO) test --workspace
 
 ## check: what needs no server: format, lints, dependencies, the collector files
@@ -39,13 +39,15 @@ check: deny python
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 	$(CARGO) deny --log-level error check bans licenses sources
-	$(CARGO) run --quiet --package pg-exporter -- check collectors/pg
-	$(CARGO) run --quiet --package pgbouncer-exporter -- check collectors/pgbouncer
-	$(CARGO) run --quiet --package pgbouncer-exporter -- check collectors/pgbouncer_exporter
-	$(CARGO) run --quiet --package pg-exporter -- metrics --format markdown | diff docs/metrics.md - || { echo 'docs/metrics.md is old: make bless'; exit 1; }
-	$(CARGO) run --quiet --package pgbouncer-exporter -- metrics --format markdown | diff docs/metrics-pgbouncer.md - || { echo 'docs/metrics-pgbouncer.md is old: make bless'; exit 1; }
-	$(CARGO) run --quiet --package pgbackrest-exporter -- check collectors/pgbackrest
-	$(CARGO) run --quiet --package pgbackrest-exporter -- metrics --format markdown | diff docs/metrics-pgbackrest.md - || { echo 'docs/metrics-pgbackrest.md is old: make bless'; exit 1; }
+# All at once, as for the tests: a part alone has other features of its dependencies, which would be built twice.
+	$(CARGO) build --workspace --all-targets
+	./target/debug/pg-exporter check collectors/pg
+	./target/debug/pgbouncer-exporter check collectors/pgbouncer
+	./target/debug/pgbouncer-exporter check collectors/pgbouncer_exporter
+	./target/debug/pgbackrest-exporter check collectors/pgbackrest
+	./target/debug/pg-exporter metrics --format markdown | diff docs/metrics.md - || { echo 'docs/metrics.md is old: make bless'; exit 1; }
+	./target/debug/pgbouncer-exporter metrics --format markdown | diff docs/metrics-pgbouncer.md - || { echo 'docs/metrics-pgbouncer.md is old: make bless'; exit 1; }
+	./target/debug/pgbackrest-exporter metrics --format markdown | diff docs/metrics-pgbackrest.md - || { echo 'docs/metrics-pgbackrest.md is old: make bless'; exit 1; }
 	python3 -B dashboards/source/build.py --check
 	! $(CARGO) tree --package pgbackrest-exporter --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|pgclient|sqlx|rusqlite|mysql)'
 	! $(CARGO) tree --package engine --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|sqlx|rusqlite|mysql)'
@@ -66,8 +68,7 @@ bless: fetch dashboards
 dashboards: python
 	python3 -B dashboards/source/build.py
 
-fetch: chromium
-	$(call needs,ip,iproute2)
+fetch: chromium ip
 	$(CARGO) build --package lab
 	./target/debug/lab fetch
 
@@ -87,6 +88,9 @@ $(PREVIEW)/node_modules/.package-lock.json: $(PREVIEW)/package-lock.json | node
 
 node:
 	$(call needs,npm,nodejs npm)
+
+ip:
+	$(call needs,ip,iproute2)
 
 chromium:
 	$(call needs,chromium,chromium)
