@@ -53,6 +53,8 @@ async function draw(browser, url, folder, query, uid) {
     await tab.waitForFunction(
       (tables) => [...document.querySelectorAll(tables)].every((table) => table.querySelector('[role="gridcell"]')), tables, { timeout: LIMIT_MS },
     );
+    // Cells that came with the last size are painted with the frame after the next.
+    await tab.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))));
     await tab.screenshot({ path: join(folder, `${uid}.png`), fullPage: true });
     for (const one of found) console.log(JSON.stringify({ page: uid, ...one }));
   } finally {
