@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{LabError, run};
 
@@ -58,6 +60,15 @@ pub(crate) fn is_awake(pid: u32) -> bool {
 /// True while the process is stopped by SIGSTOP.
 pub(crate) fn is_stopped(pid: u32) -> bool {
     stat(pid).is_some_and(|stat| stat.state == 'T')
+}
+
+/// Waits until none of the processes is there, not even as a zombie, which whoever adopted it has to reap; no longer than
+/// `limit`. A program that looks for its server by number takes a zombie for the server.
+pub(crate) fn wait_until_gone(pids: &[u32], limit: Duration) {
+    let deadline = Instant::now() + limit;
+    while pids.iter().any(|&pid| stat(pid).is_some()) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// True while the process exists and is not a zombie.

@@ -204,11 +204,11 @@ impl Member {
         self.wait_for("/primary", START_LIMIT)
     }
 
-    /// Kills Patroni and its server at once, as the loss of the host would.
+    /// Kills Patroni and its server at once, as the loss of the host would, and returns when they are gone.
     pub fn kill(&self) {
         let tree = [proc::tree(self.process.pid()), self.server_pids()].concat();
         proc::send_if_there("KILL", &tree);
-        self.process.wait(Duration::from_secs(10));
+        proc::wait_until_gone(&tree, Duration::from_secs(10));
     }
 
     /// Starts Patroni again after [`Member::kill`]; does nothing while it runs.
