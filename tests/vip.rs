@@ -60,6 +60,7 @@ fn the_next_scrape_through_the_address_shows_the_new_primary() {
 
     pair.network().mend(1).unwrap();
     only_one_has_it(&pair, 0);
+    pair.members[0].wait_for_query(replica, LIMIT).unwrap();
     watcher.shows(0);
 }
 

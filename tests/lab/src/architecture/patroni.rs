@@ -27,10 +27,12 @@ pub(crate) const MAJOR: Major = Major::V17;
 pub const LEADER_TTL: Duration = Duration::from_secs(20);
 
 /// The server of this machine's account needs no password, the role `monitor` does over TCP.
-fn hba(network: &str) -> [String; 5] {
+fn hba(network: &str) -> [String; 6] {
     [
         "local all all trust".into(),
         "local replication all trust".into(),
+        // Of its own server Patroni asks the timeline so, and without the answer rewinds nothing.
+        "host replication replicator 127.0.0.1/32 trust".into(),
         format!("host all postgres,replicator {network} trust"),
         format!("host replication replicator {network} trust"),
         format!("host all all {network} scram-sha-256"),
