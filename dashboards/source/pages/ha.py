@@ -52,7 +52,7 @@ page.row(
 page.row(
     "Store",
     graph("Disk of etcd", "99th percentile of etcd's write to disk: above 0.1 s leaders change, and Patroni's lock with them.",
-          ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", steps=above(ETCD_FSYNC), link="pg-etcd", none="no etcd with these labels", w=12),
+          ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", steps=above(ETCD_FSYNC), link="pg-etcd", none="no etcd with these labels, or one that runs without fsync", w=12),
     graph("Network of etcd", "99th percentile of the round trip between members.", ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_network_peer_round_trip_time_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", link="pg-etcd", none="no etcd, or only one member", w=12),
 )
 page.row(

@@ -24,7 +24,7 @@ page.row(
           "max by (cls, stanza) (pgbackrest_stanza_status{@cls})", "cls", "stanza", unit="none", maps=STANZA, link=("pg-backup", "cls"), none="no backup known"),
     worst("Archive failures, last hour", "Failed attempts to archive WAL. Any means that point-in-time recovery has a hole soon and WAL piles up: read the server's log.",
           "increase(pg_archiver_failed_count{@cls}[1h])", "cls", unit="short", decimals=0, steps=ANY_IS_BAD, link="pg-backup"),
-    worst("Oldest newest backup", "Age of the newest backup of the stanza that was backed up least recently. Older than a day: the schedule or the last run failed.",
+    worst("Oldest last backup", "Age of the newest backup of the stanza that was backed up least recently. Older than a day: the schedule or the last run failed.",
           "min by (cls, stanza) (pgbackrest_repo_last_backup_age_seconds{@cls})", "cls", "stanza", unit="s", steps=above(BACKUP_AGE), link=("pg-backup", "cls"), none="no backup known"),
     worst("Replication lag in WAL", "WAL that the slowest standby has not replayed: what a failover to it would lose, if it has not even received it. The replication page shows the stage.",
           "pg_repl_replay_diff{@cls}", "cls", "appname", unit="bytes", steps=above(LAG_BYTES), link=("pg-replication", "cls"), none="no standby"),
