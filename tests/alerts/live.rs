@@ -24,6 +24,7 @@ const ABSENT: &[(&str, &str)] = &[
     ("pg_defpart_tuples", "no table has a default partition"),
     ("pg_index_bloat_", "off unless asked for"),
     ("pg_table_bloat_", "off unless asked for"),
+    ("pgbackrest_backup_last_databases", "off unless asked for"),
     ("pg_prepared_max_age_seconds", "no transaction is prepared"),
     ("pg_seq_used_max_ratio", "there is no sequence"),
     ("pg_slot_conflicting", "there is no logical slot"),
