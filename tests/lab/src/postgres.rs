@@ -23,11 +23,13 @@ pub const MONITOR_PASSWORD: &str = "monitor-secret";
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Quick to start and to end, with everything on that the exporters can look at.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("listen_addresses", "127.0.0.1"),
     ("fsync", "off"),
     ("full_page_writes", "on"),
     ("shared_buffers", "16MB"),
+    // In its folder, so that a killed one leaves nothing in /dev/shm.
+    ("dynamic_shared_memory_type", "mmap"),
     ("max_connections", "100"),
     ("max_wal_senders", "10"),
     ("max_replication_slots", "10"),

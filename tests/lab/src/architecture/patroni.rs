@@ -321,6 +321,7 @@ impl Seat<'_> {
         let mut parameters = json!({
             "unix_socket_directories": folder,
             "shared_buffers": "16MB",
+            "dynamic_shared_memory_type": "mmap",
             "track_io_timing": "on",
             "track_functions": "all",
             "shared_preload_libraries": "pg_stat_statements",
