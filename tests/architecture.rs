@@ -11,8 +11,8 @@ use lab::{Architecture, Plan, Ports, Service, rule_files};
 /// A busy machine of two cores needs a while.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Six things are scraped once or per member: etcd, HAProxy and the repository; Patroni, PostgreSQL and PgBouncer.
-const TARGETS: usize = 3 + 3 * 3;
+/// What is scraped once, etcd, HAProxy and the repository; and per member, Patroni, PostgreSQL, PgBouncer and the host.
+const TARGETS: usize = 3 + 3 * 4;
 
 #[test]
 fn the_exporters_follow_a_switchover() {

@@ -57,8 +57,9 @@ fn every_panel_is_drawn_in_health_and_the_overview_shows_what_is_broken() {
         let architecture = Architecture::start(&plan()).unwrap();
         let load = Load::start(&architecture);
         // A rate needs some scrapes, a graph some rates.
-        let healthy = "min(count_over_time(pg_up[10m])) >= 12 and count(up == 1) == 12";
-        architecture.prometheus.wait_for(healthy, LIMIT).unwrap();
+        let targets = architecture.targets().len();
+        let healthy = format!("min(count_over_time(pg_up[10m])) >= 12 and count(up == 1) == {targets}");
+        architecture.prometheus.wait_for(&healthy, LIMIT).unwrap();
         let quiet = r#"absent(ALERTS{alertstate="firing",severity=~"critical|warning"})"#;
         architecture.prometheus.wait_for(quiet, LIMIT).unwrap();
         (architecture, load)

@@ -14,7 +14,7 @@ use super::rules::rules;
 /// Metrics that the architecture does not have, and why.
 const ABSENT: &[(&str, &str)] = &[
     ("etcd_network_peer_", "etcd has one member"),
-    ("node_", "no node_exporter runs"),
+    ("node_systemd_unit_state", "systemd does not run"),
     ("probe_success", "no blackbox_exporter runs"),
     ("prometheus_", "Prometheus does not scrape itself"),
     ("vector_", "no Vector runs"),
@@ -24,7 +24,6 @@ const ABSENT: &[(&str, &str)] = &[
     ("pg_defpart_tuples", "no table has a default partition"),
     ("pg_index_bloat_", "off unless asked for"),
     ("pg_table_bloat_", "off unless asked for"),
-    ("pgbackrest_backup_last_databases", "off unless asked for"),
     ("pg_prepared_max_age_seconds", "no transaction is prepared"),
     ("pg_seq_used_max_ratio", "there is no sequence"),
     ("pg_slot_conflicting", "there is no logical slot"),

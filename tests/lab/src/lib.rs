@@ -48,8 +48,8 @@ mod shared_files;
 mod vip;
 
 pub use architecture::{
-    Alert, Alertmanager, Architecture, Condition, Etcd, HaProxy, LEADER_TTL, Member, Node, Plan, Ports, Scale, Service,
-    Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
+    Alert, Alertmanager, Architecture, Condition, Etcd, HaProxy, LEADER_TTL, Member, Node, NodeExporter, Plan, Ports,
+    Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
 };
 pub use browser::{Browser, Tab};
 pub use cache::Cache;

@@ -113,6 +113,7 @@ impl Backrest {
             format!("--backrest.binary={}", self.program().display()),
             format!("--backrest.config={}", self.config().display()),
             "--collect.interval=5".to_owned(),
+            "--backrest.database-count-latest".to_owned(),
         ];
         args.extend(self.user().map(|user| format!("--backrest.user={user}")));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();

@@ -70,6 +70,7 @@ fn introduce(architecture: &Architecture) {
     println!("{:<22} {program} --config={} info", "backups", config.display());
     url("etcd", architecture.etcd.address(), "/metrics");
     url("haproxy", architecture.haproxy.address(), "/");
+    url("node_exporter", architecture.node_exporter.address(), "/metrics");
     url("prometheus", architecture.prometheus.address(), "/");
     url("victoria-metrics", architecture.victoria.address(), "/vmui/");
     url("victoria-logs", architecture.logs.address(), "/select/vmui/");
@@ -91,12 +92,13 @@ struct Line {
 impl Line {
     fn of(target: &Target, samples: &[Sample]) -> Line {
         let label = |sample: &Sample, name: &str| sample.labels.get(name).cloned().unwrap_or_default();
-        let is_own = |sample: &&Sample| label(sample, "instance") == target.address;
+        let instance = target.labels.iter().find(|(name, _)| name == "ins");
+        let instance = instance.map(|(_, value)| value.clone()).unwrap_or_default();
+        // One address may be the target of several servers.
+        let is_own = |sample: &&Sample| label(sample, "instance") == target.address && label(sample, "ins") == instance;
         let own = samples.iter().filter(is_own);
         let mut values: Vec<_> = own.map(|sample| (label(sample, "__name__"), sample.value)).collect();
         values.sort_by(|one, other| one.0.cmp(&other.0));
-        let instance = target.labels.iter().find(|(name, _)| name == "ins");
-        let instance = instance.map(|(_, value)| value.clone()).unwrap_or_default();
         Line { job: target.job.clone(), instance, address: target.address.clone(), values }
     }
 

@@ -9,17 +9,25 @@ pub(crate) enum Component {
     Victoria,
     SyslogNg,
     VipManager,
+    NodeExporter,
 }
 
 impl Component {
-    pub(crate) const ALL: [Component; 6] =
-        [Self::Etcd, Self::HaProxy, Self::Alertmanager, Self::Victoria, Self::SyslogNg, Self::VipManager];
+    pub(crate) const ALL: [Component; 7] = [
+        Self::Etcd,
+        Self::HaProxy,
+        Self::Alertmanager,
+        Self::Victoria,
+        Self::SyslogNg,
+        Self::VipManager,
+        Self::NodeExporter,
+    ];
 
     /// The suite that has the wanted version: etcd 3.5, HAProxy 3.0, syslog-ng 4.8, Alertmanager 0.33, VictoriaMetrics 1.145,
-    /// vip-manager 1.0.
+    /// vip-manager 1.0, node_exporter 1.9.
     pub(crate) fn suite(self) -> &'static str {
         match self {
-            Self::Etcd | Self::HaProxy | Self::SyslogNg => "trixie",
+            Self::Etcd | Self::HaProxy | Self::SyslogNg | Self::NodeExporter => "trixie",
             Self::Alertmanager | Self::Victoria => "sid",
             Self::VipManager => "bookworm",
         }
@@ -35,6 +43,7 @@ impl Component {
             // Depends on the rest of it.
             Self::SyslogNg => "syslog-ng-mod-http",
             Self::VipManager => "vip-manager",
+            Self::NodeExporter => "prometheus-node-exporter",
         }
     }
 }

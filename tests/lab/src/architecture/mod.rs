@@ -15,6 +15,7 @@ mod alertmanager;
 mod component;
 mod etcd;
 mod haproxy;
+mod node_exporter;
 mod patroni;
 mod rules;
 mod syslog;
@@ -26,6 +27,7 @@ pub use alertmanager::Alertmanager;
 pub(crate) use component::Component;
 pub use etcd::Etcd;
 pub use haproxy::{HaProxy, Service};
+pub use node_exporter::NodeExporter;
 pub use patroni::{LEADER_TTL, Member};
 pub(crate) use patroni::{MAJOR, Seat};
 pub use rules::{Condition, Scale, rule_files};
@@ -119,6 +121,8 @@ pub struct Architecture {
     pub logs: VictoriaLogs,
     // Rule files that are scaled down.
     _rules: Option<Folder>,
+    /// The exporter of the machine, which is every node's here.
+    pub node_exporter: NodeExporter,
     /// The exporter beside the repository.
     pub backrest_exporter: Exporter,
     /// The services.
@@ -139,11 +143,12 @@ impl Architecture {
         let nodes = cluster(plan, &etcd, &backrest)?;
         let haproxy = HaProxy::start(&nodes, plan.ports)?;
         let backrest_exporter = backrest.exporter(&plan.programs.join("pgbackrest-exporter"))?;
+        let node_exporter = NodeExporter::start()?;
         let logs = VictoriaLogs::start()?;
         let shipper = Shipper::start(&nodes, &backrest, logs.address())?;
         let webhook = Webhook::start()?;
         let alertmanager = Alertmanager::to_webhook(&webhook.url())?;
-        let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter);
+        let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter, &node_exporter);
         let victoria = Victoria::start(&targets, plan.interval)?;
         let scaled = plan.scale.map(|scale| rules::scaled(&plan.rules, &scale)).transpose()?;
         let (rules_folder, rules) = scaled.map_or((None, plan.rules.clone()), |(folder, files)| (Some(folder), files));
@@ -156,6 +161,7 @@ impl Architecture {
             shipper,
             logs,
             _rules: rules_folder,
+            node_exporter,
             backrest_exporter,
             haproxy,
             nodes,
@@ -166,7 +172,7 @@ impl Architecture {
 
     /// Everything that is scraped.
     pub fn targets(&self) -> Vec<Target> {
-        targets(&self.etcd, &self.nodes, &self.haproxy, &self.backrest_exporter)
+        targets(&self.etcd, &self.nodes, &self.haproxy, &self.backrest_exporter, &self.node_exporter)
     }
 
     /// The number of the node whose member is the primary, if there is one now.
@@ -269,7 +275,13 @@ fn equip(plan: &Plan, member: Member) -> Result<Node, LabError> {
 }
 
 /// What Prometheus scrapes, with the labels of the architecture.
-fn targets(etcd: &Etcd, nodes: &[Node], haproxy: &HaProxy, backrest_exporter: &Exporter) -> Vec<Target> {
+fn targets(
+    etcd: &Etcd,
+    nodes: &[Node],
+    haproxy: &HaProxy,
+    backrest_exporter: &Exporter,
+    node_exporter: &NodeExporter,
+) -> Vec<Target> {
     let target = |job: &str, address: SocketAddr, instance: &str| {
         Target::new(job, address).label("cls", SCOPE).label("ins", instance).label("ip", &address.ip().to_string())
     };
@@ -280,6 +292,7 @@ fn targets(etcd: &Etcd, nodes: &[Node], haproxy: &HaProxy, backrest_exporter: &E
     ];
     for node in nodes {
         let name = node.member.name();
+        targets.push(target("node", node_exporter.address(), name));
         targets.push(target("patroni", node.member.rest(), name));
         targets.push(target("pg", node.exporters[0].address(), name));
         targets.push(target("pgbouncer", node.exporters[1].address(), name));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Fault, Place};
+use super::{Fault, LIMIT, Place, sql};
 use crate::architecture::SCOPE;
 use crate::{Architecture, LabError};
 
@@ -27,6 +27,25 @@ pub const FAULTS: &[Fault] = &[
         },
         // In place of the empty one.
         mend: |lab, _| rename(&aside(lab), &backups(lab)),
+    },
+    Fault {
+        alerts: &["BackupFewerDatabases"],
+        what: "drop a database between two backups",
+        place: Place::Primary,
+        cause: |lab, at| {
+            sql(lab, at, "create database spare")?;
+            lab.backrest.backup(SCOPE, "incr", &[])?;
+            let count =
+                lab.nodes[at].member.psql("postgres", "select count(*) from pg_database where not datistemplate")?;
+            // For as long as the alert looks back at it.
+            let held = format!("min_over_time(max(pgbackrest_backup_last_databases)[20s:5s]) == {count}");
+            lab.prometheus.wait_for(&held, LIMIT)?;
+            sql(lab, at, "drop database spare with (force)")?;
+            lab.backrest.backup(SCOPE, "incr", &[])?;
+            Ok(Vec::new())
+        },
+        // The next day's backup will have as many.
+        mend: |_, _| Ok(()),
     },
 ];
 
