@@ -1,6 +1,6 @@
 //! One of our exporters, or any program that takes its flag for the listen address.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Exporter {
             command.arg(format!("--web.listen-address={address}")).args(args);
             command.envs(env.iter().copied()).current_dir(folder.path());
             let process = Process::start(&name, command, &folder.path().join("exporter.log"))?;
-            process.wait_until("listening", Duration::from_secs(15), || TcpStream::connect(address).is_ok())?;
+            process.wait_until("listening", Duration::from_secs(15), || process.listens_on(port))?;
             Ok((address, process))
         })?;
         Ok(Exporter { address, process, _folder: folder })

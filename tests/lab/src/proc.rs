@@ -62,13 +62,38 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
     stat(pid).is_some_and(|stat| stat.state == 'T')
 }
 
-/// Waits until none of the processes is there, not even as a zombie, which whoever adopted it has to reap; no longer than
-/// `limit`. A program that looks for its server by number takes a zombie for the server.
+/// Waits until none of the processes is there, not even as a zombie, which whoever adopted it has to reap; no longer
+/// than `limit`. A program that looks for its server by number takes a zombie for the server.
 pub(crate) fn wait_until_gone(pids: &[u32], limit: Duration) {
     let deadline = Instant::now() + limit;
     while pids.iter().any(|&pid| stat(pid).is_some()) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// True if one of the processes listens on the TCP port, over IPv4, in its own network namespace.
+pub(crate) fn listens(pids: &[u32], port: u16) -> bool {
+    pids.iter().any(|&pid| listeners(pid, port).iter().any(|inode| has_socket(pid, inode)))
+}
+
+/// The sockets that listen on a port where the process is, by inode, from `/proc/PID/net/tcp` (proc_net_tcp in the
+/// kernel's documentation): its second field ends with the port, its fourth is the state, its tenth the inode.
+fn listeners(pid: u32, port: u16) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
+    let end = format!(":{port:04X}");
+    let inode = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let listens = fields.get(1)?.ends_with(&end) && *fields.get(3)? == LISTEN;
+        listens.then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
+    };
+    table.lines().filter_map(inode).collect()
+}
+
+fn has_socket(pid: u32, inode: &str) -> bool {
+    let socket = format!("socket:[{inode}]");
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    open.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target.as_os_str() == socket.as_str())
 }
 
 /// True while the process exists and is not a zombie.
@@ -92,4 +117,24 @@ fn stat(pid: u32) -> Option<Stat> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = line.rsplit_once(')')?.1.split_whitespace();
     Some(Stat { state: fields.next()?.chars().next()?, parent: fields.next()?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn a_port_is_of_the_process_that_listens_on_it() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+        let (own, others) = (listens(&[std::process::id()], port), listens(&[other.id()], port));
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(own && !others);
+        drop(listener);
+        assert!(!listens(&[std::process::id()], port));
+    }
 }

@@ -92,6 +92,12 @@ impl Process {
         self.exit.wait(Duration::ZERO).is_none()
     }
 
+    /// True if it listens on a port, or a process that it has started: on one that somebody else has taken meanwhile there
+    /// is somebody to connect to.
+    pub(crate) fn listens_on(&self, port: u16) -> bool {
+        proc::listens(&proc::tree(self.pid), port)
+    }
+
     /// Waits for its end, no longer than `limit`; `None` if it still runs then.
     pub fn wait(&self, limit: Duration) -> Option<ExitStatus> {
         self.exit.wait(limit)

@@ -97,7 +97,8 @@ impl Prometheus {
             command.arg(format!("--web.listen-address={address}")).current_dir(folder.path());
             let process = Process::start("prometheus", command, &folder.path().join("prometheus.log"))?;
             process.wait_until("ready", Duration::from_secs(30), || {
-                request(address, "GET", "/-/ready", &[]).is_ok_and(|response| response.status == 200)
+                process.listens_on(port)
+                    && request(address, "GET", "/-/ready", &[]).is_ok_and(|response| response.status == 200)
             })?;
             Ok((address, process))
         })?;

@@ -53,7 +53,7 @@ impl Alertmanager {
             command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
             command.current_dir(folder.path());
             let process = Process::start("alertmanager", command, &folder.path().join("alertmanager.log"))?;
-            process.wait_until("ready", START_LIMIT, || answers(address, "/-/ready"))?;
+            process.wait_until("ready", START_LIMIT, || process.listens_on(port) && answers(address, "/-/ready"))?;
             Ok((address, process))
         })?;
         Ok(Alertmanager { address, process, _folder: folder })

@@ -31,7 +31,7 @@ impl NodeExporter {
             let mut command = Process::command(package.join("usr/bin/prometheus-node-exporter"));
             command.arg(format!("--web.listen-address={address}")).args(FILE_SYSTEMS).current_dir(folder.path());
             let process = Process::start("node_exporter", command, &folder.path().join("node_exporter.log"))?;
-            process.wait_until("answering", START_LIMIT, || answers(address, "/"))?;
+            process.wait_until("answering", START_LIMIT, || process.listens_on(port) && answers(address, "/"))?;
             Ok((address, process))
         })?;
         Ok(NodeExporter { address, _process: process, _folder: folder })

@@ -39,7 +39,7 @@ impl Victoria {
             // By default the last 30 s are hidden.
             command.arg("-search.latencyOffset=1s").arg("-memory.allowedBytes=128MB").current_dir(folder.path());
             let process = Process::start("victoria-metrics", command, &folder.path().join("victoria.log"))?;
-            process.wait_until("answering", START_LIMIT, || answers(address, "/health"))?;
+            process.wait_until("answering", START_LIMIT, || process.listens_on(port) && answers(address, "/health"))?;
             Ok((address, process))
         })?;
         Ok(Victoria { address, process, _folder: folder })

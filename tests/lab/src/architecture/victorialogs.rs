@@ -36,7 +36,7 @@ impl VictoriaLogs {
             command.arg(format!("-storageDataPath={}", folder.path().join("data").display()));
             command.arg("-memory.allowedBytes=64MB").current_dir(folder.path());
             let process = Process::start("victoria-logs", command, &folder.path().join("victoria-logs.log"))?;
-            process.wait_until("answering", START_LIMIT, || answers(address, "/health"))?;
+            process.wait_until("answering", START_LIMIT, || process.listens_on(port) && answers(address, "/health"))?;
             Ok((address, process))
         })?;
         Ok(VictoriaLogs { address, process, _folder: folder })
