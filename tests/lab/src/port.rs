@@ -28,11 +28,14 @@ pub(crate) fn port_or_free(wanted: u16) -> Result<u16, LabError> {
     if TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).is_ok() { Ok(wanted) } else { free_port() }
 }
 
+/// How programs say that a port is taken: the system's words, and Rust's, which our own exporters use.
+const TAKEN: [&str; 2] = ["address already in use", "address in use"];
+
 /// Calls `start` with a free port, and again with another one if somebody else was faster to take it.
 pub(crate) fn on_free_port<T>(start: impl Fn(u16) -> Result<T, LabError>) -> Result<T, LabError> {
     for _ in 0..4 {
         match start(free_port()?) {
-            Err(LabError::Ended { log, .. }) if log.to_lowercase().contains("address already in use") => {}
+            Err(LabError::Ended { log, .. }) if TAKEN.iter().any(|words| log.to_lowercase().contains(words)) => {}
             outcome => return outcome,
         }
     }
