@@ -108,6 +108,15 @@ impl Role {
     }
 }
 
+/// What health endpoints answer by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Health {
+    /// Primary or standby.
+    pub role: Role,
+    /// Seconds that a standby's data is behind the primary, if that was asked for and is known.
+    pub lag_seconds: Option<f64>,
+}
+
 /// What one look at one database of a server found. Planning depends on nothing else about the server.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServerFacts {

@@ -34,7 +34,7 @@ mod top;
 
 pub use catalog::{CheckQuery, EmbeddedFolder};
 pub use error::SourceError;
-pub use facts::{Detail, Extension, Role, ServerFacts, Version};
+pub use facts::{Detail, Extension, Health, Role, ServerFacts, Version};
 pub use options::parse_bool;
 pub use rows::{Broken, Rows, Value};
 pub use run::{Connected, Context, Exporter, run};

@@ -51,8 +51,6 @@ pub struct Exporter {
 /// What an exporter may need to know to make its source.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// Whether the collectors are those inside the program.
-    pub embedded: bool,
     /// The longest time that one query of the collectors may run.
     pub longest_query: Duration,
     /// Whether the first look may take its time: `explain` and `--fail-fast` have nothing to tell without it.
@@ -131,7 +129,7 @@ fn act<O: Args, S: Source>(
     let longest_query = catalog.collectors.iter().map(|collector| collector.timeout).max().unwrap_or_default();
     let explains = options.explain || matches!(command, Some(Task::Explain));
     let patient = explains || options.fail_fast;
-    let context = Context { embedded: matches!(origin, Origin::Embedded(_)), longest_query, patient };
+    let context = Context { longest_query, patient };
     // Inside the runtime, since a source may begin tasks of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {
@@ -231,8 +229,8 @@ async fn serve<S: Source>(
     load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
 ) -> Result<(), Failure> {
     if options.fail_fast {
-        let looked = fleet.look(look_timeout).await;
-        looked.map_err(|error| format!("{error} ({}); started with --fail-fast", error.reason))?;
+        let health = fleet.health(look_timeout, false).await;
+        health.map_err(|error| format!("{error} ({}); started with --fail-fast", error.reason))?;
     }
     let listeners = listen::bind(&ListenOptions {
         addresses: options.listen_address.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::SourceError;
-use crate::facts::ServerFacts;
+use crate::facts::{Health, ServerFacts};
 use crate::rows::Rows;
 
 /// A server that rows come from.
@@ -18,6 +18,20 @@ pub trait Source: Send + Sync + 'static {
     /// A session is for its holder alone until it is dropped; the source keeps its connections open between sessions
     /// and never has more of them than its budget, so this may wait for one to come free.
     fn open(&self, database: Option<&str>) -> impl Future<Output = Result<Self::Session, SourceError>> + Send;
+
+    /// Asks for the server's role, and with `with_lag` for a standby's lag. Load balancers act on the answer, so a source
+    /// asks nothing here that can wait for a lock.
+    fn health(&self, with_lag: bool) -> impl Future<Output = Result<Health, SourceError>> + Send {
+        // A source without locks answers with its facts, which have the lag anyway.
+        let _ = with_lag;
+        async {
+            let facts = self.open(None).await?.facts(None).await?;
+            match facts.fault {
+                Some(fault) => Err(fault),
+                None => Ok(Health { role: facts.role, lag_seconds: facts.lag_seconds }),
+            }
+        }
+    }
 
     /// How many databases may be read at once beside the main one.
     fn lanes(&self) -> usize;
@@ -36,8 +50,14 @@ pub trait Source: Send + Sync + 'static {
 
 /// One place on a server that answers queries.
 pub trait Session: Send + Sync + 'static {
-    /// Looks at the server now: version, role, database, extensions.
-    fn facts(&self) -> impl Future<Output = Result<ServerFacts, SourceError>> + Send;
+    /// Probes the server now: version, role, database, extensions.
+    ///
+    /// `known` is what was found in this database before. A server that answers but cannot read a catalog now, as while
+    /// that is locked, is up: what it cannot tell is taken from `known`, and [`ServerFacts::advice`] says so.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    fn facts(&self, known: Option<&ServerFacts>) -> impl Future<Output = Result<ServerFacts, SourceError>> + Send;
 
     /// Runs one query to its end or its timeout. Queries polled together go out together.
     fn fetch(&self, query: &Query) -> impl Future<Output = Result<Rows, SourceError>> + Send;

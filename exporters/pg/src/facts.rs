@@ -7,7 +7,9 @@ use engine::{Extension, Role, ServerFacts, Version};
 use postgres_types::{FromSql, Kind, Type};
 use tokio_postgres::Row;
 
-/// Everything that planning depends on, and the lag for health endpoints. Names come as text whatever their encoding.
+use crate::databases::Discovery;
+
+/// Everything that planning depends on, and the lag. Names come as text whatever their encoding.
 pub(crate) const SQL: &str = "\
 SELECT pg_catalog.current_setting('server_version_num')::int4,
        pg_catalog.pg_is_in_recovery(),
@@ -26,13 +28,35 @@ SELECT pg_catalog.current_setting('server_version_num')::int4,
        CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
             WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
                  AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver w WHERE w.status = 'streaming') THEN 0
-            ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END::float8";
+            ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END::float8,
+       pg_catalog.current_setting('is_superuser') = 'on'";
 
-/// Reads the row that [`SQL`] gives.
-///
-/// # Errors
-/// A row of another shape.
-pub(crate) fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
+/// How what is found on a server is read.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    /// Which of the other databases count.
+    pub discovery: Discovery,
+    /// Whether a role that can do everything needs no warning.
+    pub allow_superuser: bool,
+}
+
+impl Probe {
+    /// Reads the row that [`SQL`] gives.
+    ///
+    /// # Errors
+    /// A row of another shape.
+    pub(crate) fn read(&self, row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
+        let mut facts = read(row)?;
+        facts.databases = self.discovery.select(facts.databases);
+        let superuser = row.try_get::<_, bool>(11)?;
+        if !self.allow_superuser {
+            facts.advice.extend(danger(&facts.user, superuser, &facts.roles));
+        }
+        Ok(facts)
+    }
+}
+
+fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
     let names = |at: usize| row.try_get::<_, Vec<Name>>(at).map(|names| names.into_iter().map(|name| name.0));
     let version: i32 = row.try_get(0)?;
     let standby: bool = row.try_get(1)?;
@@ -57,6 +81,12 @@ pub(crate) fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
     })
 }
 
+/// The version out of `server_version`, as in `17.6 (Debian 17.6-1)`, `9.6.24` or `19rc1`.
+pub(crate) fn version_of(server_version: &str) -> Version {
+    let end = server_version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(server_version.len());
+    Version::parse(server_version[..end].trim_end_matches('.')).unwrap_or_default()
+}
+
 /// What the role lacks that the collectors count on.
 fn advice(user: &str, roles: &BTreeSet<String>) -> Vec<String> {
     let needed = "pg_monitor";
@@ -67,6 +97,23 @@ fn advice(user: &str, roles: &BTreeSet<String>) -> Vec<String> {
     vec![format!(
         "the role is not in {needed}, so that collectors fail or see a part only: GRANT {needed} TO \"{user}\";"
     )]
+}
+
+/// Roles whose members can run programs or write files as the server's own user, and so become superuser.
+const AS_SUPERUSER: [&str; 2] = ["pg_execute_server_program", "pg_write_server_files"];
+
+/// Why the role is more than an exporter needs: code of others that a collector calls has all that the role has.
+fn danger(user: &str, superuser: bool, roles: &BTreeSet<String>) -> Option<String> {
+    let member = AS_SUPERUSER.into_iter().find(|role| roles.contains(*role));
+    let what = match member {
+        _ if superuser => "is a superuser".to_owned(),
+        Some(role) => format!("is a member of {role}, which is as good as superuser"),
+        None => return None,
+    };
+    Some(format!(
+        "WARNING: the role {user} {what}. A function of any database owner that a collector calls could take over the \
+         server: connect as a role with pg_monitor only (collectors/pg/grants.sql), or start with --allow-superuser"
+    ))
 }
 
 /// Text of a name. In a database with encoding SQL_ASCII it may be any bytes.

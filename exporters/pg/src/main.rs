@@ -1,11 +1,12 @@
 //! `pg-exporter`: Prometheus metrics of a PostgreSQL server.
 //!
 //! `options` are its own flags, `source` opens sessions out of a `pool` of connections, `session` asks, `facts` is the
-//! look at the server, `databases` chooses which others to read, `decode` reads the cells of a result.
+//! probe of the server, `health` its short form for health endpoints, `databases` chooses which others to read, `decode` reads the cells of a result.
 
 mod databases;
 mod decode;
 mod facts;
+mod health;
 mod options;
 mod pool;
 mod session;

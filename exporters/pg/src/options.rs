@@ -8,6 +8,7 @@ use engine::{Connected, Context, parse_bool};
 use pgclient::{Environment, Target, TargetError};
 
 use crate::databases::Discovery;
+use crate::facts::Probe;
 use crate::pool::{Pool, net};
 use crate::source::PostgresSource;
 
@@ -48,6 +49,10 @@ pub(crate) struct PgOptions {
     /// Milliseconds that a query waits for a lock before it gives up
     #[arg(long, help_heading = SERVER, value_name = "MS", default_value = "100")]
     lock_timeout: u32,
+
+    /// Connect as a superuser without a warning
+    #[arg(long, help_heading = SERVER, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
+    allow_superuser: bool,
 }
 
 /// Under which these flags stand in the help.
@@ -61,6 +66,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("connect_timeout", "CONNECT_TIMEOUT"),
     ("max_connections", "MAX_CONNECTIONS"),
     ("lock_timeout", "LOCK_TIMEOUT"),
+    ("allow_superuser", "ALLOW_SUPERUSER"),
 ];
 
 impl PgOptions {
@@ -75,20 +81,17 @@ impl PgOptions {
         let connect_timeout =
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
         let net = net(context.longest_query);
-        let mut target = target
+        let target = target
             .with_application_name_default("pg-exporter")
             .with_setting("statement_timeout", &net.as_millis().to_string())
             .with_setting("lock_timeout", &self.lock_timeout.to_string())
             .with_setting("default_transaction_read_only", "on")
             .with_setting("jit", "off");
-        if context.embedded {
-            target = target.with_setting("search_path", "pg_catalog");
-        }
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
         let pool = Pool::new(target, connect_timeout, net, usize::from(self.max_connections));
         Ok(Connected {
-            sources: vec![PostgresSource::new(pool, discovery)],
+            sources: vec![PostgresSource::new(pool, Probe { discovery, allow_superuser: self.allow_superuser })],
             look_timeout: connect_timeout.min(LONGEST_LOOK),
         })
     }

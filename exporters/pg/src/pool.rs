@@ -37,7 +37,7 @@ struct State {
 
 /// An open connection with what was prepared on it.
 pub(crate) struct Kept {
-    database: Option<String>,
+    pub(crate) database: Option<String>,
     pub(crate) connection: Connection,
     /// Its `statement_timeout`.
     net: Mutex<Duration>,
@@ -67,6 +67,16 @@ impl Pool {
 
     pub(crate) fn label(&self) -> String {
         self.target.label()
+    }
+
+    /// Who connects.
+    pub(crate) fn user(&self) -> &str {
+        self.target.user()
+    }
+
+    /// The name of `database`, or of the main one.
+    pub(crate) fn name_of<'a>(&'a self, database: Option<&'a str>) -> &'a str {
+        database.or(self.target.database()).unwrap_or(self.target.user())
     }
 
     /// How many databases beside the main one may be connected at once.

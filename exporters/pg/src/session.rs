@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use engine::{Query, Rows, ServerFacts, Session, SourceError};
-use futures_util::{StreamExt, join, pin_mut};
+use engine::{Health, Query, Role, Rows, ServerFacts, Session, SourceError};
+use futures_util::{StreamExt, join, pin_mut, try_join};
 use postgres_types::Type;
 use tokio::sync::{oneshot, watch};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row, RowStream};
 
-use crate::databases::Discovery;
 use crate::decode::cell;
-use crate::facts;
+use crate::facts::{self, Probe};
+use crate::health;
 use crate::pool::{Kept, Pool};
 
 /// How long a cancelled query has to come back before its connection is given up.
@@ -30,7 +30,7 @@ type Values<'a> = Option<&'a Vec<String>>;
 /// instead.
 pub(crate) struct PgSession {
     pool: Arc<Pool>,
-    discovery: Arc<Discovery>,
+    probe: Arc<Probe>,
     kept: Option<Kept>,
     running: AtomicUsize,
     /// Becomes true when the connection is given up: whoever still waits on it fails at once.
@@ -42,10 +42,10 @@ pub(crate) struct PgSession {
 }
 
 impl PgSession {
-    pub(crate) fn new(pool: Arc<Pool>, kept: Kept, discovery: Arc<Discovery>) -> Self {
+    pub(crate) fn new(pool: Arc<Pool>, kept: Kept, probe: Arc<Probe>) -> Self {
         let (running, broken) = (AtomicUsize::new(0), watch::Sender::new(false));
         let last_end = Mutex::new(Instant::now());
-        Self { pool, discovery, kept: Some(kept), running, broken, previous: Mutex::default(), last_end }
+        Self { pool, probe, kept: Some(kept), running, broken, previous: Mutex::default(), last_end }
     }
 
     fn kept(&self) -> Result<&Kept, SourceError> {
@@ -184,7 +184,7 @@ impl PgSession {
 }
 
 /// The word for what the server said.
-fn reason(code: &SqlState) -> &'static str {
+pub(crate) fn reason(code: &SqlState) -> &'static str {
     match code.code() {
         "57014" => "timeout",
         "55P03" => "lock",
@@ -196,17 +196,73 @@ fn reason(code: &SqlState) -> &'static str {
     }
 }
 
-impl Session for PgSession {
-    async fn facts(&self) -> Result<ServerFacts, SourceError> {
+impl PgSession {
+    /// The one row of a statement about the server, read by `read`.
+    async fn ask_one<T>(
+        &self,
+        sql: &'static str,
+        read: impl FnOnce(&Row) -> Result<T, Error>,
+    ) -> Result<T, SourceError> {
         let kept = self.kept()?;
-        let sql: Arc<str> = facts::SQL.into();
-        let look = async {
+        let sql: Arc<str> = sql.into();
+        let answer = async {
             let (_, rows) = self.rows(kept, &sql, None).await?;
-            rows.first().map(facts::read).transpose()
+            rows.first().map(read).transpose()
         };
-        let (facts, _) = self.limited(look, self.pool.connect_timeout).await?;
-        let mut facts = facts.ok_or_else(|| SourceError::new("protocol", "the server answered a look with no row"))?;
-        facts.databases = self.discovery.select(facts.databases);
+        let (found, _) = self.limited(answer, self.pool.connect_timeout).await?;
+        found.ok_or_else(|| SourceError::new("protocol", format!("{}: no row in answer to {sql}", self.pool.label())))
+    }
+
+    async fn role(&self) -> Result<Role, SourceError> {
+        self.ask_one(health::role_statement(&self.kept()?.connection), health::role).await
+    }
+
+    /// The role, and with `with_lag` the lag where it is known.
+    pub(crate) async fn health(&self, with_lag: bool) -> Result<Health, SourceError> {
+        let lag = async {
+            Ok(if with_lag { self.ask_one(health::LAG, health::lag_seconds).await.ok().flatten() } else { None })
+        };
+        let (role, lag_seconds) = try_join!(self.role(), lag)?;
+        Ok(Health { role, lag_seconds: lag_seconds.filter(|_| role == Role::Standby) })
+    }
+
+    /// What was known before, or what the connection itself tells, where `error` came in place of the catalogs.
+    fn facts_without_catalogs(
+        &self,
+        known: Option<&ServerFacts>,
+        error: &SourceError,
+    ) -> Result<ServerFacts, SourceError> {
+        tracing::debug!(server = self.pool.label(), %error, "catalogs cannot be read");
+        let kept = self.kept()?;
+        let connection = &kept.connection;
+        let of_connection = |database: &str| ServerFacts {
+            version: facts::version_of(connection.parameter("server_version").unwrap_or_default()),
+            database: database.to_owned(),
+            user: self.pool.user().to_owned(),
+            ..ServerFacts::default()
+        };
+        let mut facts = known.cloned().unwrap_or_else(|| of_connection(self.pool.name_of(kept.database.as_deref())));
+        facts.lag_seconds = None;
+        let advice =
+            format!("the system catalogs cannot be read now ({}): planned by what was known before", error.reason);
+        if !facts.advice.contains(&advice) {
+            facts.advice.push(advice);
+        }
+        Ok(facts)
+    }
+}
+
+impl Session for PgSession {
+    async fn facts(&self, known: Option<&ServerFacts>) -> Result<ServerFacts, SourceError> {
+        // A server that answers is up, whatever becomes of its catalogs; one that does not is not asked a second time.
+        let catalogs = async { Ok(self.ask_one(facts::SQL, |row| self.probe.read(row)).await) };
+        let (role, catalogs) = try_join!(self.role(), catalogs)?;
+        let mut facts = match catalogs {
+            Ok(facts) => facts,
+            Err(error) if error.reason == CLOSED => return Err(error),
+            Err(error) => self.facts_without_catalogs(known, &error)?,
+        };
+        facts.role = role;
         Ok(facts)
     }
 

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use engine::{Connections, Source, SourceError};
+use engine::{Connections, Health, Source, SourceError};
 
-use crate::databases::Discovery;
+use crate::facts::Probe;
 use crate::pool::Pool;
 use crate::session::PgSession;
 
 /// A PostgreSQL server.
 pub(crate) struct PostgresSource {
     pool: Arc<Pool>,
-    discovery: Arc<Discovery>,
+    probe: Arc<Probe>,
 }
 
 impl PostgresSource {
-    pub(crate) fn new(pool: Arc<Pool>, discovery: Discovery) -> Self {
-        Self { pool, discovery: Arc::new(discovery) }
+    pub(crate) fn new(pool: Arc<Pool>, probe: Probe) -> Self {
+        Self { pool, probe: Arc::new(probe) }
     }
 }
 
@@ -25,7 +25,11 @@ impl Source for PostgresSource {
 
     async fn open(&self, database: Option<&str>) -> Result<PgSession, SourceError> {
         let kept = self.pool.take(database).await?;
-        Ok(PgSession::new(self.pool.clone(), kept, self.discovery.clone()))
+        Ok(PgSession::new(self.pool.clone(), kept, self.probe.clone()))
+    }
+
+    async fn health(&self, with_lag: bool) -> Result<Health, SourceError> {
+        self.open(None).await?.health(with_lag).await
     }
 
     fn lanes(&self) -> usize {

@@ -112,7 +112,7 @@ impl BackrestSession {
 }
 
 impl Session for BackrestSession {
-    async fn facts(&self) -> Result<ServerFacts, SourceError> {
+    async fn facts(&self, _: Option<&ServerFacts>) -> Result<ServerFacts, SourceError> {
         let user = self.settings.program.user.as_ref().map(|user| user.name.clone());
         Ok(ServerFacts {
             version: self.snapshot.version.version(),

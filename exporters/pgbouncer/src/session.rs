@@ -89,7 +89,7 @@ impl ConsoleSession {
 }
 
 impl Session for ConsoleSession {
-    async fn facts(&self) -> Result<ServerFacts, SourceError> {
+    async fn facts(&self, _: Option<&ServerFacts>) -> Result<ServerFacts, SourceError> {
         let console = self.console()?;
         let Some(version) = console.version() else {
             let found = console.reported_version();

@@ -110,7 +110,7 @@ impl Target {
     }
 
     /// Who connects.
-    pub(crate) fn user(&self) -> &str {
+    pub fn user(&self) -> &str {
         &self.user
     }
 

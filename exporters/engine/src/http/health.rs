@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::{Service, text};
 use crate::error::SourceError;
-use crate::facts::{Role, ServerFacts};
+use crate::facts::{Health, Role};
 use crate::source::Source;
 
 type Parameters = Query<HashMap<String, String>>;
@@ -40,18 +40,18 @@ async fn answer<S: Source>(service: Arc<Service<S>>, wanted: Option<Role>, param
         Some(Ok(seconds)) if seconds >= 0.0 => Some(seconds),
         Some(_) => return text(StatusCode::BAD_REQUEST, "max_lag: expected seconds, as in ?max_lag=10"),
     };
-    match service.fleet().look(service.look_timeout).await {
-        Ok(facts) => text(status(&facts, wanted, max_lag), facts.role.word()),
+    match service.fleet().health(service.look_timeout, max_lag.is_some()).await {
+        Ok(health) => text(status(health, wanted, max_lag), health.role.word()),
         Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, word(&error)),
     }
 }
 
-fn status(facts: &ServerFacts, wanted: Option<Role>, max_lag_seconds: Option<f64>) -> StatusCode {
-    if wanted.is_some_and(|role| role != facts.role) {
+fn status(health: Health, wanted: Option<Role>, max_lag_seconds: Option<f64>) -> StatusCode {
+    if wanted.is_some_and(|role| role != health.role) {
         return StatusCode::NOT_FOUND;
     }
     // A standby whose lag is unknown is not known to be close enough.
-    let close = |most| facts.role == Role::Primary || facts.lag_seconds.is_some_and(|lag| lag <= most);
+    let close = |most| health.role == Role::Primary || health.lag_seconds.is_some_and(|lag| lag <= most);
     if max_lag_seconds.is_none_or(close) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
@@ -66,14 +66,14 @@ mod tests {
 
     #[test]
     fn roles_and_lag_decide_the_status() {
-        let mut facts = ServerFacts { role: Role::Standby, lag_seconds: Some(5.0), ..ServerFacts::default() };
-        assert_eq!(status(&facts, None, None), StatusCode::OK);
-        assert_eq!(status(&facts, Some(Role::Primary), None), StatusCode::NOT_FOUND);
-        assert_eq!(status(&facts, Some(Role::Standby), Some(5.0)), StatusCode::OK);
-        assert_eq!(status(&facts, Some(Role::Standby), Some(4.9)), StatusCode::SERVICE_UNAVAILABLE);
-        facts.lag_seconds = None;
-        assert_eq!(status(&facts, Some(Role::Standby), Some(4.9)), StatusCode::SERVICE_UNAVAILABLE);
-        facts.role = Role::Primary;
-        assert_eq!(status(&facts, Some(Role::Primary), Some(0.0)), StatusCode::OK);
+        let mut health = Health { role: Role::Standby, lag_seconds: Some(5.0) };
+        assert_eq!(status(health, None, None), StatusCode::OK);
+        assert_eq!(status(health, Some(Role::Primary), None), StatusCode::NOT_FOUND);
+        assert_eq!(status(health, Some(Role::Standby), Some(5.0)), StatusCode::OK);
+        assert_eq!(status(health, Some(Role::Standby), Some(4.9)), StatusCode::SERVICE_UNAVAILABLE);
+        health.lag_seconds = None;
+        assert_eq!(status(health, Some(Role::Standby), Some(4.9)), StatusCode::SERVICE_UNAVAILABLE);
+        health.role = Role::Primary;
+        assert_eq!(status(health, Some(Role::Primary), Some(0.0)), StatusCode::OK);
     }
 }

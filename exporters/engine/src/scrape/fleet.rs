@@ -15,7 +15,7 @@ use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::error::SourceError;
 use crate::exposition::{Drop, Format, OwnFamilies, Page, Part};
-use crate::facts::ServerFacts;
+use crate::facts::Health;
 use crate::options::Labels;
 use crate::source::Source;
 
@@ -92,10 +92,10 @@ impl<S: Source> Fleet<S> {
         self.history.scrapes()
     }
 
-    /// Looks at every server; of several the first that fails answers for all.
-    pub async fn look(&self, patience: Duration) -> Result<Arc<ServerFacts>, SourceError> {
-        let looks = try_join_all(self.scrapers.iter().map(|scraper| scraper.look(patience))).await?;
-        looks.into_iter().next().ok_or_else(|| SourceError::new("refused", "there is no server to look at"))
+    /// Asks every server for its health; of several the first that fails answers for all.
+    pub async fn health(&self, timeout: Duration, with_lag: bool) -> Result<Health, SourceError> {
+        let answers = try_join_all(self.scrapers.iter().map(|scraper| scraper.health(timeout, with_lag))).await?;
+        answers.into_iter().next().ok_or_else(|| SourceError::new("refused", "no server is configured"))
     }
 
     /// Ends what the sources do on their own.

@@ -23,7 +23,7 @@ use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::error::SourceError;
 use crate::exposition::Block;
-use crate::facts::ServerFacts;
+use crate::facts::{Health, ServerFacts};
 use crate::options::Labels;
 use crate::plan::{Plan, Planned, Selection, plan};
 use crate::source::Source;
@@ -36,8 +36,8 @@ use ledger::{Ledger, Slot};
 use pass::Pass;
 pub(crate) use report::reserved_names;
 
-/// How old a look at the server may be for a health endpoint.
-const LOOK_AGE: Duration = Duration::from_secs(1);
+/// How old an answer of the server may be for a health endpoint.
+const HEALTH_AGE: Duration = Duration::from_secs(1);
 
 /// What does not change while the exporter runs.
 #[derive(Debug, Clone)]
@@ -58,7 +58,8 @@ pub(crate) struct Scraper<S: Source> {
     pub settings: ScrapeSettings,
     pub counters: Arc<Counters>,
     results: Results<ResultKey, Arc<Block>>,
-    looks: Results<(), Arc<ServerFacts>>,
+    /// By whether the lag is in it.
+    health: Results<bool, Health>,
     ledger: Arc<Ledger>,
     pass: Mutex<Option<Pass>>,
     known: RwLock<Known>,
@@ -100,7 +101,7 @@ impl<S: Source> Scraper<S> {
             settings,
             counters,
             results: Results::new(),
-            looks: Results::new(),
+            health: Results::new(),
             ledger: Arc::default(),
             pass: Mutex::default(),
             known: RwLock::default(),
@@ -125,18 +126,13 @@ impl<S: Source> Scraper<S> {
         }
     }
 
-    /// Looks at the server, or takes a look at most a second old; gives up after `patience`.
-    pub async fn look(&self, patience: Duration) -> Result<Arc<ServerFacts>, SourceError> {
-        let look = self.looks.get_or_fetch((), LOOK_AGE, async {
-            let session = self.source.open(None).await?;
-            crate::source::Session::facts(&session).await.map(Arc::new)
-        });
-        match tokio::time::timeout(patience, look).await {
-            Ok(look) => look.and_then(answered_now),
-            Err(_) => {
-                Err(SourceError::new("timeout", format!("no answer from {} within {patience:?}", self.source.target())))
-            }
-        }
+    /// The server's health now or at most a second ago; fails when it is not known within `timeout`.
+    pub async fn health(&self, timeout: Duration, with_lag: bool) -> Result<Health, SourceError> {
+        let health = self.health.get_or_fetch(with_lag, HEALTH_AGE, self.source.health(with_lag));
+        tokio::time::timeout(timeout, health).await.unwrap_or_else(|_| {
+            let message = format!("no answer from {} within {timeout:?}", self.source.target());
+            Err(SourceError::new("timeout", message))
+        })
     }
 
     /// The outcome of the last look of any kind, without asking the server.
@@ -187,14 +183,6 @@ impl<S: Source> Scraper<S> {
     /// The time to live that holds for a collector.
     pub fn ttl(&self, collector: usize) -> Duration {
         if self.settings.disable_cache { Duration::ZERO } else { self.catalog.collectors[collector].ttl }
-    }
-}
-
-/// The facts, or why they are not of an answer that was given now.
-fn answered_now(facts: Arc<ServerFacts>) -> Result<Arc<ServerFacts>, SourceError> {
-    match &facts.fault {
-        Some(fault) => Err(fault.clone()),
-        None => Ok(facts),
     }
 }
 

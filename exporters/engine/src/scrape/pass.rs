@@ -7,9 +7,9 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::sync::{oneshot, watch};
 
-use super::{Scraper, answered_now};
+use super::Scraper;
 use crate::error::SourceError;
-use crate::facts::ServerFacts;
+use crate::facts::{Health, Role, ServerFacts};
 use crate::source::Source;
 
 /// A pass that runs or has run; clones are the same pass.
@@ -73,11 +73,23 @@ impl<S: Source> Scraper<S> {
                 }
             })
             .await;
-        match &found {
-            Ok(facts) => self.looks.keep((), facts.clone(), super::LOOK_AGE).await,
-            Err(_) => self.looks.forget(&()).await,
-        }
+        self.keep_health(&found).await;
         self.ledger.visited(&self.main_name(), begun.elapsed(), found.err());
+    }
+
+    /// Health endpoints take over what a scrape has just found.
+    async fn keep_health(&self, found: &Result<Arc<ServerFacts>, SourceError>) {
+        let facts = found.as_ref().ok().filter(|facts| facts.fault.is_none());
+        for with_lag in [false, true] {
+            match facts {
+                // A lag that is not known may be known to a probe that asks for nothing else.
+                Some(facts) if !with_lag || facts.role != Role::Standby || facts.lag_seconds.is_some() => {
+                    let health = Health { role: facts.role, lag_seconds: facts.lag_seconds };
+                    self.health.keep(with_lag, health, super::HEALTH_AGE).await;
+                }
+                _ => self.health.forget(&with_lag).await,
+            }
+        }
     }
 
     /// Notes the outcome of a look of a visit that began then.
@@ -108,6 +120,11 @@ impl<S: Source> Scraper<S> {
             if let Some(before) = known.main.as_ref().filter(differs) {
                 let (was, is) = (before.role.word(), facts.role.word());
                 tracing::info!(was, is, version = %facts.version, "role or version has changed: planning anew");
+            }
+            for advice in &facts.advice {
+                if known.main.as_ref().is_none_or(|before| !before.advice.contains(advice)) {
+                    tracing::warn!(target = self.source.target(), "{advice}");
+                }
             }
             known.main = Some(facts.clone());
             let is_there = |name: &str| facts.databases.iter().any(|other| other == name);
@@ -178,5 +195,13 @@ impl<S: Source> Scraper<S> {
                 None => tracing::info!(datname = &*name, "database is read"),
             }
         }
+    }
+}
+
+/// The facts, or why they are not of an answer that was given now.
+fn answered_now(facts: Arc<ServerFacts>) -> Result<Arc<ServerFacts>, SourceError> {
+    match &facts.fault {
+        Some(fault) => Err(fault.clone()),
+        None => Ok(facts),
     }
 }

@@ -69,7 +69,7 @@ impl<S: Source> Scraper<S> {
         let before = self.known_facts(database);
         let due = before.as_ref().map(|facts| self.due(facts, main)).unwrap_or_default();
         let look = async {
-            let look = session.facts().await.map(Arc::new);
+            let look = session.facts(before.as_deref()).await.map(Arc::new);
             if look.is_ok() {
                 on_look(&look);
             }
