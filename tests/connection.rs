@@ -326,8 +326,10 @@ fn connections_carry_limits_that_the_user_can_change() {
         ("lock_timeout", "100"),
         ("default_transaction_read_only", "on"),
         ("jit", "off"),
-        // The files of a user expect what the server has.
-        ("search_path", "own, public"),
+        // Whatever the role or the server says: others may create in the schemas of a wider path.
+        ("search_path", "pg_catalog, pg_temp"),
+        ("default_transaction_isolation", "read committed"),
+        ("default_transaction_deferrable", "off"),
         ("client_encoding", "UTF8"),
     ] {
         assert_eq!(setting(&usual, name), value, "{name}");
@@ -364,7 +366,7 @@ fn connections_carry_limits_that_the_user_can_change() {
 }
 
 #[test]
-fn what_shadows_the_catalog_does_not_mislead_the_embedded_collectors() {
+fn what_shadows_the_catalog_misleads_no_collector() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let trap = "create schema trap; grant usage on schema trap to public;
         create function trap.plus(int8, int8) returns int8 language sql immutable as 'select 424242::int8';
@@ -376,10 +378,14 @@ fn what_shadows_the_catalog_does_not_mislead_the_embedded_collectors() {
     let embedded = page(&[]);
     let total = embedded.value("pg_db_xact_total", &[("datname", "postgres")]).unwrap();
     assert!(total > 0.0 && total != 424_242.0, "{total}");
-    // With files of one's own the server's search path holds, as they expect.
+    // With files of one's own nothing else holds, unless the user asks for another path.
     let folder = tempfile::tempdir().unwrap();
     let config = written(folder.path(), "c.yml", SETTINGS);
-    assert_eq!(page(&["--config", config.to_str().unwrap()]).value("sum_value", &[]), Some(424_242.0));
+    let args = ["--config", config.to_str().unwrap()];
+    assert_eq!(page(&args).value("sum_value", &[]), Some(2.0));
+    let wide = format!("{url}&search_path=trap%2Cpg_catalog");
+    let wide = scrape(&Exporter::start(binary(), &args, &[("PG_EXPORTER_URL", &wide)]).unwrap());
+    assert_eq!(wide.value("sum_value", &[]), Some(424_242.0));
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod log;
 mod lookup;
 mod options;
 mod plan;
+mod qualify;
 mod rows;
 mod run;
 mod scrape;

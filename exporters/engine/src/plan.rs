@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::collector::{Collector, quote};
 use crate::facts::{Role, ServerFacts, Version, VersionRange};
+use crate::qualify::qualify;
 use crate::source::Query;
 
 /// What the exporter itself brings to planning.
@@ -100,17 +100,26 @@ pub(crate) fn version_of_columns(collector: &Collector, facts: &ServerFacts) -> 
 }
 
 fn query(collector: &Collector, text: String, facts: &ServerFacts) -> Query {
-    let text = Arc::from(with_schemas(text, facts));
-    Query { collector: collector.key.clone(), text, values: None, timeout: collector.timeout }
+    let mut text = with_schemas(&text, facts);
+    let extensions = collector.tags.iter().filter_map(|tag| tag.strip_prefix("extension:"));
+    for (name, extension) in extensions.filter_map(|name| Some((name, facts.extensions.get(name)?))) {
+        text = qualify(&text, name, &extension.schema);
+    }
+    let search_path = collector.search_path.clone();
+    Query { collector: collector.key.clone(), text: text.into(), values: None, search_path, timeout: collector.timeout }
 }
 
 /// Fills in `@extschema:name@`, PostgreSQL's own notation for the schema that an extension lives in.
-fn with_schemas(mut text: String, facts: &ServerFacts) -> String {
-    while let Some((start, name, end)) = find_mark(&text) {
-        let schema = facts.extensions.get(&name).map_or_else(|| quote(&name), |extension| quote(&extension.schema));
-        text.replace_range(start..end, &schema);
+fn with_schemas(text: &str, facts: &ServerFacts) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((start, name, end)) = find_mark(rest) {
+        filled.push_str(&rest[..start]);
+        filled
+            .push_str(&facts.extensions.get(&name).map_or_else(|| quote(&name), |extension| quote(&extension.schema)));
+        rest = &rest[end..];
     }
-    text
+    filled + rest
 }
 
 fn find_mark(text: &str) -> Option<(usize, String, usize)> {
@@ -218,6 +227,14 @@ mod tests {
         let catalog = Catalog::load(&origin, &Tiers::default(), &[]).unwrap();
         let plan = plan(&catalog, &facts(), &Selection::default(), true);
         assert_eq!(&*plan.planned[0].query.text, "SELECT a + b AS \"new\"\nFROM \"odd \"\"one\"\"\".x");
+    }
+
+    #[test]
+    fn a_schema_named_like_a_mark_is_a_name() {
+        let mut facts = facts();
+        let mark = "@extschema:pg_stat_statements@";
+        facts.extensions.get_mut("pg_stat_statements").unwrap().schema = mark.into();
+        assert_eq!(with_schemas(&format!("{mark}.x, {mark}.y"), &facts), format!("\"{mark}\".x, \"{mark}\".y"));
     }
 
     #[test]

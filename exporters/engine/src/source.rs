@@ -72,6 +72,8 @@ pub struct Query {
     pub text: Arc<str>,
     /// The values that a lookup asks for: the query's one argument, a list of texts. `None` for any other query.
     pub values: Option<Vec<String>>,
+    /// Schemas that names without one are looked up in, after the server's own; empty: in the server's own only.
+    pub search_path: Arc<[String]>,
     /// How long it may run on the server.
     pub timeout: Duration,
 }

@@ -3,6 +3,7 @@
 //! `options` are its own flags, `source` opens sessions out of a `pool` of connections, `session` asks, `facts` is the
 //! probe of the server, `health` its short form for health endpoints, `databases` chooses which others to read, `decode` reads the cells of a result.
 
+mod database_settings;
 mod databases;
 mod decode;
 mod facts;

@@ -86,7 +86,10 @@ impl PgOptions {
             .with_setting("statement_timeout", &net.as_millis().to_string())
             .with_setting("lock_timeout", &self.lock_timeout.to_string())
             .with_setting("default_transaction_read_only", "on")
-            .with_setting("jit", "off");
+            .with_setting("default_transaction_isolation", "read committed")
+            .with_setting("default_transaction_deferrable", "off")
+            .with_setting("jit", "off")
+            .with_setting("search_path", "pg_catalog, pg_temp");
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
         let pool = Pool::new(target, connect_timeout, net, usize::from(self.max_connections));

@@ -10,6 +10,8 @@ use pgclient::{ConnectError, Connection, Target};
 use tokio::sync::Notify;
 use tokio_postgres::Statement;
 
+use crate::database_settings;
+
 /// How long the server has to end a session that is over.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -158,24 +160,33 @@ impl Pool {
             connected => connected,
         };
         let connection = connection.map_err(|error| source_error(&error))?;
-        if connection.parameter("server_encoding") == Some("SQL_ASCII") {
-            self.take_any_bytes(&connection).await?;
-        }
+        self.make_ready(&connection).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         let (database, net) = (database.map(str::to_owned), Mutex::new(self.net));
         Ok(Kept { database, connection, net, statements: Mutex::default(), slot })
     }
 
-    /// In such a database text may be any bytes, and the driver asks for UTF-8: one name that is not would fail its
-    /// whole query.
-    async fn take_any_bytes(&self, connection: &Connection) -> Result<(), SourceError> {
-        let set = connection.client().batch_execute("SET client_encoding = 'SQL_ASCII'");
-        let failed = match tokio::time::timeout(self.connect_timeout, set).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => SourceError::new("protocol", format!("{}: client_encoding: {error}", self.label())),
-            Err(_) => SourceError::new("timeout", format!("{}: client_encoding: no answer", self.label())),
+    /// Makes the session independent of its database: of its settings, and of its encoding. Where that is SQL_ASCII text
+    /// may be any bytes, and the driver asks for UTF-8: one name that is not would fail its whole query.
+    async fn make_ready(&self, connection: &Connection) -> Result<(), SourceError> {
+        let any_bytes = connection.parameter("server_encoding") == Some("SQL_ASCII");
+        let steps = async {
+            database_settings::undo(connection).await?;
+            if any_bytes {
+                connection.client().batch_execute("SET client_encoding = 'SQL_ASCII'").await
+            } else {
+                Ok(())
+            }
         };
-        Err(failed)
+        match tokio::time::timeout(self.connect_timeout, steps).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                let reason = error.code().map_or("protocol", crate::session::reason);
+                let said = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
+                Err(SourceError::new(reason, format!("{}: session settings: {said}", self.label())))
+            }
+            Err(_) => Err(SourceError::new("timeout", format!("{}: session settings: no answer", self.label()))),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

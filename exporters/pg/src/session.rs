@@ -126,7 +126,13 @@ impl PgSession {
         let label = self.pool.label();
         let (reason, message) = if let Some(db) = error.as_db_error() {
             let detail = db.hint().or(db.detail()).map(|more| format!(": {more}")).unwrap_or_default();
-            (reason(db.code()), format!("{label}: {} ({}){detail}", db.message(), db.code().code()))
+            // Files written for other exporters count on a wide search path.
+            let path = if is_unknown_name(db.code()) {
+                "; only pg_catalog is searched, unless the collector has a search_path"
+            } else {
+                ""
+            };
+            (reason(db.code()), format!("{label}: {} ({}){detail}{path}", db.message(), db.code().code()))
         } else {
             let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
             let closed = error.is_closed() || self.connection_closed();
@@ -152,6 +158,19 @@ impl PgSession {
         }
         let columns = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
         Ok((columns.unwrap_or_default(), rows))
+    }
+
+    /// Looks names up in these schemas too, after `pg_catalog`.
+    async fn widen(&self, kept: &Kept, search_path: &[String]) -> Result<(), Error> {
+        if search_path.is_empty() {
+            return Ok(());
+        }
+        kept.connection.client().batch_execute(&set_search_path(search_path)).await
+    }
+
+    /// Looks names up where the session began again.
+    async fn narrow(&self, kept: &Kept, search_path: &[String]) -> Result<(), Error> {
+        if search_path.is_empty() { Ok(()) } else { kept.connection.client().batch_execute("RESET search_path").await }
     }
 
     /// The first time on a connection a query goes out in one message. The second time it is prepared as well, in the
@@ -181,6 +200,20 @@ impl PgSession {
             }
         }
     }
+}
+
+/// Temporary objects come last: PostgreSQL looks there first where the list does not name them.
+fn set_search_path(schemas: &[String]) -> String {
+    let quoted =
+        schemas.iter().filter(|name| *name != "pg_temp").map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
+    let list: Vec<String> =
+        std::iter::once("pg_catalog".to_owned()).chain(quoted).chain(["pg_temp".to_owned()]).collect();
+    format!("SET search_path TO {}", list.join(", "))
+}
+
+/// Whether a relation, function or type was not found.
+fn is_unknown_name(code: &SqlState) -> bool {
+    [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_OBJECT].contains(code)
 }
 
 /// The word for what the server said.
@@ -268,8 +301,20 @@ impl Session for PgSession {
 
     async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
         let kept = self.kept()?;
-        // Both go out at once, in this order.
-        let run = async { join!(kept.allow(query.timeout), self.rows(kept, &query.text, query.values.as_ref())).1 };
+        let run = async {
+            // All go out at once, in this order.
+            let (_, ready, rows, reset) = join!(
+                kept.allow(query.timeout),
+                self.widen(kept, &query.search_path),
+                self.rows(kept, &query.text, query.values.as_ref()),
+                self.narrow(kept, &query.search_path),
+            );
+            if ready.and(reset).is_err() {
+                // Other queries must not find the names of this one's schemas.
+                self.broken.send_replace(true);
+            }
+            rows
+        };
         let ((columns, rows), took) = self.limited(run, query.timeout).await?;
         let mut cells = Vec::with_capacity(columns.len() * rows.len());
         let mut received_bytes = 0;

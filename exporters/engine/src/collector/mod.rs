@@ -31,6 +31,8 @@ pub(crate) struct Collector {
     pub source: Option<String>,
     pub ask: Ask,
     pub predicates: Vec<Predicate>,
+    /// Schemas that its SQL looks names up in beside `pg_catalog`.
+    pub search_path: Arc<[String]>,
     pub tags: Vec<String>,
     pub ttl: Duration,
     /// How long the last good result may be served when a fetch fails.

@@ -17,6 +17,7 @@ const COLLECTOR_KEYS: &[&str] = &[
     "query",
     "from",
     "predicate_queries",
+    "search_path",
     "tags",
     "ttl",
     "stale",
@@ -98,6 +99,7 @@ fn read_collector(key: &str, place: Place, body: &Node, tiers: &Tiers, faults: &
         grant: fields.text("grant", faults),
         source: fields.text("source", faults),
         predicates: read_predicates(&fields, tiers, faults),
+        search_path: read_search_path(&fields, faults),
         tags: read_tags(&fields, faults),
         ttl: fields.period("ttl", tiers, faults).unwrap_or_default(),
         stale: fields.period("stale", tiers, faults).unwrap_or_default(),
@@ -167,6 +169,19 @@ fn read_predicates(fields: &Fields<'_>, tiers: &Tiers, faults: &mut Faults) -> V
         predicates.push(Predicate { name, query, ttl });
     }
     predicates
+}
+
+/// Names of schemas, as they are: without quotes of SQL.
+fn read_search_path(fields: &Fields<'_>, faults: &mut Faults) -> Arc<[String]> {
+    let nodes = fields.list("search_path", faults).iter();
+    let names = nodes.filter_map(|node| match node.scalar().map(str::trim) {
+        Some(name) if !name.is_empty() && !name.contains('\0') => Some(name.to_owned()),
+        _ => {
+            faults.error(node.place, format!("expected the name of a schema, found {}", node.describe()));
+            None
+        }
+    });
+    names.collect()
 }
 
 fn read_tags(fields: &Fields<'_>, faults: &mut Faults) -> Vec<String> {
