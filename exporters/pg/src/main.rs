@@ -1,16 +1,22 @@
 //! `pg-exporter`: Prometheus metrics of a PostgreSQL server.
 //!
-//! `options` are its own flags, `source` opens sessions out of a `pool` of connections, `session` asks, `facts` is the
-//! probe of the server, `health` its short form for health endpoints, `databases` chooses which others to read, `decode` reads the cells of a result.
+//! `options` are its own flags, `source` opens sessions out of a `pool` of `kept` connections, each for one `purpose`, `opening` is one that is
+//! about to be there, `session_settings` and `session_start` make each session what it has to be, `session` asks, `facts`
+//! is the probe of the server, `health` its short form for health endpoints, `databases` chooses which others to read,
+//! `decode` reads the cells of a result.
 
-mod database_settings;
 mod databases;
 mod decode;
 mod facts;
 mod health;
+mod kept;
+mod opening;
 mod options;
 mod pool;
+mod purpose;
 mod session;
+mod session_settings;
+mod session_start;
 mod source;
 
 use std::process::ExitCode;

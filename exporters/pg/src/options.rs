@@ -9,7 +9,8 @@ use pgclient::{Environment, Target, TargetError};
 
 use crate::databases::Discovery;
 use crate::facts::Probe;
-use crate::pool::{Pool, net};
+use crate::pool::{IDLE_LIMIT, Pool, net};
+use crate::session_settings::with_session_settings;
 use crate::source::PostgresSource;
 
 /// The longest time that a health endpoint waits for the server.
@@ -39,10 +40,16 @@ pub(crate) struct PgOptions {
     include_database: String,
 
     /// Milliseconds for a connection to come about, and for a look at the server
+    ///
+    /// A login that takes longer goes on, and the next scrape waits for it: a server that hangs gets
+    /// no more connections than --max-connections.
     #[arg(long, short = 'T', help_heading = SERVER, value_name = "MS", default_value = "2000", allow_negative_numbers = true)]
     connect_timeout: i64,
 
     /// The most connections to the server, whatever the number of databases
+    ///
+    /// One counts until the server has ended its process, also when the exporter has given it up. One
+    /// that was not used for 10 minutes is closed.
     #[arg(long, help_heading = SERVER, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..))]
     max_connections: u16,
 
@@ -81,18 +88,11 @@ impl PgOptions {
         let connect_timeout =
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
         let net = net(context.longest_query);
-        let target = target
-            .with_application_name_default("pg-exporter")
-            .with_setting("statement_timeout", &net.as_millis().to_string())
-            .with_setting("lock_timeout", &self.lock_timeout.to_string())
-            .with_setting("default_transaction_read_only", "on")
-            .with_setting("default_transaction_isolation", "read committed")
-            .with_setting("default_transaction_deferrable", "off")
-            .with_setting("jit", "off")
-            .with_setting("search_path", "pg_catalog, pg_temp");
+        let target = target.with_application_name_default("pg-exporter");
+        let target = with_session_settings(target, net, self.lock_timeout);
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
-        let pool = Pool::new(target, connect_timeout, net, usize::from(self.max_connections));
+        let pool = Pool::new(target, connect_timeout, net, IDLE_LIMIT, usize::from(self.max_connections));
         Ok(Connected {
             sources: vec![PostgresSource::new(pool, Probe { discovery, allow_superuser: self.allow_superuser })],
             look_timeout: connect_timeout.min(LONGEST_LOOK),

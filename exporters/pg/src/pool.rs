@@ -1,70 +1,82 @@
 //! A few connections for many databases, under a hard budget.
+//!
+//! The budget is a number of places. A place is taken until the server has ended its side of what was opened there: a
+//! login that hangs keeps its place, and so does a connection that was given up while a query ran.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{Connections, SourceError};
-use pgclient::{ConnectError, Connection, Target};
+use pgclient::{ConnectError, Connection, Place, Reason, Target};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio_postgres::Statement;
+use tokio::time::timeout_at;
 
-use crate::database_settings;
+use crate::kept::Kept;
+use crate::opening::{Opening, Waiter};
+use crate::purpose::Purpose;
+use crate::session_start;
 
-/// How long the server has to end a session that is over.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// A connection that was not used for so long is closed. Longer than the longest time to live of a collector, so that one
+/// which is needed at each of them is kept.
+pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// Connections to one server. One is kept back for the main database, so that other databases never keep the exporter
+/// Connections to one server. A place is kept back for the main database, so that other databases never keep the exporter
 /// from telling whether the server is up.
 pub(crate) struct Pool {
     target: Target,
     pub(crate) connect_timeout: Duration,
     /// The `statement_timeout` that connections are opened with.
     net: Duration,
-    budget: usize,
+    idle_limit: Duration,
     state: Mutex<State>,
-    freed: Notify,
+    /// Notified when a place comes free, and when a connection comes to be idle.
+    changed: Arc<Notify>,
     opened: AtomicU64,
 }
 
-#[derive(Default)]
 struct State {
-    /// Oldest first.
-    idle: Vec<Kept>,
-    /// Open or about to be opened, idle ones included: to the main database, and to others.
-    main: usize,
-    others: usize,
+    seats: Vec<Seat>,
+    /// Whether a task closes connections that nobody uses.
+    sweeping: bool,
 }
 
-/// An open connection with what was prepared on it.
-pub(crate) struct Kept {
-    pub(crate) database: Option<String>,
-    pub(crate) connection: Connection,
-    /// Its `statement_timeout`.
-    net: Mutex<Duration>,
-    /// SQL that was run on it: once so far, or prepared.
-    statements: Mutex<HashMap<Arc<str>, Option<Statement>>>,
-    slot: Slot,
+/// A place of the budget, and its use.
+struct Seat {
+    place: Place,
+    /// What it was last used for.
+    purpose: Purpose,
+    usage: Usage,
 }
 
-/// A place in the budget, free again when this goes.
-struct Slot {
-    pool: Arc<Pool>,
-    main: bool,
+enum Usage {
+    /// None, but the server may not have ended the one before.
+    None,
+    Opening(Opening),
+    Idle(Box<Kept>),
+    InUse,
 }
 
 enum Next {
     Take(Box<Kept>),
-    /// A place, once these are closed.
-    Connect(Slot, Vec<Kept>),
-    Wait,
+    Join(Waiter),
+    /// Why it may take longer than anybody waits, if it may.
+    Wait(Option<SourceError>),
 }
 
 impl Pool {
-    pub(crate) fn new(target: Target, connect_timeout: Duration, net: Duration, budget: usize) -> Arc<Self> {
-        let (state, freed, opened) = (Mutex::default(), Notify::new(), AtomicU64::new(0));
-        Arc::new(Self { target, connect_timeout, net, budget, state, freed, opened })
+    pub(crate) fn new(
+        target: Target,
+        connect_timeout: Duration,
+        net: Duration,
+        idle_limit: Duration,
+        budget: usize,
+    ) -> Arc<Self> {
+        let changed = Arc::new(Notify::new());
+        let seat = || Seat { place: Place::new(changed.clone()), purpose: Purpose::Main, usage: Usage::None };
+        let state = Mutex::new(State { seats: (0..budget).map(|_| seat()).collect(), sweeping: false });
+        Arc::new(Self { target, connect_timeout, net, idle_limit, state, changed, opened: AtomicU64::new(0) })
     }
 
     pub(crate) fn label(&self) -> String {
@@ -83,110 +95,162 @@ impl Pool {
 
     /// How many databases beside the main one may be connected at once.
     pub(crate) fn lanes(&self) -> usize {
-        (self.budget - 1).max(1)
+        self.lock().lanes()
     }
 
     pub(crate) fn connections(&self) -> Connections {
         let state = self.lock();
-        // A place that waits for another one's connection to close is not open yet.
-        let open = (state.main + state.others).min(self.budget) as u64;
-        Connections { open, budget: self.budget as u64, opened: self.opened.load(Ordering::Relaxed) }
+        let open = state.seats.iter().filter(|seat| seat.place.taken() > 0).count() as u64;
+        Connections { open, budget: state.seats.len() as u64, opened: self.opened.load(Ordering::Relaxed) }
     }
 
-    /// A connection to `database`, or to the main one: an idle one, a new one, or the next that comes free.
-    pub(crate) async fn take(self: &Arc<Self>, database: Option<&str>) -> Result<Kept, SourceError> {
+    /// A connection for that purpose: an idle one, one that is being opened, a new one, or the next that
+    /// comes free.
+    pub(crate) async fn take(self: &Arc<Self>, purpose: &Purpose) -> Result<Kept, SourceError> {
+        let deadline = tokio::time::Instant::now() + self.connect_timeout;
         loop {
-            let freed = self.freed.notified();
-            match self.next(database) {
+            let changed = self.changed.notified();
+            match self.next(purpose) {
                 Next::Take(kept) => return Ok(*kept),
-                Next::Connect(slot, out) => {
-                    for kept in out {
-                        kept.close().await;
-                    }
-                    return self.connect(database, slot).await;
-                }
-                Next::Wait => freed.await,
+                Next::Join(waiter) => tokio::select! {
+                    outcome = waiter.wait() => outcome?,
+                    // Another connection for the same purpose may have come back.
+                    () = changed => {}
+                },
+                Next::Wait(None) => changed.await,
+                Next::Wait(Some(error)) => timeout_at(deadline, changed).await.map_err(|_| error)?,
             }
         }
+    }
+
+    fn next(self: &Arc<Self>, purpose: &Purpose) -> Next {
+        let mut state = self.lock();
+        // Two places are too few to keep one for health endpoints.
+        let purpose = if state.seats.len() < 3 && *purpose == Purpose::Health { &Purpose::Main } else { purpose };
+        let taken = |(at, kept): (usize, Kept)| Next::Take(Box::new(kept.held(self.clone(), at)));
+        if let Some(idle) = state.take_idle(purpose) {
+            return taken(idle);
+        }
+        let main = if *purpose == Purpose::Health { state.take_idle(&Purpose::Main) } else { None };
+        let waiter = self.open(&mut state, purpose);
+        match (main, waiter) {
+            // The new connection is for the next time, when a scrape may use the main one.
+            (Some(main), _) => taken(main),
+            (None, Some(waiter)) => Next::Join(waiter),
+            (None, None) if *purpose == Purpose::Main => {
+                let health = state.take_idle(&Purpose::Health);
+                health.map_or_else(|| Next::Wait(self.not_ended(&state)), taken)
+            }
+            (None, None) => Next::Wait(self.not_ended(&state)),
+        }
+    }
+
+    /// The wait for a connection that is being opened; `None` if there is no place for it.
+    fn open(self: &Arc<Self>, state: &mut State, purpose: &Purpose) -> Option<Waiter> {
+        if let Some(opening) = state.openings().find(|opening| opening.purpose == *purpose) {
+            return Some(opening.join());
+        }
+        let at = state.seat_for(purpose, &self.target)?;
+        let seat = &mut state.seats[at];
+        let evicted = match std::mem::replace(&mut seat.usage, Usage::None) {
+            Usage::Idle(kept) => Some(*kept),
+            _ => None,
+        };
+        seat.purpose = purpose.clone();
+        let opening = Opening::start(self.clone(), at, purpose.clone(), evicted);
+        let waiter = opening.join();
+        seat.usage = Usage::Opening(opening);
+        Some(waiter)
     }
 
     /// Keeps a connection for its next use.
-    pub(crate) fn put_back(self: &Arc<Self>, kept: Kept) {
-        if !kept.connection.is_closed() {
-            self.lock().idle.push(kept);
-            self.freed.notify_waiters();
+    pub(crate) fn put_back(self: &Arc<Self>, mut kept: Kept) {
+        if let Some(hold) = kept.hold.take().filter(|_| !kept.connection.is_closed()) {
+            self.keep(hold.give_back(), kept);
         }
     }
 
-    fn next(self: &Arc<Self>, database: Option<&str>) -> Next {
-        // What is thrown out goes after the lock: its slot needs the lock too. Until then it counts.
-        let mut out = Vec::new();
-        let mut state = self.lock();
-        let (dead, idle): (Vec<_>, Vec<_>) = state.idle.drain(..).partition(|kept| kept.connection.is_closed());
-        state.idle = idle;
-        out.extend(dead);
-        if let Some(at) = state.idle.iter().position(|kept| kept.database.as_deref() == database) {
-            return Next::Take(Box::new(state.idle.remove(at)));
-        }
-        let main = database.is_none();
-        let open = state.main + state.others - out.len();
-        let main_idle = state.idle.iter().filter(|kept| kept.slot.main).count();
-        // The main database's place is free or its idle connection: a query that still runs there leaves it another one.
-        let others_full = !main && open - main_idle >= self.lanes();
-        if others_full || open >= self.budget {
-            // Of other databases first; the main one's only where it is in the way.
-            let other = state.idle.iter().position(|kept| !kept.slot.main);
-            let Some(at) = other.or((!others_full && !state.idle.is_empty()).then_some(0)) else {
-                drop(state);
-                return Next::Wait;
-            };
-            out.push(state.idle.remove(at));
-        }
-        *state.of(main) += 1;
-        drop(state);
-        Next::Connect(Slot { pool: self.clone(), main }, out)
-    }
-
-    async fn connect(&self, database: Option<&str>, slot: Slot) -> Result<Kept, SourceError> {
-        let target = match database {
-            Some(name) => self.target.with_database(name),
-            None => self.target.clone(),
-        };
-        let connection = match target.connect(self.connect_timeout).await {
-            // Servers before 11 do not know jit and refuse the connection for it.
-            Err(error) if error.sqlstate() == Some("42704") => {
-                target.without_setting("jit").connect(self.connect_timeout).await
-            }
-            connected => connected,
-        };
-        let connection = connection.map_err(|error| source_error(&error))?;
-        self.make_ready(&connection).await?;
+    /// Keeps a connection that was opened at a place.
+    pub(crate) fn opened(self: &Arc<Self>, at: usize, kept: Kept) {
         self.opened.fetch_add(1, Ordering::Relaxed);
-        let (database, net) = (database.map(str::to_owned), Mutex::new(self.net));
-        Ok(Kept { database, connection, net, statements: Mutex::default(), slot })
+        self.keep(at, kept);
     }
 
-    /// Makes the session independent of its database: of its settings, and of its encoding. Where that is SQL_ASCII text
-    /// may be any bytes, and the driver asks for UTF-8: one name that is not would fail its whole query.
-    async fn make_ready(&self, connection: &Connection) -> Result<(), SourceError> {
-        let any_bytes = connection.parameter("server_encoding") == Some("SQL_ASCII");
-        let steps = async {
-            database_settings::undo(connection).await?;
-            if any_bytes {
-                connection.client().batch_execute("SET client_encoding = 'SQL_ASCII'").await
-            } else {
-                Ok(())
+    fn keep(self: &Arc<Self>, at: usize, kept: Kept) {
+        let mut state = self.lock();
+        state.seats[at].usage = Usage::Idle(Box::new(kept.unused()));
+        // Without a runtime the program ends.
+        if let Some(runtime) = Handle::try_current().ok().filter(|_| !state.sweeping) {
+            state.sweeping = true;
+            runtime.spawn(self.clone().sweep());
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Ends the use of a place. It is free when the server has ended its side.
+    pub(crate) fn release(&self, at: usize) {
+        self.lock().seats[at].usage = Usage::None;
+        self.changed.notify_waiters();
+    }
+
+    /// Closes connections that nobody uses, until there are none.
+    async fn sweep(self: Arc<Self>) {
+        loop {
+            let (unused, next) = self.lock().unused(self.idle_limit);
+            for kept in unused {
+                kept.close().await;
             }
-        };
-        match tokio::time::timeout(self.connect_timeout, steps).await {
-            Ok(Ok(())) => Ok(()),
+            match next {
+                Some(next) => tokio::time::sleep_until(next.into()).await,
+                None => return,
+            }
+        }
+    }
+
+    pub(crate) fn place(&self, at: usize) -> Place {
+        self.lock().seats[at].place.clone()
+    }
+
+    pub(crate) fn target(&self, database: Option<&str>) -> Target {
+        database.map_or_else(|| self.target.clone(), |name| self.target.with_database(name))
+    }
+
+    /// A new connection, ready for queries.
+    pub(crate) async fn prepared(&self, purpose: Purpose, connection: Connection) -> Result<Kept, SourceError> {
+        if purpose == Purpose::Health {
+            // Nothing is asked on it that a database's owner could change, and nothing here may wait for a lock.
+            return Ok(Kept::new(purpose, connection, self.net));
+        }
+        let failed = match tokio::time::timeout(self.connect_timeout, session_start::prepare(&connection)).await {
+            Ok(Ok(())) => return Ok(Kept::new(purpose, connection, self.net)),
             Ok(Err(error)) => {
                 let reason = error.code().map_or("protocol", crate::session::reason);
                 let said = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
-                Err(SourceError::new(reason, format!("{}: session settings: {said}", self.label())))
+                SourceError::new(reason, format!("{}: preparing a session: {said}", self.label()))
             }
-            Err(_) => Err(SourceError::new("timeout", format!("{}: session settings: no answer", self.label()))),
-        }
+            Err(_) => SourceError::new("timeout", format!("{}: preparing a session: no answer", self.label())),
+        };
+        Err(failed)
+    }
+
+    pub(crate) fn connect_error(&self, error: &ConnectError) -> SourceError {
+        let not_ended = (error.reason() == Reason::BackendsNotEnded).then(|| self.not_ended(&self.lock())).flatten();
+        not_ended.unwrap_or_else(|| SourceError::new(error.reason().as_str(), error.to_string()))
+    }
+
+    /// That places are taken which only the server can free, if there are any.
+    fn not_ended(&self, state: &State) -> Option<SourceError> {
+        let logins = state.openings().filter(|opening| opening.is_unfinished()).count();
+        let given_up = state.seats.iter().filter(|seat| seat.is_given_up()).count();
+        (logins + given_up > 0).then(|| {
+            let message = format!(
+                "{}: no connection is free of the {} that --max-connections allows: the server has not ended the processes of {given_up} that were given up and {logins} whose login hangs; see pg_stat_activity for what they wait for",
+                self.label(),
+                state.seats.len()
+            );
+            SourceError::new(Reason::BackendsNotEnded.as_str(), message)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -194,53 +258,94 @@ impl Pool {
     }
 }
 
-fn source_error(error: &ConnectError) -> SourceError {
-    SourceError::new(error.reason().as_str(), error.to_string())
-}
-
 /// The `statement_timeout` for queries that may run so long: under the exporter's own limits, should it die meanwhile.
 pub(crate) fn net(longest_query: Duration) -> Duration {
     longest_query + Duration::from_secs(1)
 }
 
-impl Kept {
-    /// Lets queries run so long: after a reload that may be more than what the connection was opened for.
-    pub(crate) async fn allow(&self, query_timeout: Duration) -> Result<(), tokio_postgres::Error> {
-        let wanted = net(query_timeout);
-        {
-            let mut net = self.net.lock().unwrap_or_else(PoisonError::into_inner);
-            if *net >= wanted {
-                return Ok(());
-            }
-            *net = wanted;
-        }
-        self.connection.client().batch_execute(&format!("SET statement_timeout = {}", wanted.as_millis())).await
-    }
-
-    /// Whether a query was run on it before, and what it was prepared as.
-    pub(crate) fn used(&self, sql: &str) -> Option<Option<Statement>> {
-        self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned()
-    }
-
-    pub(crate) fn remember(&self, sql: &Arc<str>, prepared: Option<Statement>) {
-        self.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.clone(), prepared);
-    }
-
-    /// Takes leave of the server and waits until it has gone too, so that the budget holds on the server's side.
-    async fn close(self) {
-        self.connection.close(CLOSE_TIMEOUT).await;
-    }
-}
-
 impl State {
-    fn of(&mut self, main: bool) -> &mut usize {
-        if main { &mut self.main } else { &mut self.others }
+    fn lanes(&self) -> usize {
+        (self.seats.len() - 1).max(1)
+    }
+
+    fn openings(&self) -> impl Iterator<Item = &Opening> {
+        self.seats.iter().filter_map(|seat| match &seat.usage {
+            Usage::Opening(opening) => Some(opening),
+            _ => None,
+        })
+    }
+
+    /// The idle connection for that purpose; those that have ended are forgotten.
+    fn take_idle(&mut self, purpose: &Purpose) -> Option<(usize, Kept)> {
+        for seat in &mut self.seats {
+            if seat.idle().is_some_and(|kept| kept.connection.is_closed()) {
+                seat.usage = Usage::None;
+            }
+        }
+        let is_wanted = |seat: &Seat| seat.idle().is_some_and(|kept| kept.purpose == *purpose);
+        let at = self.seats.iter().position(is_wanted)?;
+        match std::mem::replace(&mut self.seats[at].usage, Usage::InUse) {
+            Usage::Idle(kept) => Some((at, *kept)),
+            _ => None,
+        }
+    }
+
+    /// The place for a new connection: a free one, else that of the connection which was not used for the longest time, of
+    /// other databases first.
+    fn seat_for(&self, purpose: &Purpose, target: &Target) -> Option<usize> {
+        let seats = || self.seats.iter().enumerate();
+        let kept_back_idle = seats().filter(|(_, seat)| seat.purpose.is_kept_back() && seat.idle().is_some()).count();
+        let taken = seats().filter(|(_, seat)| seat.is_taken()).count();
+        // The main database's place is free or an idle connection: a query that still runs there leaves it another one.
+        let others_full = !purpose.is_kept_back() && taken - kept_back_idle >= self.lanes();
+        let free = seats().filter(|(_, seat)| seat.is_free_for(target)).min_by_key(|(_, seat)| seat.place.taken());
+        let idle_since = |(_, seat): &(usize, &Seat)| seat.idle().map(|kept| kept.idle_since);
+        let idle = || seats().filter(|(_, seat)| seat.idle().is_some());
+        let is_spare = |(_, seat): &(usize, &Seat)| {
+            seat.purpose.is_kept_back() && idle().filter(|(_, other)| other.purpose == seat.purpose).count() > 1
+        };
+        let found = free
+            .filter(|_| !others_full)
+            .or_else(|| idle().filter(|(_, seat)| !seat.purpose.is_kept_back()).min_by_key(idle_since))
+            .or_else(|| idle().filter(is_spare).min_by_key(idle_since).filter(|_| !others_full));
+        found.map(|(at, _)| at)
+    }
+
+    /// Takes out the connections that were idle for so long, and says when there may be more of them.
+    fn unused(&mut self, idle_limit: Duration) -> (Vec<Kept>, Option<Instant>) {
+        let now = Instant::now();
+        let mut unused = Vec::new();
+        for seat in &mut self.seats {
+            if seat.idle().is_some_and(|kept| kept.idle_since + idle_limit <= now)
+                && let Usage::Idle(kept) = std::mem::replace(&mut seat.usage, Usage::None)
+            {
+                unused.push(*kept);
+            }
+        }
+        let next = self.seats.iter().filter_map(Seat::idle).map(|kept| kept.idle_since + idle_limit).min();
+        self.sweeping = next.is_some();
+        (unused, next)
     }
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        *self.pool.lock().of(self.main) -= 1;
-        self.pool.freed.notify_waiters();
+impl Seat {
+    fn idle(&self) -> Option<&Kept> {
+        match &self.usage {
+            Usage::Idle(kept) => Some(kept),
+            _ => None,
+        }
+    }
+
+    fn is_taken(&self) -> bool {
+        !matches!(self.usage, Usage::None) || self.place.taken() > 0
+    }
+
+    /// Whether a connection can be opened there now: of several servers one may have ended its side.
+    fn is_free_for(&self, target: &Target) -> bool {
+        matches!(self.usage, Usage::None) && !self.place.is_full(target)
+    }
+
+    fn is_given_up(&self) -> bool {
+        matches!(self.usage, Usage::None) && self.place.taken() > 0
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use engine::{Health, Query, Role, Rows, ServerFacts, Session, SourceError};
 use futures_util::{StreamExt, join, pin_mut, try_join};
+use pgclient::Reason;
 use postgres_types::Type;
 use tokio::sync::{oneshot, watch};
 use tokio_postgres::error::SqlState;
@@ -16,7 +17,8 @@ use tokio_postgres::{Error, Row, RowStream};
 use crate::decode::cell;
 use crate::facts::{self, Probe};
 use crate::health;
-use crate::pool::{Kept, Pool};
+use crate::kept::Kept;
+use crate::pool::Pool;
 
 /// How long a cancelled query has to come back before its connection is given up.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
@@ -106,9 +108,16 @@ impl PgSession {
         query: impl Future<Output = Result<T, Error>>,
         timeout: Duration,
     ) -> Result<T, SourceError> {
-        let undelivered = self.kept()?.connection.cancel(CANCEL_GRACE).await.is_err();
+        let cancelled = self.kept()?.connection.cancel(CANCEL_GRACE).await;
+        let undelivered = cancelled.is_err();
         match tokio::time::timeout(CANCEL_GRACE, query).await {
-            Ok(Ok(result)) => return Ok(result),
+            Ok(Ok(result)) => {
+                if cancelled.is_err_and(|error| error.reason() == Reason::Timeout) {
+                    // The request may still arrive, and would then end the next query.
+                    self.broken.send_replace(true);
+                }
+                return Ok(result);
+            }
             Ok(Err(_)) => {}
             Err(_) => {
                 tracing::debug!(
@@ -222,7 +231,8 @@ pub(crate) fn reason(code: &SqlState) -> &'static str {
         "57014" => "timeout",
         "55P03" => "lock",
         "42501" => "permission",
-        "57P01" | "57P02" => CLOSED,
+        // 57P05: idle_session_timeout, where somebody has set it shorter.
+        "57P01" | "57P02" | "57P05" => CLOSED,
         "57P03" => "starting",
         "53300" => "too_many_connections",
         _ => "sql",
@@ -274,7 +284,7 @@ impl PgSession {
             user: self.pool.user().to_owned(),
             ..ServerFacts::default()
         };
-        let mut facts = known.cloned().unwrap_or_else(|| of_connection(self.pool.name_of(kept.database.as_deref())));
+        let mut facts = known.cloned().unwrap_or_else(|| of_connection(self.pool.name_of(kept.purpose.database())));
         facts.lag_seconds = None;
         let advice =
             format!("the system catalogs cannot be read now ({}): planned by what was known before", error.reason);

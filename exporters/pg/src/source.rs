@@ -6,6 +6,7 @@ use engine::{Connections, Health, Source, SourceError};
 
 use crate::facts::Probe;
 use crate::pool::Pool;
+use crate::purpose::Purpose;
 use crate::session::PgSession;
 
 /// A PostgreSQL server.
@@ -24,12 +25,13 @@ impl Source for PostgresSource {
     type Session = PgSession;
 
     async fn open(&self, database: Option<&str>) -> Result<PgSession, SourceError> {
-        let kept = self.pool.take(database).await?;
+        let kept = self.pool.take(&Purpose::of(database)).await?;
         Ok(PgSession::new(self.pool.clone(), kept, self.probe.clone()))
     }
 
     async fn health(&self, with_lag: bool) -> Result<Health, SourceError> {
-        self.open(None).await?.health(with_lag).await
+        let kept = self.pool.take(&Purpose::Health).await?;
+        PgSession::new(self.pool.clone(), kept, self.probe.clone()).health(with_lag).await
     }
 
     fn lanes(&self) -> usize {

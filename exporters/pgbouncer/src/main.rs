@@ -1,10 +1,11 @@
 //! `pgbouncer-exporter`: Prometheus metrics of a PgBouncer, from its admin console.
 //!
-//! `options` are its own flags, `source` opens a console for each collection and closes it again, `session` asks,
-//! `command` reads what a collector asks for, `shape` makes the rows it wants of a console's answer.
+//! `options` are its own flags, `source` opens a console for each collection and closes it again, `places` are how many
+//! there may be, `session` asks, `command` reads what a collector asks for, `shape` makes the rows it wants of a console's answer.
 
 mod command;
 mod options;
+mod places;
 mod session;
 mod shape;
 mod source;

@@ -10,8 +10,8 @@ use pgclient::{Answer, AskError, Console};
 use tokio::time::timeout_at;
 
 use crate::command::Command;
+use crate::places::Held;
 use crate::shape::shape;
-use crate::source::Slot;
 
 /// How long the pooler has to end a session that is over.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -27,14 +27,14 @@ pub(crate) struct ConsoleSession {
     look_timeout: Duration,
     /// When the last answer came: the time of the next one began then, since the console answers one after another.
     last_answer: Mutex<Instant>,
-    /// Freed when the console is closed.
-    slot: Option<Slot>,
+    /// Given back when the console is closed.
+    place: Option<Held>,
 }
 
 impl ConsoleSession {
-    pub(crate) fn new(console: Console, label: Arc<str>, user: &str, look_timeout: Duration, slot: Slot) -> Self {
+    pub(crate) fn new(console: Console, label: Arc<str>, user: &str, look_timeout: Duration, place: Held) -> Self {
         let last_answer = Mutex::new(Instant::now());
-        Self { console: Some(console), label, user: user.to_owned(), look_timeout, last_answer, slot: Some(slot) }
+        Self { console: Some(console), label, user: user.to_owned(), look_timeout, last_answer, place: Some(place) }
     }
 
     fn console(&self) -> Result<&Console, SourceError> {
@@ -135,12 +135,12 @@ fn parse_version(text: &str) -> Version {
 
 impl Drop for ConsoleSession {
     fn drop(&mut self) {
-        let (Some(console), Some(slot)) = (self.console.take(), self.slot.take()) else { return };
+        let (Some(console), Some(place)) = (self.console.take(), self.place.take()) else { return };
         // Taking leave needs a moment. Without a runtime the program ends, and the socket with it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 console.close(CLOSE_TIMEOUT).await;
-                drop(slot);
+                drop(place);
             });
         }
     }

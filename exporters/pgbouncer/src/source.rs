@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine::{Connections, Source, SourceError};
-use pgclient::{ConnectError, ConsoleTarget};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use pgclient::{ConnectError, ConsoleTarget, Reason};
 
+use crate::places::Places;
 use crate::session::ConsoleSession;
 
 /// How many consoles may be open at once: one that collects, and one that looks for a health endpoint meanwhile.
@@ -17,16 +17,13 @@ const BUDGET: usize = 2;
 pub(crate) struct PgBouncerSource {
     target: ConsoleTarget,
     connect_timeout: Duration,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     opened: AtomicU64,
 }
 
-/// A place in the budget, free again when this goes.
-pub(crate) type Slot = OwnedSemaphorePermit;
-
 impl PgBouncerSource {
     pub(crate) fn new(target: ConsoleTarget, connect_timeout: Duration) -> Self {
-        Self { target, connect_timeout, places: Arc::new(Semaphore::new(BUDGET)), opened: AtomicU64::new(0) }
+        Self { target, connect_timeout, places: Places::new(BUDGET), opened: AtomicU64::new(0) }
     }
 
     fn error(&self, error: &ConnectError) -> SourceError {
@@ -46,11 +43,16 @@ impl Source for PgBouncerSource {
 
     async fn open(&self, _: Option<&str>) -> Result<ConsoleSession, SourceError> {
         let label = self.target.label();
-        let closed = |_| SourceError::new("closed", format!("{label}: the exporter is stopping"));
-        let slot = self.places.clone().acquire_owned().await.map_err(closed)?;
-        let console = self.target.connect(self.connect_timeout).await.map_err(|error| self.error(&error))?;
+        let place = self.places.take(self.connect_timeout).await.map_err(|given_up| {
+            let message = format!(
+                "{label}: no console is opened while PgBouncer has not ended the {given_up} that were given up: is it frozen? see SHOW CLIENTS"
+            );
+            SourceError::new(Reason::BackendsNotEnded.as_str(), message)
+        })?;
+        let console =
+            self.target.connect(place.place(), self.connect_timeout).await.map_err(|error| self.error(&error))?;
         self.opened.fetch_add(1, Ordering::Relaxed);
-        Ok(ConsoleSession::new(console, label.into(), self.target.user(), self.connect_timeout, slot))
+        Ok(ConsoleSession::new(console, label.into(), self.target.user(), self.connect_timeout, place))
     }
 
     fn lanes(&self) -> usize {
@@ -58,7 +60,7 @@ impl Source for PgBouncerSource {
     }
 
     fn connections(&self) -> Connections {
-        let open = BUDGET.saturating_sub(self.places.available_permits()) as u64;
+        let open = self.places.taken() as u64;
         Connections { open, budget: BUDGET as u64, opened: self.opened.load(Ordering::Relaxed) }
     }
 

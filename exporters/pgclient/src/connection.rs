@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_postgres::{AsyncMessage, Client};
 use tracing::debug;
@@ -26,10 +27,13 @@ const REPORTED: [&str; 11] = [
     "session_authorization",
 ];
 
+/// How long the server has to end a session that nobody wants.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// An open connection.
 ///
-/// Dropping it closes the socket at once, whatever the server does; requests that wait on it fail.
-/// [`Connection::close`] takes leave of the server first.
+/// Dropping it ends this side at once, and requests that wait on it fail; its [`crate::Place`] stays taken until the server
+/// has ended its side too. [`Connection::close`] takes leave of the server first.
 pub struct Connection {
     client: Client,
     server: String,
@@ -95,7 +99,8 @@ impl Connection {
             ));
         }
         let request = async {
-            let wire = self.way.route.open().await.map_err(|error| ConnectError::from_io(&self.server, &error))?;
+            let place = self.way.place.clone();
+            let wire = self.way.route.open(place).await.map_err(|error| ConnectError::from_io(&self.server, &error))?;
             let sent = self.client.cancel_token().cancel_query_raw(wire, self.way.handshake()).await;
             sent.map_err(|error| ConnectError::from_driver(&self.server, &error))
         };
@@ -109,18 +114,26 @@ impl Connection {
         }
     }
 
-    /// Closes the socket at once, as dropping does; requests that wait on it fail.
+    /// Ends this side at once, as dropping does; requests that wait on it fail.
     pub(crate) fn abandon(&self) {
         self.aborts.abort();
     }
 
     /// Ends the session in the protocol's way, so that the server logs no lost client, and waits until the server has
-    /// ended it too; after `timeout` the socket is closed all the same.
+    /// ended it too; after `timeout` this side is ended all the same.
     pub async fn close(self, timeout: Duration) {
         let Connection { client, mut driver, server, .. } = self;
         drop(client);
         if tokio::time::timeout(timeout, driver.join_next()).await.is_err() {
             debug!(server, "closed the connection without waiting any longer");
+        }
+    }
+
+    /// As [`Connection::close`], without being waited for.
+    pub(crate) fn close_soon(self) {
+        // Without a runtime the program ends, and the socket with it.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(self.close(CLOSE_TIMEOUT));
         }
     }
 }

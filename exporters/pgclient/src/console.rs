@@ -10,6 +10,7 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 use crate::connection::Connection;
 use crate::environment::Environment;
 use crate::error::{AskError, ConnectError, TargetError};
+use crate::place::Place;
 use crate::target::Target;
 
 /// The only database name that leads to the console.
@@ -60,8 +61,8 @@ impl ConsoleTarget {
     ///
     /// # Errors
     /// As [`Target::connect`].
-    pub async fn connect(&self, timeout: Duration) -> Result<Console, ConnectError> {
-        self.0.connect(timeout).await.map(Console)
+    pub async fn connect(&self, place: &Place, timeout: Duration) -> Result<Console, ConnectError> {
+        self.0.connect(place, timeout).await.map(Console)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The two ways it can go wrong: the target cannot be understood, or no connection comes about.
 
+use crate::login::Phase;
 use std::error::Error as _;
 use std::fmt;
 use std::io;
@@ -69,6 +70,7 @@ pub enum Reason {
     Dns,
     Permission,
     UnknownSetting,
+    BackendsNotEnded,
     Other,
 }
 
@@ -88,6 +90,7 @@ impl Reason {
             Reason::Dns => "dns",
             Reason::Permission => "permission",
             Reason::UnknownSetting => "unknown_setting",
+            Reason::BackendsNotEnded => "backends_not_ended",
             Reason::Other => "other",
         }
     }
@@ -135,8 +138,31 @@ impl ConnectError {
         self
     }
 
-    pub(crate) fn timeout(server: &str, waited: Duration) -> ConnectError {
-        ConnectError::new(server, Reason::Timeout, format!("no answer within {} ms", waited.as_millis()))
+    /// For a login that has come as far as that when the time was over.
+    pub(crate) fn late(server: &str, phase: Phase, waited: Duration) -> ConnectError {
+        let ms = waited.as_millis();
+        match phase {
+            Phase::Queued => {
+                let message = format!("the connection before has not ended on the server within {ms} ms");
+                ConnectError::new(server, Reason::BackendsNotEnded, message)
+            }
+            Phase::Opening => ConnectError::new(server, Reason::Timeout, format!("no answer within {ms} ms")),
+            Phase::Accepted => {
+                let message = format!(
+                    "the login did not end within {ms} ms (is the server frozen, or a shared catalog locked?); it goes on, and the next attempt waits for it"
+                );
+                ConnectError::new(server, Reason::Timeout, message)
+            }
+        }
+    }
+
+    pub(crate) fn unresolved(server: &str, error: &io::Error) -> ConnectError {
+        ConnectError::new(server, Reason::Dns, format!("cannot resolve the host name: {error}"))
+    }
+
+    /// For a login whose task is gone.
+    pub(crate) fn broken_off() -> ConnectError {
+        ConnectError::new("connect", Reason::Other, "the login was broken off")
     }
 
     pub(crate) fn from_driver(server: &str, error: &tokio_postgres::Error) -> ConnectError {
@@ -201,8 +227,21 @@ impl ConnectError {
 
     /// Whether other servers and addresses need no try: they would be asked the same and say the same.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self.reason, Reason::Auth | Reason::NoDatabase | Reason::Permission | Reason::UnknownSetting)
-            && self.sqlstate.is_some()
+        let would_say_the_same =
+            matches!(self.reason, Reason::Auth | Reason::NoDatabase | Reason::Permission | Reason::UnknownSetting);
+        would_say_the_same && self.sqlstate.is_some() || self.is_about_a_setting()
+    }
+
+    /// Whether the server, or a pooler before it, refuses the session for one of its settings: it does not know it
+    /// (42704), or does not take its value (22023), or not on its platform (0A000).
+    pub(crate) fn is_about_a_setting(&self) -> bool {
+        self.reason == Reason::UnknownSetting || matches!(self.sqlstate(), Some("22023" | "0A000"))
+    }
+
+    /// Whether it quotes that name.
+    pub(crate) fn names(&self, setting: &str) -> bool {
+        let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        self.message.split(|c| !is_of_a_name(c)).any(|word| word == setting)
     }
 
     /// Whether the same server may take the connection with TLS on instead of off, or the other way round.

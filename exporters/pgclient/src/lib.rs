@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! conninfo ─► url | keyvalue ─┐
-//! service file ───────────────┼─► parameters ─► Target ─ connect ─► Connection
-//! PG* variables ──────────────┘                   │  ▲                  │
-//!                          with_database, with_setting  pgpass, tls     client, cancel
+//! service file ───────────────┼─► parameters ─► Target ─ connect ─► login ─► Connection
+//! PG* variables ──────────────┘                   │  ▲       │                  │
+//!                          with_database, with_setting  pgpass, tls            client, cancel
 //! ```
+//!
+//! A connection is opened in a [`Place`], which stays taken until the server has ended its side: a caller that stops
+//! waiting ends no login, and dropping a connection ends no server process.
 //!
 //! A [`ConsoleTarget`] is a target that leads to a pooler's console: its [`Console`] asks in plain text and cannot cancel.
 //!
@@ -18,9 +21,11 @@ mod console;
 mod environment;
 mod error;
 mod keyvalue;
+mod login;
 mod options;
 mod parameters;
 mod pgpass;
+mod place;
 mod server;
 mod service;
 mod target;
@@ -32,4 +37,5 @@ pub use connection::Connection;
 pub use console::{Answer, Console, ConsoleTarget, NotUtf8, TextCell};
 pub use environment::Environment;
 pub use error::{AskError, ConnectError, Reason, TargetError};
+pub use place::Place;
 pub use target::Target;

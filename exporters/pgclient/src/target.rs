@@ -7,6 +7,7 @@ use crate::error::{ConnectError, TargetError};
 use crate::options::StartupOptions;
 use crate::parameters::{self, Parameters, number, word};
 use crate::pgpass;
+use crate::place::Place;
 use crate::server::{Server, Servers};
 use crate::tls::{Mode, TlsSettings};
 use crate::url::encode;
@@ -15,6 +16,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host};
+
+// Without a conninfo that says otherwise a peer that is gone is noticed within a minute, whether the connection is idle
+// (keepalives) or something that was sent is not acknowledged (the user timeout). By the system's defaults it takes two
+// hours or 15 minutes.
+const KEEPALIVES_IDLE: u64 = 30;
+const KEEPALIVES_INTERVAL: u64 = 10;
+const KEEPALIVES_COUNT: u32 = 3;
+const TCP_USER_TIMEOUT: u64 = 60_000;
 
 /// Where and how to connect, resolved from a conninfo, the service file, `PG*` variables and defaults.
 ///
@@ -86,14 +95,14 @@ impl Target {
     /// The same, with a server setting sent when connecting. What the user set in conninfo or `PGOPTIONS` wins over it.
     #[must_use]
     pub fn with_setting(mut self, name: &str, value: &str) -> Target {
-        self.options.set(name, value);
+        self.options.set(name, value, false);
         self
     }
 
-    /// The same without a setting of [`Target::with_setting`]; what the user set stays.
+    /// As [`Target::with_setting`], but left out where a server does not know the setting or does not take the value.
     #[must_use]
-    pub fn without_setting(mut self, name: &str) -> Target {
-        self.options.unset(name);
+    pub fn with_optional_setting(mut self, name: &str, value: &str) -> Target {
+        self.options.set(name, value, true);
         self
     }
 
@@ -148,15 +157,29 @@ impl Target {
         format!("postgres://{}{password}@{hosts}/{database}{query}", encode(&self.user, ""))
     }
 
-    /// Opens a connection: to the first of the servers that will have it, within `timeout` or the conninfo's
+    /// Opens a connection in `place`: to the first of the servers that will have it, within `timeout` or the conninfo's
     /// `connect_timeout` if that is shorter. The time covers name resolution, TCP, TLS and authentication.
+    ///
+    /// A login that is not over by then goes on in the place, and the next call there waits for it instead of beginning
+    /// another: see [`Place::late_connection`].
     ///
     /// # Errors
     /// With the server's label, and its own words and SQLSTATE if it was the server that refused; of several servers the
     /// error that says most.
-    pub async fn connect(&self, timeout: Duration) -> Result<Connection, ConnectError> {
+    pub async fn connect(&self, place: &Place, timeout: Duration) -> Result<Connection, ConnectError> {
         let budget = self.connect_timeout.map_or(timeout, |own| own.min(timeout));
-        connect::connect(self, budget).await
+        connect::connect(self, place, budget).await
+    }
+
+    /// Leaves out the optional setting that a server refuses by this error, now and in later connections to it; `false` if
+    /// the error is about something else.
+    pub(crate) fn leave_out_refused(&self, server: &str, error: &ConnectError) -> bool {
+        error.is_about_a_setting() && self.options.leave_out(server, |setting| error.names(setting))
+    }
+
+    /// Notes that a server of this version has taken the settings.
+    pub(crate) fn settings_taken(&self, server: &str, version: Option<&str>) {
+        self.options.taken(server, version);
     }
 
     /// The driver's configuration for one server, without its address. Reads the password file.
@@ -166,7 +189,7 @@ impl Target {
         if let Some(database) = &self.database {
             config.dbname(database);
         }
-        if let Some(options) = self.options.text() {
+        if let Some(options) = self.options.text(&server.to_string()) {
             config.options(options);
         }
         if let Some(password) = self.password.clone().or_else(|| self.password_from_file(server)) {
@@ -220,16 +243,20 @@ fn template(user: &str, given: &Parameters) -> Result<Config, TargetError> {
         config.keepalives(on != 0);
     }
     // For these 0 means the system's default.
-    if let Some(seconds) = number(given, "keepalives_idle")?.filter(|seconds| *seconds > 0) {
+    let seconds = number(given, "keepalives_idle")?.unwrap_or(KEEPALIVES_IDLE);
+    if seconds > 0 {
         config.keepalives_idle(Duration::from_secs(seconds));
     }
-    if let Some(seconds) = number(given, "keepalives_interval")?.filter(|seconds| *seconds > 0) {
+    let seconds = number(given, "keepalives_interval")?.unwrap_or(KEEPALIVES_INTERVAL);
+    if seconds > 0 {
         config.keepalives_interval(Duration::from_secs(seconds));
     }
-    if let Some(count) = number(given, "keepalives_count")?.filter(|count| *count > 0) {
+    let count = number(given, "keepalives_count")?.unwrap_or(KEEPALIVES_COUNT);
+    if count > 0 {
         config.keepalives_retries(count);
     }
-    if let Some(milliseconds) = number(given, "tcp_user_timeout")?.filter(|milliseconds| *milliseconds > 0) {
+    let milliseconds = number(given, "tcp_user_timeout")?.unwrap_or(TCP_USER_TIMEOUT);
+    if milliseconds > 0 {
         config.tcp_user_timeout(Duration::from_millis(milliseconds));
     }
     Ok(config)

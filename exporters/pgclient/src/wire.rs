@@ -4,15 +4,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::Handle;
 use tokio_postgres::config::Config;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::place::Occupancy;
 
 /// All that another connection to the same server takes.
 #[derive(Clone)]
@@ -21,6 +25,8 @@ pub(crate) struct Way {
     pub tls: MakeRustlsConnect,
     /// The name that the server's certificate is to be for.
     pub host_name: String,
+    /// What the connection occupies.
+    pub place: Arc<Occupancy>,
 }
 
 impl Way {
@@ -62,42 +68,46 @@ impl Route {
         Route { to, keepalive, user_timeout: config.get_tcp_user_timeout().copied() }
     }
 
-    pub(crate) async fn open(&self) -> io::Result<Wire> {
-        let path = match &self.to {
-            Peer::Unix(path) => path,
+    pub(crate) async fn open(&self, place: Arc<Occupancy>) -> io::Result<Wire> {
+        let socket = match &self.to {
+            Peer::Unix(path) => Socket::Unix(UnixStream::connect(path).await?),
             Peer::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                let socket = SockRef::from(&stream);
-                if let Some(keepalive) = &self.keepalive {
-                    socket.set_tcp_keepalive(keepalive)?;
-                }
-                #[cfg(target_os = "linux")]
-                socket.set_tcp_user_timeout(self.user_timeout)?;
-                return Ok(Wire::Tcp(stream));
+                self.set_options(&stream)?;
+                Socket::Tcp(stream)
             }
         };
-        UnixStream::connect(path).await.map(Wire::Unix)
+        Ok(Wire { socket: Some(socket), ended: false, place })
+    }
+
+    fn set_options(&self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(stream);
+        if let Some(keepalive) = &self.keepalive {
+            socket.set_tcp_keepalive(keepalive)?;
+        }
+        #[cfg(target_os = "linux")]
+        socket.set_tcp_user_timeout(self.user_timeout)?;
+        Ok(())
     }
 }
 
-/// An open socket. Its shutdown waits for the other end to close too: a PostgreSQL backend does so when it has left
-/// the server's list, so whoever waits for the shutdown knows that its place is free.
+/// An open socket of one kind or the other.
 #[derive(Debug)]
-pub(crate) enum Wire {
+enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
 /// Does the same for either kind of socket.
 macro_rules! either {
-    ($wire:expr, $stream:ident => $call:expr) => {
-        match $wire.get_mut() {
-            Wire::Tcp(stream) => {
+    ($socket:expr, $stream:ident => $call:expr) => {
+        match $socket.get_mut() {
+            Socket::Tcp(stream) => {
                 let $stream = Pin::new(stream);
                 $call
             }
-            Wire::Unix(stream) => {
+            Socket::Unix(stream) => {
                 let $stream = Pin::new(stream);
                 $call
             }
@@ -105,13 +115,13 @@ macro_rules! either {
     };
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_read(context, buffer))
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         either!(self, stream => stream.poll_write(context, bytes))
     }
@@ -120,20 +130,90 @@ impl AsyncWrite for Wire {
         either!(self, stream => stream.poll_flush(context))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let sent = either!(self.as_mut(), stream => stream.poll_shutdown(context));
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_shutdown(context))
+    }
+}
+
+impl Socket {
+    /// Ends this side, and reads until the other one has ended too: a PostgreSQL backend does so when it has left the
+    /// server's list. What it still sends is thrown away, since closing a socket with unread bytes sends a reset, which
+    /// nobody sends again when a network swallows it.
+    async fn wait_for_end(mut self) {
         // A socket that the other end has closed already cannot be shut down, and need not be.
-        if ready!(sent).is_err() {
+        self.shutdown().await.ok();
+        let mut space = [0; 8192];
+        while let Ok(1..) = self.read(&mut space).await {}
+    }
+}
+
+/// An open socket in its place. Its shutdown waits for the other end to close too, so whoever waits for the shutdown knows
+/// that the place is free. Dropped before that it leaves a task behind, which keeps the place until then.
+pub(crate) struct Wire {
+    /// There until it is dropped.
+    socket: Option<Socket>,
+    /// Whether the other end has closed, or is dead.
+    ended: bool,
+    place: Arc<Occupancy>,
+}
+
+impl Wire {
+    /// What it occupies.
+    pub(crate) fn place(&self) -> Arc<Occupancy> {
+        self.place.clone()
+    }
+
+    fn socket(&mut self) -> io::Result<Pin<&mut Socket>> {
+        self.socket.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.remaining();
+        let read = ready!(self.socket()?.poll_read(context, buffer));
+        self.ended |= read.is_err() || (before > 0 && buffer.remaining() == before);
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.socket()?.poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket()?.poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A socket that the other end has closed already cannot be shut down, and need not be.
+        if ready!(self.socket()?.poll_shutdown(context)).is_err() {
             return Poll::Ready(Ok(()));
         }
-        loop {
+        while !self.ended {
             let mut space = [0; 1024];
-            let mut rest = ReadBuf::new(&mut space);
-            match ready!(self.as_mut().poll_read(context, &mut rest)) {
-                Ok(()) if !rest.filled().is_empty() => {}
-                // Its end, or a reset, which ends it too.
-                Ok(()) | Err(_) => return Poll::Ready(Ok(())),
-            }
+            // A reset ends it as well.
+            ready!(self.as_mut().poll_read(context, &mut ReadBuf::new(&mut space))).ok();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let Some(socket) = self.socket.take().filter(|_| !self.ended) else { return };
+        let place = self.place.clone();
+        // Without a runtime the program ends, and the socket with it.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                socket.wait_for_end().await;
+                drop(place);
+            });
         }
     }
 }

@@ -1,0 +1,62 @@
+//! The settings of the server that every session is opened with.
+//!
+//! They go into the start-up packet, so they cost no round trip and hold from the first statement. What a user sets in the
+//! conninfo or in `PGOPTIONS` wins over them.
+
+use std::time::Duration;
+
+use pgclient::Target;
+
+/// The server ends a session that was idle for so long: for where a connection is cut and something in between, a proxy
+/// or a pooler, keeps the server from noticing it. Longer than [`crate::pool::IDLE_LIMIT`], by which the exporter closes
+/// an unused connection itself.
+const IDLE_SESSION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// What a session needs.
+enum Need {
+    /// Without it there is no session.
+    Required,
+    /// Left out, and not sent again, where a server does not know it or does not take its value.
+    Optional,
+}
+use Need::{Optional, Required};
+
+/// A target whose sessions have all of them.
+pub(crate) fn with_session_settings(target: Target, statement_timeout: Duration, lock_timeout_ms: u32) -> Target {
+    let statement_timeout = statement_timeout.as_millis().to_string();
+    let lock_timeout = lock_timeout_ms.to_string();
+    let idle_session_timeout = IDLE_SESSION_TIMEOUT.as_millis().to_string();
+    // Times without a unit are milliseconds, those of tcp_keepalives_* seconds.
+    let settings: &[(&str, &str, Need)] = &[
+        // What a statement may cost the server.
+        ("statement_timeout", &statement_timeout, Required),
+        ("lock_timeout", &lock_timeout, Required),
+        ("default_transaction_read_only", "on", Required),
+        // What others may create in a schema is not called. Temporary objects are looked at last, not first.
+        ("search_path", "pg_catalog, pg_temp", Required),
+        // A serializable transaction is refused on a standby, and a deferrable one waits.
+        ("default_transaction_isolation", "read committed", Required),
+        ("default_transaction_deferrable", "off", Required),
+        // From 11 on. Compiling costs more than it saves on catalogs.
+        ("jit", "off", Optional),
+        // A client that is gone is noticed within 30 seconds: by default the system takes two hours, and a role with a
+        // connection limit is locked out until then. Shorter than the client's own limits (in pgclient), so that the
+        // server has ended a session when the client opens another in its place. No effect on a Unix socket.
+        ("tcp_keepalives_idle", "15", Optional),
+        ("tcp_keepalives_interval", "5", Optional),
+        ("tcp_keepalives_count", "3", Optional),
+        // From 12 on: the same where the server waits for the client to acknowledge something.
+        ("tcp_user_timeout", "30000", Optional),
+        // From 14 on, on Linux, macOS and illumos: the same while a query runs.
+        ("client_connection_check_interval", "5000", Optional),
+        // From 14 on.
+        ("idle_session_timeout", &idle_session_timeout, Optional),
+        // A database or role may have them shorter than a statement of ours takes; from 17 on the second.
+        ("idle_in_transaction_session_timeout", "0", Optional),
+        ("transaction_timeout", "0", Optional),
+    ];
+    settings.iter().fold(target, |target, (name, value, need)| match need {
+        Required => target.with_setting(name, value),
+        Optional => target.with_optional_setting(name, value),
+    })
+}
