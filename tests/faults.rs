@@ -1,9 +1,11 @@
 //! What goes wrong costs only what it must, and is told.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
-use lab::{Exporter, Major, Postgres};
+use lab::{BackendWatch, Exporter, Major, Postgres};
 use postgres::{Client, NoTls};
 
+#[path = "faults/budget.rs"]
+mod budget;
 #[path = "faults/collector.rs"]
 mod collector;
 #[path = "faults/exporter.rs"]
@@ -17,8 +19,39 @@ use support::outcome::{collectors, exporter_of};
 
 const NEWEST: Major = Major::NEWEST;
 
+/// The default of `--max-connections`.
+const BUDGET: usize = 3;
+
+/// A session of the superuser over the Unix socket; exporters come by TCP.
 fn session(server: &Postgres) -> Client {
-    Client::connect(&server.url("postgres", "postgres"), NoTls).unwrap()
+    let (folder, port) = (server.socket_dir().display(), server.port());
+    Client::connect(&format!("host={folder} port={port} user=postgres dbname=postgres"), NoTls).unwrap()
+}
+
+/// Holds that so many exporters never have more server processes than their budgets, hung logins included.
+struct WithinBudget(Option<BackendWatch>, usize);
+
+impl WithinBudget {
+    fn of(exporters: usize, server: &Postgres) -> Self {
+        Self(Some(server.backends("127.0.0.1(").watch()), exporters * BUDGET)
+    }
+
+    /// The server processes that there are now.
+    fn now(&self) -> usize {
+        self.0.as_ref().unwrap().now().len()
+    }
+}
+
+impl Drop for WithinBudget {
+    fn drop(&mut self) {
+        let most = self.0.take().unwrap().most();
+        let found = format!("{} server processes, {} allowed: {most:#?}", most.len(), self.1);
+        if std::thread::panicking() {
+            println!("{found}");
+        } else {
+            assert!(most.len() <= self.1, "{found}");
+        }
+    }
 }
 
 /// Sessions on the server beside those that asked here, of which the one before may not be gone yet.

@@ -7,11 +7,12 @@ use lab::Postgres;
 
 use crate::support::outcome::{collectors, embedded_and, exporter_of, scrape_timed, scrape_until, scrape_within};
 use crate::support::{Page, scrape};
-use crate::{NEWEST, calls, outcomes, session, sessions};
+use crate::{NEWEST, WithinBudget, calls, outcomes, session, sessions};
 
 #[test]
 fn a_locked_table_costs_only_what_needs_its_lock() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(3, &server);
     server.psql("postgres", "create table locked (n int); create index on locked (n)").unwrap();
     let config = embedded_and(
         "needs_lock: { query: select pg_catalog.pg_total_relation_size('public.locked') AS bytes, metrics: [ bytes: { usage: GAUGE } ] }\n",
@@ -49,6 +50,7 @@ fn a_locked_table_costs_only_what_needs_its_lock() {
 #[test]
 fn a_failing_collector_fails_alone_is_logged_once_and_mended() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
     let config = collectors(
         "
 sound: { query: select 7 AS n, metrics: [ n: { usage: GAUGE } ] }
@@ -78,6 +80,7 @@ broken: { query: select n from public.wanted, ttl: 300, metrics: [ n: { usage: G
 #[test]
 fn a_slow_collector_is_left_out_runs_once_and_is_there_later() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
     let config = collectors(
         "
 quick: { query: select 7 AS n, metrics: [ n: { usage: GAUGE } ] }
@@ -107,6 +110,7 @@ slow: { query: select 8 AS n from pg_sleep(3), timeout: 10, ttl: 60, metrics: [ 
 #[test]
 fn a_new_slow_collector_stands_behind_the_others() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
     let quick = "quick: { query: select 7 AS n, timeout: 0.5, metrics: [ n: { usage: GAUGE } ] }\n";
     let slow =
         "slow: { query: select 8 AS n from pg_sleep(3), timeout: 10, ttl: 60, metrics: [ n: { usage: GAUGE } ] }\n";
@@ -128,6 +132,7 @@ fn a_new_slow_collector_stands_behind_the_others() {
 #[test]
 fn slow_collectors_in_every_database_leave_the_look_a_connection() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
     let names: Vec<String> = (0..4).map(|n| format!("d{n}")).collect();
     server.psql("postgres", &names.iter().map(|name| format!("create database {name};")).collect::<String>()).unwrap();
     let config = collectors(
@@ -157,6 +162,7 @@ slow:
 #[test]
 fn a_query_that_outlives_its_timeout_is_cancelled_on_the_server() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
     let config = collectors(
         "
 endless: { query: select 1 AS n from pg_sleep(600), timeout: 0.5, metrics: [ n: { usage: GAUGE } ] }
@@ -177,6 +183,7 @@ sound: { query: select 7 AS n, priority: 1, metrics: [ n: { usage: GAUGE } ] }
 #[test]
 fn a_stale_result_is_served_with_its_age_while_fetching_fails() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
     server.psql("postgres", "create table kept as select 42 as n").unwrap();
     let config = collectors("kept: { query: select n from public.kept, stale: 3, metrics: [ n: { usage: GAUGE } ] }\n");
     let exporter = exporter_of(&server.url("postgres", "postgres"), &["--config", config.path().to_str().unwrap()]);

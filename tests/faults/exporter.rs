@@ -8,11 +8,12 @@ use lab::{Postgres, Process};
 
 use crate::support::outcome::{collectors, exporter_of, scrape_until};
 use crate::support::{LIMIT, Page, binary, scrape, until};
-use crate::{NEWEST, a_scrape_that_takes_its_time, calls, occurrences, sessions, wait_for_the_slow_one};
+use crate::{NEWEST, WithinBudget, a_scrape_that_takes_its_time, calls, occurrences, sessions, wait_for_the_slow_one};
 
 #[test]
 fn a_scraper_that_hangs_up_does_not_stop_the_collection() {
     let (server, exporter) = a_scrape_that_takes_its_time();
+    let _within = WithinBudget::of(1, &server);
     let mut impatient = TcpStream::connect(exporter.address()).unwrap();
     impatient.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     wait_for_the_slow_one(&server);
@@ -49,6 +50,7 @@ fn a_signal_to_stop_lets_a_running_scrape_be_answered() {
 #[test]
 fn a_second_exporter_on_a_port_says_so_and_ends() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
     let url = server.url("postgres", "postgres");
     let first = exporter_of(&url, &[]);
     let flag = format!("--web.listen-address={}", first.address());
@@ -63,6 +65,7 @@ fn a_second_exporter_on_a_port_says_so_and_ends() {
 #[test]
 fn a_reload_takes_what_is_sound_and_keeps_its_connections() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
     let yaml = |metric: &str| {
         format!("own: {{ query: 'select pg_backend_pid() AS {metric}', metrics: [ {metric}: {{ usage: GAUGE }} ] }}\n")
     };

@@ -10,7 +10,9 @@ use postgres::Client;
 
 use crate::support::outcome::{exporter_of, scrape_timed, scrape_until, scrape_within, status, url_by_port};
 use crate::support::{LIMIT, binary, scrape, until};
-use crate::{NEWEST, a_scrape_that_takes_its_time, occurrences, session, sessions, wait_for_the_slow_one};
+use crate::{
+    NEWEST, WithinBudget, a_scrape_that_takes_its_time, occurrences, session, sessions, wait_for_the_slow_one,
+};
 
 /// What a frozen server must not do to an exporter, warm or cold.
 fn answers_while_frozen(exporter: &Exporter, warm: bool) {
@@ -48,6 +50,7 @@ fn is_itself_after_thaw(server: &Postgres, exporter: &Exporter) {
 #[test]
 fn a_frozen_server_is_told_before_the_deadline() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(2, &server);
     server.psql("postgres", "create database shop").unwrap();
     let url = server.url("monitor", "postgres");
     let (warm, cold) = (exporter_of(&url, &["--cache-ttls", "1,1,1,1"]), exporter_of(&url, &[]));
@@ -72,6 +75,7 @@ fn a_frozen_server_is_told_before_the_deadline() {
 #[test]
 fn a_network_that_swallows_packets_is_told_before_the_deadline() {
     let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(2, &server);
     let proxy = Proxy::start(server.port()).unwrap();
     let url = url_by_port(&server, "monitor", "postgres", proxy.port());
     let (warm, cold) = (exporter_of(&url, &["--cache-ttls", "1,1,1,1"]), exporter_of(&url, &[]));
@@ -94,6 +98,7 @@ fn a_network_that_swallows_packets_is_told_before_the_deadline() {
 #[test]
 fn a_server_that_comes_late_or_again_is_read_at_once() {
     let mut server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
     server.psql("postgres", "create database shop").unwrap();
     server.stop().unwrap();
     let exporter = exporter_of(&server.url("monitor", "postgres"), &["--cache-ttls", "1,1,1,1"]);
@@ -206,6 +211,7 @@ fn why_a_server_is_not_up_is_told() {
 #[test]
 fn a_backend_that_is_killed_in_the_middle_costs_no_page_anything() {
     let (server, exporter) = a_scrape_that_takes_its_time();
+    let _within = WithinBudget::of(1, &server);
     thread::scope(|scope| {
         let scraping = scope.spawn(|| scrape(&exporter));
         wait_for_the_slow_one(&server);

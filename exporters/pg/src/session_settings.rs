@@ -39,15 +39,15 @@ pub(crate) fn with_session_settings(target: Target, statement_timeout: Duration,
         ("default_transaction_deferrable", "off", Required),
         // From 11 on. Compiling costs more than it saves on catalogs.
         ("jit", "off", Optional),
-        // A client that is gone is noticed within 30 seconds: by default the system takes two hours, and a role with a
-        // connection limit is locked out until then. Shorter than the client's own limits (in pgclient), so that the
-        // server has ended a session when the client opens another in its place. No effect on a Unix socket.
-        ("tcp_keepalives_idle", "15", Optional),
+        // A client that is gone is noticed within 15 seconds: by default the system takes two hours, and a role with a
+        // connection limit is locked out until then. Half of what the exporter's own side takes (in pgclient), so that the
+        // server has ended a session when another is opened in its place. No effect on a Unix socket.
+        ("tcp_keepalives_idle", "5", Optional),
         ("tcp_keepalives_interval", "5", Optional),
-        ("tcp_keepalives_count", "3", Optional),
+        ("tcp_keepalives_count", "2", Optional),
         // From 12 on: the same where the server waits for the client to acknowledge something.
-        ("tcp_user_timeout", "30000", Optional),
-        // From 14 on, on Linux, macOS and illumos: the same while a query runs.
+        ("tcp_user_timeout", "15000", Optional),
+        // From 14 on, on Linux, macOS and illumos: a query of such a client is ended soon after.
         ("client_connection_check_interval", "5000", Optional),
         // From 14 on.
         ("idle_session_timeout", &idle_session_timeout, Optional),

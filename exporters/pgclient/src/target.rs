@@ -17,13 +17,13 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host};
 
-// Without a conninfo that says otherwise a peer that is gone is noticed within a minute, whether the connection is idle
-// (keepalives) or something that was sent is not acknowledged (the user timeout). By the system's defaults it takes two
-// hours or 15 minutes.
-const KEEPALIVES_IDLE: u64 = 30;
+// Where the conninfo does not say otherwise, a peer that is gone is noticed within 30 seconds, whether the connection is
+// idle (keepalives) or something that was sent is not acknowledged (the user timeout). By the system's defaults it takes
+// two hours or 15 minutes.
+const KEEPALIVES_IDLE: u64 = 10;
 const KEEPALIVES_INTERVAL: u64 = 10;
-const KEEPALIVES_COUNT: u32 = 3;
-const TCP_USER_TIMEOUT: u64 = 60_000;
+const KEEPALIVES_COUNT: u32 = 2;
+const TCP_USER_TIMEOUT: u64 = 30_000;
 
 /// Where and how to connect, resolved from a conninfo, the service file, `PG*` variables and defaults.
 ///

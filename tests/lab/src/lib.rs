@@ -23,6 +23,7 @@
 
 mod account;
 mod architecture;
+mod backends;
 mod browser;
 mod cache;
 mod error;
@@ -51,6 +52,7 @@ pub use architecture::{
     Alert, Alertmanager, Architecture, Condition, Etcd, HaProxy, LEADER_TTL, Member, Node, NodeExporter, Plan, Ports,
     Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
 };
+pub use backends::{BackendWatch, Backends};
 pub use browser::{Browser, Tab};
 pub use cache::Cache;
 pub use error::LabError;

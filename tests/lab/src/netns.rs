@@ -77,9 +77,28 @@ impl Network {
         ip(&format!("-n {} link set port{} down", self.hub.name, host + 1)).map(drop)
     }
 
-    /// Plugs it in again.
+    /// Loses every packet of a host without a sign of it: its link stays up.
+    pub fn silence(&self, host: usize) -> Result<(), LabError> {
+        ip(&format!("-n {} link set port{} nomaster", self.hub.name, host + 1)).map(drop)
+    }
+
+    /// Ends a cut or a silence.
     pub fn mend(&self, host: usize) -> Result<(), LabError> {
-        ip(&format!("-n {} link set port{} up", self.hub.name, host + 1)).map(drop)
+        ip(&format!("-n {} link set port{} master bridge up", self.hub.name, host + 1)).map(drop)
+    }
+
+    /// Gives a host another address, as a NAT that has forgotten its connections does: nothing that is sent over those of
+    /// before arrives, and nobody is told.
+    pub fn readdress(&mut self, host: usize) -> Result<(), LabError> {
+        let host = &mut self.hosts[host];
+        let [a, b, c, d] = host.address.octets();
+        let (before, now) = (host.address, Ipv4Addr::new(a, b, c, d + 20));
+        ip(&format!("-n {} addr add {now}/24 dev {INTERFACE}", host.name))?;
+        ip(&format!("-n {} addr del {before}/24 dev {INTERFACE}", host.name))?;
+        // Else it would be one of the new address.
+        ip(&format!("-n {} addr replace {now}/24 dev {INTERFACE}", host.name))?;
+        host.address = now;
+        Ok(())
     }
 }
 
@@ -88,10 +107,18 @@ impl Namespace {
     fn first() -> Result<Namespace, LabError> {
         let pid = std::process::id();
         let mut number = 0_u32;
-        while Path::new(NAMES).join(format!("lab-{pid}-{number}")).exists() {
+        loop {
+            let name = format!("lab-{pid}-{number}");
             number += 1;
+            if Path::new(NAMES).join(&name).exists() {
+                continue;
+            }
+            match Namespace::add(name, Ipv4Addr::new(10, 99, 0, 1)) {
+                // Another thread was faster to take the name.
+                Err(error) if error.to_string().contains("File exists") => {}
+                made => return made,
+            }
         }
-        Namespace::add(format!("lab-{pid}-{number}"), Ipv4Addr::new(10, 99, 0, 1))
     }
 
     fn add(name: String, address: Ipv4Addr) -> Result<Namespace, LabError> {

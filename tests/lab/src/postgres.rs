@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::Major;
+use crate::backends::Backends;
 use crate::cache::Cache;
 use crate::error::{LabError, run, tail};
 use crate::folder::Folder;
@@ -197,6 +198,11 @@ impl Postgres {
     /// The ids of the postmaster and all its child processes; none when it is stopped.
     pub fn pids(&self) -> Vec<u32> {
         self.process.as_ref().map_or_else(Vec::new, |process| proc::tree(process.pid()))
+    }
+
+    /// Its processes for clients whose title has these words: a role, or `127.0.0.1(` for those that came by TCP.
+    pub fn backends(&self, words: &str) -> Backends {
+        Backends::new(self.data_dir(), words)
     }
 
     /// Stops every process of the server with SIGSTOP and returns when all of them stand still:

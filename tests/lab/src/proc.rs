@@ -52,6 +52,12 @@ pub(crate) fn working_in(folder: &Path) -> Vec<u32> {
     all().into_iter().filter(works_there).collect()
 }
 
+/// What it calls itself, or its command line; empty when it has ended.
+pub(crate) fn title(pid: u32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ")
+}
+
 /// True while the process is neither stopped by SIGSTOP nor ended.
 pub(crate) fn is_awake(pid: u32) -> bool {
     is_running(pid) && !is_stopped(pid)
