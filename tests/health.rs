@@ -56,6 +56,10 @@ fn locked_catalogs_do_not_take_a_primary_out_of_the_load_balancer() {
         let exporter = exporter_of(&server.url("monitor", "postgres"), &["--disable-cache"]);
         assert!(support::scrape(&exporter).is_up());
         assert_eq!(answer(&exporter, "/primary"), (200, "primary".to_owned()));
+        support::until("health endpoints have a connection of their own", || {
+            assert_eq!(answer(&exporter, "/primary").0, 200);
+            server.psql("postgres", "select count(*) from pg_stat_activity where usename = 'monitor'").unwrap() == "2"
+        });
         for catalog in CATALOGS {
             let mut holder = superuser(&server);
             let mut lock = holder.transaction().unwrap();

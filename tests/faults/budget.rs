@@ -21,7 +21,7 @@ fn is_asked_a_lot(exporter: &Exporter, reasons: &[&str]) {
             let reason = page.reason().unwrap_or_default();
             assert!(!page.is_up() && reasons.contains(&reason), "{reason}\n{}", exporter.log());
         });
-        assert_eq!(status(exporter, "/up"), 503);
+        assert_eq!(status(exporter, "/up"), 503, "{}", exporter.log());
         assert_eq!(exporter.request("POST", "/reload", &[]).unwrap().status, 200);
     }
 }
@@ -104,14 +104,14 @@ fn sessions_that_do_not_end_keep_their_places() {
         let page = scrape_within(&exporter, 5.0);
         assert_eq!((page.is_up(), page.reason()), (false, Some("timeout")), "{given_up}: {}", exporter.log());
         if given_up < BUDGET {
-            until("another connection is used", || status(&exporter, "/up") == 200 && within.now() == given_up + 1);
+            until("another connection is used", || scrape(&exporter).is_up() && within.now() == given_up + 1);
         }
     }
     scrape_until(&exporter, "no place is left", |page| page.reason() == Some("backends_not_ended"));
     is_asked_a_lot(&exporter, &["backends_not_ended"]);
     let explained = explained(&exporter);
     let told = "the server has not ended the processes of 3 that were given up and 0 whose login hangs";
-    assert!(explained.contains(told), "{explained}");
+    assert!(explained.contains(told), "{}\n{}", explained.lines().take(3).collect::<String>(), exporter.log());
     let page = scrape(&exporter);
     assert_eq!(page.value("pg_exporter_connections", &[]), Some(3.0), "{}", page.text);
     backends.thaw();

@@ -125,8 +125,8 @@ impl Pool {
 
     fn next(self: &Arc<Self>, purpose: &Purpose) -> Next {
         let mut state = self.lock();
-        // Two places are too few to keep one for health endpoints.
-        let purpose = if state.seats.len() < 3 && *purpose == Purpose::Health { &Purpose::Main } else { purpose };
+        let purpose =
+            if *purpose == Purpose::Health && !state.keeps_one_for_health() { &Purpose::Main } else { purpose };
         let taken = |(at, kept): (usize, Kept)| Next::Take(Box::new(kept.held(self.clone(), at)));
         if let Some(idle) = state.take_idle(purpose) {
             return taken(idle);
@@ -273,6 +273,15 @@ impl State {
             Usage::Opening(opening) => Some(opening),
             _ => None,
         })
+    }
+
+    /// Whether health endpoints have a connection of their own. Two places are too few for that; and while there is none to
+    /// the main database, both wait for the same login, so that one which hangs is not made twice.
+    fn keeps_one_for_health(&self) -> bool {
+        let is_main =
+            |seat: &Seat| seat.purpose == Purpose::Main && matches!(seat.usage, Usage::Idle(_) | Usage::InUse);
+        let has_one = |seat: &Seat| seat.purpose == Purpose::Health && seat.idle().is_some();
+        self.seats.len() > 2 && self.seats.iter().any(|seat| is_main(seat) || has_one(seat))
     }
 
     /// The idle connection for that purpose; those that have ended are forgotten.
