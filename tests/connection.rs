@@ -366,6 +366,78 @@ fn connections_carry_limits_that_the_user_can_change() {
 }
 
 #[test]
+fn sessions_end_soon_when_their_client_is_gone() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = written(folder.path(), "c.yml", SETTINGS);
+    let page = |url: &str| {
+        let env = [("PG_EXPORTER_URL", url)];
+        scrape(&Exporter::start(binary(), &["--config", config.to_str().unwrap()], &env).unwrap())
+    };
+    let url = server.url("monitor", "postgres");
+    let ours = [
+        ("tcp_keepalives_idle", "5"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "2"),
+        ("tcp_user_timeout", "15000"),
+        ("client_connection_check_interval", "5000"),
+        ("idle_session_timeout", "900000"),
+    ];
+    let usual = page(&url);
+    for (name, value) in ours {
+        assert_eq!(setting(&usual, name), value, "{name}");
+    }
+    let wanted = "&options=-c%20tcp_user_timeout%3D7s&tcp_keepalives_idle=77&idle_session_timeout=0&client_connection_check_interval=0";
+    let wanted = page(&format!("{url}{wanted}"));
+    for (name, value) in [
+        ("tcp_user_timeout", "7000"),
+        ("tcp_keepalives_idle", "77"),
+        ("tcp_keepalives_interval", "5"),
+        ("idle_session_timeout", "0"),
+        ("client_connection_check_interval", "0"),
+    ] {
+        assert_eq!(setting(&wanted, name), value, "{name}");
+    }
+    // Those of TCP mean nothing on a Unix socket, and do no harm there.
+    let (socket, port) = (server.socket_dir().display(), server.port());
+    let by_socket = page(&format!("host={socket} port={port} user=monitor dbname=postgres"));
+    assert_eq!(by_socket.value("pg_up", &[]), Some(1.0), "{}", by_socket.text);
+    assert_eq!(setting(&by_socket, "idle_session_timeout"), "900000");
+    let log = fs::read_to_string(server.log_file()).unwrap();
+    assert!(!log.contains("tcp_") && !log.contains("setsockopt"), "{log}");
+}
+
+/// The clients' ends of the connections to a port, with the timers of the system: a line each.
+fn client_sockets(port: u16) -> Vec<String> {
+    let mut ss = std::process::Command::new("ss");
+    ss.args(["--no-header", "-tno", "state", "established", &format!("dport = :{port}")]);
+    let output = ss.output().unwrap();
+    assert!(output.status.success(), "ss of the package iproute2: {output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_server_that_is_gone_is_noticed_by_the_exporter() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let url = server.url("monitor", "postgres");
+    // The first probe is sent in seconds, by the system's default in two hours, or never.
+    for (more, in_minutes) in [("", Some(false)), ("&keepalives_idle=7200", Some(true)), ("&keepalives=0", None)] {
+        let exporter = by_url(&format!("{url}{more}"));
+        assert!(is_up(&exporter));
+        until("the timer of an idle connection", || {
+            let sockets = client_sockets(server.port());
+            let is_so = |socket: &String| match in_minutes {
+                Some(wanted) => socket.contains("timer:(keepalive,") && socket.contains("min,") == wanted,
+                None => !socket.contains("timer:"),
+            };
+            !sockets.is_empty() && sockets.iter().all(is_so)
+        });
+        drop(exporter);
+        until("its sockets are closed", || client_sockets(server.port()).is_empty());
+    }
+}
+
+#[test]
 fn what_shadows_the_catalog_misleads_no_collector() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let trap = "create schema trap; grant usage on schema trap to public;

@@ -26,6 +26,7 @@ mod options;
 mod parameters;
 mod pgpass;
 mod place;
+mod reachability;
 mod server;
 mod service;
 mod target;

@@ -201,11 +201,13 @@ impl Attempt {
         let mut config = config.clone();
         config.ssl_mode(mode).ssl_negotiation(self.target.tls.negotiation);
         let (route, wire) = self.open(Route::new(self.server.peer(address), &config), wait).await?;
-        let way = Way { route, tls, host_name: self.server.host_name(), place: wire.place() };
+        let (way, socket) =
+            (Way { route, tls, host_name: self.server.host_name(), place: wire.place() }, wire.handle());
         let (client, driver) = config.connect_raw(wire, way.handshake()).await.map_err(|error| {
             let error = ConnectError::from_driver(label, &error);
             error.or_ignored_password_file(|| self.target.ignored_password_file())
         })?;
+        way.route.logged_in(socket);
         let connection = Connection::start(label.clone(), client, driver, way);
         self.target.settings_taken(label, connection.parameter("server_version"));
         let in_recovery = match self.target.session {

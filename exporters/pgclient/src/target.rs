@@ -17,13 +17,11 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host};
 
-// Where the conninfo does not say otherwise, a peer that is gone is noticed within 30 seconds, whether the connection is
-// idle (keepalives) or something that was sent is not acknowledged (the user timeout). By the system's defaults it takes
-// two hours or 15 minutes.
+// Where the conninfo does not say otherwise, a peer that is gone is noticed within 30 seconds on an idle connection; by the
+// system's defaults it takes two hours. There is no user timeout by default, see `reachability`.
 const KEEPALIVES_IDLE: u64 = 10;
 const KEEPALIVES_INTERVAL: u64 = 10;
 const KEEPALIVES_COUNT: u32 = 2;
-const TCP_USER_TIMEOUT: u64 = 30_000;
 
 /// Where and how to connect, resolved from a conninfo, the service file, `PG*` variables and defaults.
 ///
@@ -255,8 +253,7 @@ fn template(user: &str, given: &Parameters) -> Result<Config, TargetError> {
     if count > 0 {
         config.keepalives_retries(count);
     }
-    let milliseconds = number(given, "tcp_user_timeout")?.unwrap_or(TCP_USER_TIMEOUT);
-    if milliseconds > 0 {
+    if let Some(milliseconds) = number(given, "tcp_user_timeout")?.filter(|milliseconds| *milliseconds > 0) {
         config.tcp_user_timeout(Duration::from_millis(milliseconds));
     }
     Ok(config)

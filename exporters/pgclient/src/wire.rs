@@ -12,11 +12,17 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 use tokio_postgres::config::Config;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tracing::debug;
 
 use crate::place::Occupancy;
+use crate::reachability::{Reachability, UNREACHABLE_AFTER};
+
+/// Between two looks at a connection whose end is waited for.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// All that another connection to the same server takes.
 #[derive(Clone)]
@@ -42,8 +48,12 @@ impl Way {
 pub(crate) struct Route {
     pub to: Peer,
     pub keepalive: Option<TcpKeepalive>,
+    /// The user's `tcp_user_timeout`.
     pub user_timeout: Option<Duration>,
 }
+
+/// Another handle of a TCP socket.
+pub(crate) struct TcpHandle(socket2::Socket);
 
 /// The other end of a socket.
 #[derive(Debug, Clone)]
@@ -86,9 +96,18 @@ impl Route {
         if let Some(keepalive) = &self.keepalive {
             socket.set_tcp_keepalive(keepalive)?;
         }
+        // A login and a cancel request send less than fits into the other end's buffer: what is not acknowledged is lost.
         #[cfg(target_os = "linux")]
-        socket.set_tcp_user_timeout(self.user_timeout)?;
+        socket.set_tcp_user_timeout(self.user_timeout.or(Some(UNREACHABLE_AFTER)))?;
         Ok(())
+    }
+
+    /// From now on more may be sent than the other end has room for, see [`Reachability`].
+    pub(crate) fn logged_in(&self, socket: Option<TcpHandle>) {
+        #[cfg(target_os = "linux")]
+        if let Some(Err(error)) = socket.map(|socket| socket.0.set_tcp_user_timeout(self.user_timeout)) {
+            debug!(%error, "the user timeout of the login stays");
+        }
     }
 }
 
@@ -142,8 +161,22 @@ impl Socket {
     async fn wait_for_end(mut self) {
         // A socket that the other end has closed already cannot be shut down, and need not be.
         self.shutdown().await.ok();
+        let mut reachability = self.reachability();
         let mut space = [0; 8192];
-        while let Ok(1..) = self.read(&mut space).await {}
+        loop {
+            match timeout(LOOK_INTERVAL, self.read(&mut space)).await {
+                Ok(Ok(1..)) => {}
+                Ok(Ok(0) | Err(_)) => return,
+                Err(_) if reachability.as_mut().is_some_and(Reachability::is_lost) => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// `None` for a Unix socket, whose other end cannot get lost.
+    fn reachability(&self) -> Option<Reachability> {
+        let Socket::Tcp(stream) = self else { return None };
+        Some(Reachability::new(stream.local_addr().ok()?, stream.peer_addr().ok()?))
     }
 }
 
@@ -158,6 +191,14 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    /// Another handle of its socket, if it is a TCP one.
+    pub(crate) fn handle(&self) -> Option<TcpHandle> {
+        match &self.socket {
+            Some(Socket::Tcp(stream)) => SockRef::from(stream).try_clone().ok().map(TcpHandle),
+            _ => None,
+        }
+    }
+
     /// What it occupies.
     pub(crate) fn place(&self) -> Arc<Occupancy> {
         self.place.clone()

@@ -1,0 +1,91 @@
+//! Whether the other end of a TCP connection still acknowledges what is sent to it.
+//!
+//! `TCP_USER_TIMEOUT` cannot tell: it also ends a connection whose peer is alive and has its receive buffer full, as a
+//! server process has that hangs with a flight of statements before it. Linux says in `/proc/net/tcp` which timer of a
+//! socket runs: that of retransmissions, or that of probes to a full buffer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// A peer that has acknowledged nothing for so long is gone.
+pub(crate) const UNREACHABLE_AFTER: Duration = Duration::from_secs(30);
+
+/// What is known of a connection that nobody uses any more.
+#[derive(Debug)]
+pub(crate) struct Reachability {
+    local: SocketAddr,
+    peer: SocketAddr,
+    /// Since when it retransmits.
+    silent_since: Option<Instant>,
+}
+
+impl Reachability {
+    pub(crate) fn new(local: SocketAddr, peer: SocketAddr) -> Reachability {
+        Reachability { local, peer, silent_since: None }
+    }
+
+    /// Looks at the connection; whether its peer is gone. Where the system does not say it is not, until the system itself
+    /// gives the connection up.
+    pub(crate) fn is_lost(&mut self) -> bool {
+        let table = if self.local.is_ipv4() { "/proc/self/net/tcp" } else { "/proc/self/net/tcp6" };
+        let sockets = std::fs::read_to_string(table).unwrap_or_default();
+        if retransmits(&sockets, self.local, self.peer) {
+            let since = *self.silent_since.get_or_insert_with(Instant::now);
+            return since.elapsed() >= UNREACHABLE_AFTER;
+        }
+        self.silent_since = None;
+        false
+    }
+}
+
+/// Whether a connection waits for the acknowledgement of something that it has sent more than once.
+///
+/// A line has the addresses in its second and third field, the timer in the sixth, of which 01 is that of
+/// retransmissions, and their number in the seventh (proc_net_tcp in the kernel's documentation).
+fn retransmits(sockets: &str, local: SocketAddr, peer: SocketAddr) -> bool {
+    let (local, peer) = (hexadecimal(local), hexadecimal(peer));
+    sockets.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().take(7).collect();
+        let [_, from, to, _, _, timer, times] = fields[..] else { return false };
+        from == local
+            && to == peer
+            && timer.starts_with("01:")
+            && u32::from_str_radix(times, 16).is_ok_and(|times| times > 0)
+    })
+}
+
+/// An address as the kernel writes it: words of 32 bits as they stand in memory, and the port.
+fn hexadecimal(address: SocketAddr) -> String {
+    let octets = match address.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    let words = octets.chunks_exact(4).map(|word| {
+        let word = word.try_into().map(u32::from_ne_bytes).unwrap_or_default();
+        format!("{word:08X}")
+    });
+    format!("{}:{:04X}", words.collect::<String>(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_full_buffer_is_not_a_lost_peer() {
+        let sockets = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:C0DC 0100007F:5A20 04 0000E0B7:00000000 04:000000C8 00000000     0        3 0 2 0000000000000000 25 4 30 2 2
+   1: 0B00630A:9000 0C00630A:1538 04 00000020:00000000 01:00000F00 00000007     0        0 0 2 0000000000000000 25 4 30 2 2
+   2: 0B00630A:9001 0C00630A:1538 01 00000020:00000000 01:00000014 00000000     0        0 0 2 0000000000000000 25 4 30 2 2
+";
+        let is_silent = |local: &str, peer: &str| retransmits(sockets, local.parse().unwrap(), peer.parse().unwrap());
+        assert!(!is_silent("127.0.0.1:49372", "127.0.0.1:23072"), "it probes a full buffer");
+        assert!(is_silent("10.99.0.11:36864", "10.99.0.12:5432"));
+        assert!(!is_silent("10.99.0.11:36865", "10.99.0.12:5432"), "it has sent once so far");
+        assert!(!is_silent("10.99.0.11:36866", "10.99.0.12:5432"), "there is no such connection");
+        let address = hexadecimal("[::1]:5432".parse().unwrap());
+        assert_eq!(address, "00000000000000000000000001000000:1538");
+    }
+}
