@@ -167,8 +167,10 @@ fn read_texts(origin: &Origin) -> (Vec<(String, String)>, Vec<Fault>) {
     match yaml_files(path) {
         Ok(paths) if paths.is_empty() => faults.push(whole(path, "no .yml or .yaml file in this folder")),
         Ok(paths) => {
+            // A pipe on the command line, such as <(command), is read once; in a folder there is no use for one.
+            let read = if paths == [path.clone()] { files::read_file_or_pipe } else { files::read };
             for path in paths {
-                match std::fs::read(&path).map(String::from_utf8) {
+                match read(&path).map(String::from_utf8) {
                     Ok(Ok(text)) => files.push((path.display().to_string(), text)),
                     Ok(Err(error)) => {
                         let sound = error.utf8_error().valid_up_to();

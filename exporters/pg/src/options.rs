@@ -1,6 +1,7 @@
 //! The flags that only pg-exporter has.
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
@@ -108,7 +109,7 @@ impl PgOptions {
             return Ok(given);
         }
         let Some((name, path)) = variable("PG_EXPORTER_URL_FILE") else { return Ok(("", String::new())) };
-        match std::fs::read_to_string(&path) {
+        match files::read_text_or_pipe(Path::new(&path)) {
             Ok(text) if text.trim().is_empty() => Err(format!("{name}: {path} is empty").into()),
             Ok(text) => Ok((name, text.trim().to_owned())),
             Err(error) => Err(format!("{name}: cannot read {path}: {error}").into()),

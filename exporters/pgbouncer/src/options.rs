@@ -86,7 +86,7 @@ impl PgBouncerOptions {
 /// The lines of a file of targets.
 fn from_file(file: &Path) -> Result<Vec<Given>, Failure> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| format!("--targets: cannot read {name}: {error}"))?;
+    let text = files::read_text_or_pipe(file).map_err(|error| format!("--targets: cannot read {name}: {error}"))?;
     let lines = text.lines().map(str::trim).enumerate();
     let is_one = |line: &&str| !line.is_empty() && !line.starts_with('#');
     let found: Vec<Given> = lines
@@ -104,7 +104,7 @@ fn from_environment() -> Result<Given, Failure> {
         return Ok(given);
     }
     let Some((name, path)) = variable("PG_EXPORTER_URL_FILE") else { return Ok(Given::default()) };
-    match std::fs::read_to_string(&path) {
+    match files::read_text_or_pipe(Path::new(&path)) {
         Ok(text) if text.trim().is_empty() => Err(format!("{name}: {path} is empty").into()),
         Ok(text) => Ok((name, text.trim().to_owned())),
         Err(error) => Err(format!("{name}: cannot read {path}: {error}").into()),

@@ -25,7 +25,7 @@ impl Environment {
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let mut environment = Environment::from_variables(variables);
         let account = effective_user_id().and_then(|id| {
-            let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+            let accounts = files::read_text(Path::new("/etc/passwd")).ok()?;
             account(&accounts, &id)
         });
         if let Some((user, home)) = account {
@@ -102,7 +102,7 @@ impl fmt::Debug for Environment {
 }
 
 fn effective_user_id() -> Option<String> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let status = files::read_text(Path::new("/proc/self/status")).ok()?;
     let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     ids.split_whitespace().nth(1).map(str::to_owned)
 }

@@ -25,19 +25,16 @@ pub(crate) fn problem(file: &Path) -> Option<String> {
 
 /// The text of the file; none of one that is missing, as if it were empty.
 fn read(file: &Path) -> Result<String, String> {
-    let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-    let metadata = match std::fs::metadata(file) {
-        Err(error) if missing(&error) => return Ok(String::new()),
-        metadata => metadata.map_err(|error| error.to_string())?,
+    let (opened, metadata) = match files::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        opened => opened.map_err(|error| error.to_string())?,
     };
-    if !metadata.is_file() {
-        return Err("not a plain file".to_owned());
-    }
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    // The null device is everybody's, and the usual way to say that there is no password file.
+    if metadata.is_file() && mode & 0o077 != 0 {
         return Err(format!("group or others may read it, found mode 0{mode:o}, expected mode 0600"));
     }
-    std::fs::read_to_string(file).map_err(|error| error.to_string())
+    files::bounded(opened, &metadata).and_then(files::text).map_err(|error| error.to_string())
 }
 
 fn password(line: &str, wanted: &Lookup<'_>) -> Option<String> {
@@ -120,8 +117,9 @@ mod tests {
         assert_eq!(find(file.path(), &wanted), None);
         let problem_of_mode = problem(file.path()).unwrap();
         assert!(problem_of_mode.ends_with("ignored: group or others may read it, found mode 0640, expected mode 0600"));
-        assert!(problem(Path::new("/")).unwrap().ends_with("not a plain file"));
-        let missing = Path::new("/nonexistent/pgpass");
-        assert_eq!((find(missing, &wanted), problem(missing)), (None, None));
+        assert!(problem(Path::new("/")).unwrap().ends_with("ignored: it is a folder: expected a file"));
+        for none in ["/nonexistent/pgpass", "/dev/null"].map(Path::new) {
+            assert_eq!((find(none, &wanted), problem(none)), (None, None));
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn parameters(service: &str, file: Option<&str>, env: &Environment) -> Result<Parameters, TargetError> {
     let files = candidates(file, env);
     for path in &files {
-        let text = match std::fs::read_to_string(path) {
+        let text = match files::read_text_or_pipe(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(failure(service, format!("cannot read {}: {error}", path.display()))),

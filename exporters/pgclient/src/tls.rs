@@ -67,7 +67,12 @@ struct ClientFiles {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error("cannot read {what} {}: {error}", file.display())]
-    File { what: &'static str, file: PathBuf, error: rustls::pki_types::pem::Error },
+    File { what: &'static str, file: PathBuf, error: std::io::Error },
+    #[error("cannot read {what} {}: {error}", file.display())]
+    Pem { what: &'static str, file: PathBuf, error: rustls::pki_types::pem::Error },
+    // What the parser says may quote a line of the key.
+    #[error("client key {}: no unencrypted private key in it, or a malformed one", file.display())]
+    Key { file: PathBuf },
     #[error("{what} {}: no usable certificate in it", file.display())]
     Empty { what: &'static str, file: PathBuf },
     #[error("no root certificates to verify the server with: give sslrootcert=FILE or sslrootcert=system")]
@@ -141,11 +146,8 @@ impl TlsSettings {
             return Ok(None);
         }
         let chain = certificates("client certificate", &files.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| TlsError::File {
-            what: "unencrypted client key",
-            file: files.key.clone(),
-            error,
-        })?;
+        let key = PrivateKeyDer::from_pem_slice(&content("unencrypted client key", &files.key)?);
+        let key = key.map_err(|_| TlsError::Key { file: files.key.clone() })?;
         Ok(Some((chain, key)))
     }
 }
@@ -222,10 +224,14 @@ fn trusted(files: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, TlsError> 
     certificates("root certificate", file)
 }
 
+fn content(what: &'static str, file: &Path) -> Result<Vec<u8>, TlsError> {
+    files::read(file).map_err(|error| TlsError::File { what, file: file.to_owned(), error })
+}
+
 fn certificates(what: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let failed = |error| TlsError::File { what, file: file.to_owned(), error };
-    let certificates =
-        CertificateDer::pem_file_iter(file).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let failed = |error| TlsError::Pem { what, file: file.to_owned(), error };
+    let content = content(what, file)?;
+    let certificates = CertificateDer::pem_slice_iter(&content).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     if certificates.is_empty() {
         return Err(TlsError::Empty { what, file: file.to_owned() });
     }

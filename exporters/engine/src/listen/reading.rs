@@ -1,8 +1,8 @@
 //! Reading the web configuration and the files it names, and noticing that one has changed.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::ListenError;
@@ -10,6 +10,8 @@ use super::ListenError;
 /// One reading of the web configuration: which files were opened, and what the operator should know about it.
 pub(super) struct Reading {
     path: PathBuf,
+    /// Whether the files are read for the first time, when a pipe will do.
+    first: bool,
     opened: Vec<(PathBuf, Option<Stamp>)>,
     /// A read failed although the file is there and may be read, as when file descriptors run out.
     interrupted: bool,
@@ -20,7 +22,12 @@ pub(super) struct Reading {
 impl Reading {
     /// A reading that starts at the web configuration at `path`; nothing is read yet.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, opened: Vec::new(), interrupted: false, warnings: Vec::new() }
+        Self { path, first: true, opened: Vec::new(), interrupted: false, warnings: Vec::new() }
+    }
+
+    /// Another reading of the same files; nothing is read yet.
+    pub(super) fn again(&self) -> Self {
+        Self { first: false, ..Self::new(self.path.clone()) }
     }
 
     /// The web configuration file.
@@ -48,10 +55,10 @@ impl Reading {
     fn read(&mut self, path: PathBuf) -> Result<Vec<u8>, ListenError> {
         // The stamp comes first: a change during the read is then seen at the next look.
         let stamp = Stamp::of(&path);
-        let content = fs::read(&path);
+        let content = if self.first { files::read_file_or_pipe(&path) } else { files::read(&path) };
         self.opened.push((path.clone(), stamp));
         content.map_err(|source| {
-            self.interrupted |= !matches!(source.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied);
+            self.interrupted |= is_passing(&source);
             ListenError::Read { path, source }
         })
     }
@@ -72,6 +79,11 @@ impl Reading {
     }
 }
 
+/// Whether the same file may be read a moment later: a refusal of the system that is about the process, not the file.
+fn is_passing(error: &io::Error) -> bool {
+    error.raw_os_error().is_some() && !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
+}
+
 /// What a file looks like from outside. The time of change also moves when a file's owner or mode does, so a file that
 /// could not be read is tried again once it may be.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,9 +96,10 @@ struct Stamp {
 }
 
 impl Stamp {
-    /// `None` if there is no such file, or none that may be looked at.
+    /// `None` if there is no such file, or none that may be looked at. A pipe counts as none: it is read once, and looks
+    /// different with everything that is written to it.
     fn of(path: &Path) -> Option<Self> {
-        let found = fs::metadata(path).ok()?;
+        let found = fs::metadata(path).ok().filter(|found| !found.file_type().is_fifo())?;
         Some(Self {
             device: found.dev(),
             inode: found.ino(),

@@ -203,7 +203,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 impl State {
     fn refresh(&mut self) -> Arc<WebConfig> {
         if self.reading.is_outdated() {
-            let mut reading = Reading::new(self.reading.path().to_owned());
+            let mut reading = self.reading.again();
             match WebConfig::read(&mut reading) {
                 Ok(new) if new.tls.is_some() != self.good.tls.is_some() => tracing::error!(
                     file = %reading.path().display(),
