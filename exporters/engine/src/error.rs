@@ -1,5 +1,7 @@
 //! Why something could not be had from a server.
 
+use crate::printable::Printable;
+
 /// Why a session or a result could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -11,8 +13,9 @@ pub struct SourceError {
 }
 
 impl SourceError {
-    /// An error from its reason and message.
+    /// An error from its reason and message. The message becomes one line of visible text: a server says in it what it
+    /// likes.
     pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self { reason, message: Printable(&message.into()).to_string() }
     }
 }

@@ -6,7 +6,8 @@
 //!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due through `cache`;
 //! - `top` keeps the busiest label sets of a result and sums the rest, `lookup` keeps details of what is shown;
 //! - `exposition` encodes [`Rows`] once, and joins the pieces to a page;
-//! - `counters`, `log`, `list`, `build` say what the exporter itself did and is.
+//! - `counters`, `log`, `list`, `build` say what the exporter itself did and is; `printable` keeps what others say
+//!   readable.
 //!
 //! An exporter implements [`Source`] and [`Session`] and calls [`run`]. Nothing here knows a database driver.
 
@@ -27,6 +28,7 @@ mod lookup;
 mod options;
 mod plan;
 mod qualify;
+mod printable;
 mod rows;
 mod run;
 mod scrape;

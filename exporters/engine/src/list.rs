@@ -8,6 +8,7 @@ use crate::catalog::Catalog;
 use crate::cli::ListFormat;
 use crate::collector::{Collector, Column};
 use crate::facts::VersionRange;
+use crate::printable::Lines;
 
 /// One metric of one collector.
 #[derive(Debug, Serialize)]
@@ -86,19 +87,14 @@ fn unit(name: &str) -> Option<&'static str> {
 }
 
 fn table(metrics: &[Listed]) -> String {
-    let mut out = String::new();
+    let mut out = Lines::default();
     let width = metrics.iter().map(|metric| metric.name.len()).max().unwrap_or_default();
     for metric in metrics {
+        let Listed { name, r#type, versions, help, .. } = metric;
         let labels = metric.labels.join(",");
-        // Writing to a String cannot fail, here and below.
-        writeln!(
-            out,
-            "{:<width$}  {:<7}  {:<20}  {{{labels}}}  {}",
-            metric.name, metric.r#type, metric.versions, metric.help
-        )
-        .ok();
+        out.line(format_args!("{name:<width$}  {type:<7}  {versions:<20}  {{{labels}}}  {help}"));
     }
-    out
+    out.into_text()
 }
 
 fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
@@ -106,6 +102,7 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
     let mut keys: Vec<&Collector> = catalog.collectors.iter().collect();
     keys.sort_by(|a, b| a.key.cmp(&b.key));
     for collector in keys {
+        // Writing to a String cannot fail, here and below.
         writeln!(out, "\n## {}\n\n{}", collector.key, collector.description).ok();
         if let Some(source) = &collector.source {
             writeln!(out, "Source: <{source}>").ok();

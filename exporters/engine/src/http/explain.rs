@@ -1,43 +1,46 @@
 //! What is planned for each database, what is not and why, and what each collector costs.
 
-use std::fmt::Write;
-
 use super::figures::duration;
 use super::health::word;
 use super::state::state;
 use crate::facts::{Detail, Role, ServerFacts};
+use crate::printable::Lines;
 use crate::scrape::{DatabaseView, Fleet, Scraper, View};
 use crate::source::Source;
 
 /// The plan of every database of every server, as text.
 pub(crate) fn explain<S: Source>(fleet: &Fleet<S>) -> String {
-    fleet.scrapers.iter().map(|scraper| explain_server(scraper)).collect::<Vec<_>>().join("\n")
+    let mut out = Lines::default();
+    for (at, scraper) in fleet.scrapers.iter().enumerate() {
+        if at > 0 {
+            out.line("");
+        }
+        explain_server(&mut out, scraper);
+    }
+    out.into_text()
 }
 
-fn explain_server<S: Source>(scraper: &Scraper<S>) -> String {
-    let mut out = format!("# server {}, collectors of {}\n", scraper.source.target(), scraper.catalog.origin);
+fn explain_server<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
+    out.line(format_args!("# server {}, collectors of {}", scraper.source.target(), scraper.catalog.origin));
     let Some(view) = scraper.last_view() else {
-        out.push_str("# not looked at yet: it will be at the first scrape\n");
-        return out;
+        return out.line("# not looked at yet: it will be at the first scrape");
     };
     let age = view.started.elapsed().as_secs();
-    // Writing to a String cannot fail, here and below.
     match &view.up {
         Ok(facts) => {
-            writeln!(out, "# {}, looked at {age} s ago", identity(facts)).ok();
+            out.line(format_args!("# {}, looked at {age} s ago", identity(facts)));
             for advice in &facts.advice {
-                writeln!(out, "# {advice}").ok();
+                out.line(format_args!("# {advice}"));
             }
         }
-        Err(error) => writeln!(out, "# {}: {error} ({}), {age} s ago", word(error), error.reason).unwrap_or_default(),
+        Err(error) => out.line(format_args!("# {}: {error} ({}), {age} s ago", word(error), error.reason)),
     }
     for detail in details(&view) {
-        writeln!(out, "# {}: {}{}", detail.name, detail.state, since(detail)).ok();
+        out.line(format_args!("# {}: {}{}", detail.name, detail.state, since(detail)));
     }
     for (at, database) in view.databases.iter().enumerate() {
-        explain_database(&mut out, scraper, &view, at, database);
+        explain_database(out, scraper, &view, at, database);
     }
-    out
 }
 
 /// What a server is, in a few words.
@@ -57,26 +60,23 @@ pub(super) fn since(detail: &Detail) -> String {
     detail.since.map_or_else(String::new, |since| format!(", {} ago", duration(since.elapsed())))
 }
 
-fn explain_database<S: Source>(
-    out: &mut String,
-    scraper: &Scraper<S>,
-    view: &View,
-    at: usize,
-    database: &DatabaseView,
-) {
+fn explain_database<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &View, at: usize, database: &DatabaseView) {
     let main = if database.main { ", the main one" } else { "" };
     match &*database.name {
         // There is nothing to tell apart.
-        "" => out.push('\n'),
-        name => writeln!(out, "\n## database {name}{main}").unwrap_or_default(),
+        "" => out.line(""),
+        name => {
+            out.line("");
+            out.line(format_args!("## database {name}{main}"));
+        }
     }
     if let Some(error) = &database.record.error {
-        writeln!(out, "cannot be read: {error} ({})", error.reason).ok();
+        out.line(format_args!("cannot be read: {error} ({})", error.reason));
     }
     let Some(facts) = &database.facts else { return };
     let width = scraper.catalog.collectors.iter().map(|collector| collector.key.len()).max().unwrap_or_default();
     let [collector, ttl, age, ms, rows, series, state] = ["collector", "ttl", "age", "ms", "rows", "series", "state"];
-    writeln!(out, "{collector:<width$} {ttl:>5} {age:>6} {ms:>8} {rows:>7} {series:>7}  {state}").ok();
+    out.line(format_args!("{collector:<width$} {ttl:>5} {age:>6} {ms:>8} {rows:>7} {series:>7}  {state}"));
     for one in view.shown.iter().filter(|one| one.database == at) {
         let collector = &scraper.catalog.collectors[one.collector];
         let (age, rows, series) = match &one.record.good {
@@ -86,9 +86,9 @@ fn explain_database<S: Source>(
         let ttl = scraper.ttl(one.collector).as_secs_f64();
         let ms = one.record.duration.as_secs_f64() * 1e3;
         let (key, state) = (&collector.key, self::state(collector, facts, one, view).text);
-        writeln!(out, "{key:<width$} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}").ok();
+        out.line(format_args!("{key:<width$} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}"));
     }
     for (index, reason) in &database.plan.left_out {
-        writeln!(out, "{:<width$} not planned: {reason}", scraper.catalog.collectors[*index].key).ok();
+        out.line(format_args!("{:<width$} not planned: {reason}", scraper.catalog.collectors[*index].key));
     }
 }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::{Service, explain, text};
 use crate::build;
+use crate::printable::Lines;
 use crate::scrape::Scraper;
 use crate::source::Source;
 
@@ -19,19 +20,19 @@ pub(super) async fn explain_page<S: Source>(State(service): State<Arc<Service<S>
 /// One line for each planned collector of each database.
 pub(super) async fn stat<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
     let fleet = service.fleet();
-    let mut out = String::new();
+    let mut out = Lines::default();
     let head = ["datname", "collector", "visits", "hits", "errors", "skips", "series", "ttl/s", "duration/ms"];
     line(&mut out, &head.map(String::from));
     for scraper in &fleet.scrapers {
         if fleet.scrapers.len() > 1 {
-            writeln!(out, "# {}", scraper.source.target()).ok();
+            out.line(format_args!("# {}", scraper.source.target()));
         }
         stat_of(&mut out, scraper);
     }
-    text(StatusCode::OK, out)
+    text(StatusCode::OK, out.into_text())
 }
 
-fn stat_of<S: Source>(out: &mut String, scraper: &Scraper<S>) {
+fn stat_of<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     for database in scraper.databases() {
         for planned in &database.plan.planned {
             let record = scraper.record(planned.collector, &database.name);
@@ -52,13 +53,9 @@ fn stat_of<S: Source>(out: &mut String, scraper: &Scraper<S>) {
     }
 }
 
-fn line(out: &mut String, [datname, collector, numbers @ ..]: &[String; 9]) {
-    // Writing to a String cannot fail.
-    write!(out, "{datname:<24} {collector:<24}").ok();
-    for number in numbers {
-        write!(out, " {number:>11}").ok();
-    }
-    out.push('\n');
+fn line(out: &mut Lines, [datname, collector, numbers @ ..]: &[String; 9]) {
+    let numbers: Vec<String> = numbers.iter().map(|number| format!("{number:>11}")).collect();
+    out.line(format_args!("{datname:<24} {collector:<24} {}", numbers.join(" ")));
 }
 
 pub(super) async fn version<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
