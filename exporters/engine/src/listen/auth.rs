@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderValue;
@@ -18,6 +19,8 @@ use super::ListenError;
 
 /// Logins remembered at most. Only right ones are, so there are seldom more than users.
 const REMEMBERED_LOGINS: usize = 100;
+/// Logins that wait to be checked at most: a wait of seconds, after which a scraper has given up.
+const WAITING_LOGINS: usize = 32;
 
 /// `basic_auth_users` of the web configuration: names and the bcrypt hashes of their passwords.
 #[derive(Debug, Default, Deserialize)]
@@ -30,12 +33,53 @@ impl Users {
         self.0.is_empty()
     }
 
-    /// The hash to check a password of `name` against, and whether there is such a user. An unknown name gets the
-    /// costliest hash of all, so that it takes as long to refuse as a wrong password.
-    fn hash_for(&self, name: &str) -> Option<(&PasswordHash, bool)> {
-        let known = self.0.get(name).map(|hash| (hash, true));
-        known.or_else(|| self.0.values().max_by_key(|hash| hash.cost).map(|hash| (hash, false)))
+    /// The hash of `name`; `None` if there is no such user.
+    fn hash_of(&self, name: &str) -> Option<&PasswordHash> {
+        self.0.get(name)
     }
+
+    /// How to check a password of `name`: the same amount of work whoever that is, so that the time tells nothing of it.
+    fn check_for(&self, name: &str) -> Check {
+        let highest = self.0.values().map(|hash| hash.cost).max().unwrap_or_default();
+        let hash = self.hash_of(name).cloned();
+        // Work doubles with each step of the cost: of a cost below the highest, one more round each at it and at all
+        // between them make up for the difference.
+        let more = match &hash {
+            Some(hash) => (hash.cost..highest).collect(),
+            None => vec![highest],
+        };
+        Check { hash, more }
+    }
+}
+
+/// What is done to check a password.
+struct Check {
+    /// `None` for an unknown user, whose password is wrong.
+    hash: Option<PasswordHash>,
+    /// The costs at which the password is hashed besides, for nothing but the time that it takes.
+    more: Vec<u32>,
+}
+
+impl Check {
+    fn is_right(&self, password: &[u8]) -> bool {
+        let right = self.hash.as_ref().is_some_and(|hash| bcrypt::verify(password, &hash.text).unwrap_or(false));
+        for cost in &self.more {
+            // Neither the hash nor an error is of interest, but the compiler must not know.
+            black_box(bcrypt::hash_with_salt(password, *cost, [0; 16]).is_ok());
+        }
+        right
+    }
+}
+
+/// What becomes of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A user with the right password.
+    Right,
+    /// Anything else.
+    Wrong,
+    /// Too many others wait to be checked.
+    Busy,
 }
 
 /// A bcrypt hash that is well-formed.
@@ -71,6 +115,7 @@ pub(super) struct Logins {
     right: Mutex<HashSet<Vec<u8>>>,
     /// One check at a time, so that a flood of wrong passwords leaves the other processors to the scrapes.
     turn: Arc<Semaphore>,
+    waiting: Semaphore,
 }
 
 impl Logins {
@@ -81,33 +126,38 @@ impl Logins {
     pub(super) fn new() -> Result<Self, ListenError> {
         let key =
             hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| ListenError::NoRandomness)?;
-        Ok(Self { key, right: Mutex::default(), turn: Arc::new(Semaphore::new(1)) })
+        let (turn, waiting) = (Arc::new(Semaphore::new(1)), Semaphore::new(WAITING_LOGINS));
+        Ok(Self { key, right: Mutex::default(), turn, waiting })
     }
 
     /// Whether `authorization`, the header of a request, names one of `users` with the right password.
-    pub(super) async fn admits(&self, users: &Users, authorization: Option<&HeaderValue>) -> bool {
-        let Some((name, password)) = authorization.and_then(credentials) else { return false };
-        let Some((hash, known)) = users.hash_for(&name) else { return false };
-        let digest = self.digest(&[name.as_bytes(), hash.text.as_bytes(), &password]);
-        if known && self.remembers(&digest) {
-            return true;
+    pub(super) async fn check(&self, users: &Users, authorization: Option<&HeaderValue>) -> Verdict {
+        let Some((name, password)) = authorization.and_then(credentials) else { return Verdict::Wrong };
+        let check = users.check_for(&name);
+        // An unknown user gets a digest too, which is remembered by nobody.
+        let hash = check.hash.as_ref().map_or("", |hash| &hash.text);
+        let digest = self.digest(&[name.as_bytes(), hash.as_bytes(), &password]);
+        if self.remembers(&digest) {
+            return Verdict::Right;
         }
-        let Ok(turn) = Arc::clone(&self.turn).acquire_owned().await else { return false };
+        let Ok(waiting) = self.waiting.try_acquire() else { return Verdict::Busy };
+        let Ok(turn) = Arc::clone(&self.turn).acquire_owned().await else { return Verdict::Busy };
+        drop(waiting);
         // A request with the same login may have been checked while this one waited.
-        if known && self.remembers(&digest) {
-            return true;
+        if self.remembers(&digest) {
+            return Verdict::Right;
         }
-        let hash = hash.text.clone();
-        let check = spawn_blocking(move || {
-            let right = bcrypt::verify(password, &hash).unwrap_or(false);
+        let checked = spawn_blocking(move || {
+            let right = check.is_right(&password);
             drop(turn);
             right
         });
-        let right = known && check.await.unwrap_or(false);
-        if right {
+        if checked.await.unwrap_or(false) {
             self.remember(digest);
+            Verdict::Right
+        } else {
+            Verdict::Wrong
         }
-        right
     }
 
     /// A digest that differs whenever one of `parts` does; the lengths keep their borders apart.
@@ -174,17 +224,53 @@ mod tests {
         for (login, admitted) in
             [("alice:secret", true), ("alice:other", false), ("carol:secret", false), ("carol:other", false)]
         {
-            assert_eq!(logins.admits(&users, Some(&header(login))).await, admitted, "{login}");
+            let verdict = if admitted { Verdict::Right } else { Verdict::Wrong };
+            assert_eq!(logins.check(&users, Some(&header(login))).await, verdict, "{login}");
         }
-        assert!(!logins.admits(&users, None).await);
+        assert_eq!(logins.check(&users, None).await, Verdict::Wrong);
         assert_eq!(logins.right.lock().unwrap().len(), 1);
     }
 
     #[tokio::test]
     async fn a_changed_hash_makes_a_remembered_login_wrong() {
         let logins = Logins::new().unwrap();
-        assert!(logins.admits(&users(&[("alice", "old")]), Some(&header("alice:old"))).await);
-        assert!(!logins.admits(&users(&[("alice", "new")]), Some(&header("alice:old"))).await);
+        let login = header("alice:old");
+        assert_eq!(logins.check(&users(&[("alice", "old")]), Some(&login)).await, Verdict::Right);
+        assert_eq!(logins.check(&users(&[("alice", "new")]), Some(&login)).await, Verdict::Wrong);
+    }
+
+    #[test]
+    fn every_login_takes_the_same_work_whoever_it_names() {
+        let hash =
+            |cost| PasswordHash::try_from(bcrypt::hash_with_salt("x", cost, [1; 16]).unwrap().to_string()).unwrap();
+        let users =
+            Users([("low", 4), ("middle", 6), ("high", 9)].map(|(name, cost)| (name.to_owned(), hash(cost))).into());
+        let work = |name: &str| {
+            let check = users.check_for(name);
+            let costs = check.hash.iter().map(|hash| hash.cost).chain(check.more.iter().copied());
+            costs.map(|cost| 2_u64.pow(cost)).sum::<u64>()
+        };
+        assert_eq!(["low", "middle", "high", "nobody", ""].map(work), [512; 5]);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_logins_waits_in_a_short_queue_only() {
+        let users = users(&[("alice", "secret")]);
+        let logins = Logins::new().unwrap();
+        assert_eq!(logins.check(&users, Some(&header("alice:secret"))).await, Verdict::Right);
+        let turn = logins.turn.acquire().await.unwrap();
+        let flood: Vec<_> = (0..WAITING_LOGINS).map(|n| header(&format!("alice:{n}"))).collect();
+        let mut waiting: Vec<_> = flood.iter().map(|login| Box::pin(logins.check(&users, Some(login)))).collect();
+        for login in &mut waiting {
+            assert!(futures_util::poll!(login).is_pending());
+        }
+        assert_eq!(logins.check(&users, Some(&header("alice:wrong"))).await, Verdict::Busy);
+        // Whoever has logged in before need not wait.
+        assert_eq!(logins.check(&users, Some(&header("alice:secret"))).await, Verdict::Right);
+        drop(turn);
+        for login in waiting {
+            assert_eq!(login.await, Verdict::Wrong);
+        }
     }
 
     #[test]

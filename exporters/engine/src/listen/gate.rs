@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use tower::ServiceExt as _;
 
 use super::ListenError;
-use super::auth::Logins;
+use super::auth::{Logins, Verdict};
 use super::rate_limit::Bucket;
 use super::web_config::{WebConfig, WebConfigFile};
 
@@ -41,7 +41,7 @@ impl Gate {
         if self.web_config.is_tls() { self.web_config.current().await.tls.clone() } else { None }
     }
 
-    /// The answer of `app`, or 429 or 401 without asking it.
+    /// The answer of `app`, or 429, 401 or 503 without asking it.
     pub(super) async fn answer(&self, request: Request<Body>, app: Router) -> Response {
         let config = self.web_config.current().await;
         let mut response = match self.refusal(&config, request.headers()).await {
@@ -63,11 +63,19 @@ impl Gate {
         {
             return Some((StatusCode::TOO_MANY_REQUESTS, "too many requests\n").into_response());
         }
-        let authorization = headers.get(header::AUTHORIZATION);
-        if config.users.is_empty() || self.logins.admits(&config.users, authorization).await {
+        if config.users.is_empty() {
             return None;
         }
-        let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))];
-        Some((StatusCode::UNAUTHORIZED, challenge, "unauthorized\n").into_response())
+        match self.logins.check(&config.users, headers.get(header::AUTHORIZATION)).await {
+            Verdict::Right => None,
+            Verdict::Wrong => {
+                let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))];
+                Some((StatusCode::UNAUTHORIZED, challenge, "unauthorized\n").into_response())
+            }
+            Verdict::Busy => {
+                let retry = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
+                Some((StatusCode::SERVICE_UNAVAILABLE, retry, "too many logins are being checked\n").into_response())
+            }
+        }
     }
 }
