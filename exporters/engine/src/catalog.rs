@@ -81,9 +81,21 @@ pub(crate) struct Catalog {
     /// For each collector and each of its columns: its families, as indexes into `families`.
     pub column_families: Vec<Vec<Vec<usize>>>,
     pub warnings: Vec<Fault>,
+    /// Files without any text.
+    empty_files: Vec<String>,
 }
 
 impl Catalog {
+    /// The files that are empty now and held collectors in `before`: emptied by accident, or read while somebody writes
+    /// them. A collector that is not wanted any more is removed with its file, or is left out of it.
+    pub fn emptied_since(&self, before: &Self) -> Option<LoadError> {
+        let held = |file: &&String| before.collectors.iter().any(|collector| *collector.file == ***file);
+        let emptied = self.empty_files.iter().filter(held);
+        let message = "the file is empty and held collectors before: restore it, or remove the file";
+        let faults: Vec<Fault> = emptied.map(|file| whole(Path::new(file), message)).collect();
+        (!faults.is_empty()).then_some(LoadError { faults })
+    }
+
     /// The collector of that branch.
     pub fn index_of(&self, key: &str) -> Option<usize> {
         self.collectors.iter().position(|collector| *collector.key == *key)
@@ -108,6 +120,9 @@ impl Catalog {
         let (files, mut faults) = read_texts(origin);
         let mut collectors = Vec::new();
         let mut warnings = Vec::new();
+        let is_empty = |(_, text): &&(String, String)| text.trim().is_empty();
+        let empty_files: Vec<String> = files.iter().filter(is_empty).map(|(name, _)| name.clone()).collect();
+        warnings.extend(empty_files.iter().map(|file| whole(Path::new(file), "the file is empty")));
         for (name, text) in &files {
             let (found, told) = read_file(name, text, tiers);
             collectors.extend(found);
@@ -141,7 +156,7 @@ impl Catalog {
         let headers =
             families.iter().map(|family| Header::new(&family.name, family.kind.word(), &family.help)).collect();
         let warnings = in_order(warnings);
-        Ok(Self { origin: origin.to_string(), collectors, families, headers, column_families, warnings })
+        Ok(Self { origin: origin.to_string(), collectors, families, headers, column_families, warnings, empty_files })
     }
 }
 

@@ -281,7 +281,7 @@ fn reload_on_signal<S: Source>(service: Arc<Service<S>>) -> std::io::Result<impl
                 _ = user.recv() => {}
             }
             // What came of it is logged, and in a metric.
-            service.reload().ok();
+            service.reload().await.ok();
         }
     })
 }

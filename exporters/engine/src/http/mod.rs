@@ -1,5 +1,6 @@
 //! The HTTP interface: metrics, health by role, and pages for people.
 
+mod cross_site;
 mod explain;
 mod figures;
 mod health;
@@ -13,8 +14,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use tokio::task::spawn_blocking;
 
 use crate::catalog::{Catalog, LoadError};
 use crate::scrape::Fleet;
@@ -58,7 +61,18 @@ pub(crate) struct Service<S: Source> {
     pub look_timeout: Duration,
     pub prefer_open_metrics: bool,
     fleet: RwLock<Arc<Fleet<S>>>,
-    load: Box<dyn Fn() -> Result<Catalog, LoadError> + Send + Sync>,
+    load: Arc<dyn Fn() -> Result<Catalog, LoadError> + Send + Sync>,
+    /// One reload at a time, so that the last one asked for is the one that stays.
+    reloading: tokio::sync::Mutex<()>,
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReloadError {
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    #[error("a bug, which the log tells more of")]
+    Panic,
 }
 
 impl<S: Source> Service<S> {
@@ -77,7 +91,8 @@ impl<S: Source> Service<S> {
             look_timeout,
             prefer_open_metrics: options.openmetrics,
             fleet: RwLock::new(Arc::new(fleet)),
-            load: Box::new(load),
+            load: Arc::new(load),
+            reloading: tokio::sync::Mutex::default(),
         };
         service.note_load(true);
         Arc::new(service)
@@ -89,8 +104,9 @@ impl<S: Source> Service<S> {
     }
 
     /// Loads the collector files anew. With any fault in them the old collectors stay.
-    pub fn reload(&self) -> Result<usize, LoadError> {
-        let loaded = (self.load)();
+    pub async fn reload(&self) -> Result<usize, ReloadError> {
+        let _turn = self.reloading.lock().await;
+        let loaded = self.load_anew().await;
         self.note_load(loaded.is_ok());
         match loaded {
             Ok(catalog) => {
@@ -101,9 +117,20 @@ impl<S: Source> Service<S> {
                 Ok(count)
             }
             Err(error) => {
-                tracing::error!(faults = error.faults.len(), %error, "collector files have faults: the old ones stay");
+                let faults = if let ReloadError::Load(error) = &error { error.faults.len() } else { 0 };
+                tracing::error!(faults, %error, "collector files have faults: the old ones stay");
                 Err(error)
             }
+        }
+    }
+
+    /// Reads the files on a thread of its own: they may be many, and on a file system that is slow.
+    async fn load_anew(&self) -> Result<Catalog, ReloadError> {
+        let load = Arc::clone(&self.load);
+        let catalog = spawn_blocking(move || load()).await.map_err(|_| ReloadError::Panic)??;
+        match catalog.emptied_since(&self.fleet().catalog) {
+            Some(emptied) => Err(emptied.into()),
+            None => Ok(catalog),
         }
     }
 
@@ -120,7 +147,7 @@ impl<S: Source> Service<S> {
 
 /// All routes.
 pub(crate) fn router<S: Source>(service: Arc<Service<S>>) -> Router {
-    let reload = || post(pages::reload::<S>).fallback(pages::only_post);
+    let reload = || post(pages::reload::<S>).layer(from_fn(cross_site::refuse)).fallback(pages::only_post);
     let mut router = Router::new()
         .route(&service.telemetry_path, get(metrics::metrics::<S>))
         .route("/", get(landing::landing::<S>))

@@ -67,9 +67,13 @@ pub(super) async fn version<S: Source>(State(service): State<Arc<Service<S>>>) -
 }
 
 pub(super) async fn reload<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
-    match service.reload() {
+    match service.reload().await {
         Ok(_) => text(StatusCode::OK, "server reloaded"),
-        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("fail to reload: {error}")),
+        Err(error) => {
+            let mut out = Lines::default();
+            out.lines(&format!("fail to reload: {error}"));
+            text(StatusCode::INTERNAL_SERVER_ERROR, out.into_text())
+        }
     }
 }
 

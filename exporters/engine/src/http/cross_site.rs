@@ -1,0 +1,55 @@
+//! Requests that change something are not for the pages of a browser.
+//!
+//! A page of any site can make the browser of an operator send a POST to a port that only he can reach, and by rebinding
+//! the name of that site to our address even as a request of our own site. No page of ours sends such requests, so every
+//! one that a page has sent is refused. Programs such as curl send neither header and are served.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::text;
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Answers 403 to a request that a page in a browser has sent.
+pub(super) async fn refuse(request: Request, next: Next) -> Response {
+    if is_from_a_page(request.headers()) {
+        return text(StatusCode::FORBIDDEN, "refused: sent by a page in a browser; use curl -X POST, or send SIGHUP");
+    }
+    next.run(request).await
+}
+
+/// Browsers name the origin of every POST, and newer ones of every request whose site it is from; `none` is what the user
+/// has typed in himself.
+fn is_from_a_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.get(FETCH_SITE).is_some_and(|site| site != "none")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_sends_is_told_from_what_a_program_sends() {
+        let is_from_a_page = |pairs: &[(&'static str, &'static str)]| {
+            let pair =
+                |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), value.parse().unwrap());
+            is_from_a_page(&pairs.iter().map(pair).collect())
+        };
+        for page in [
+            &[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")][..],
+            // An older browser, a sandboxed frame, a neighbour, and a name that was rebound to our address.
+            &[("origin", "https://evil.example")],
+            &[("origin", "null")],
+            &[("sec-fetch-site", "same-site")],
+            &[("host", "evil.example:9630"), ("origin", "http://evil.example:9630"), ("sec-fetch-site", "same-origin")],
+        ] {
+            assert!(is_from_a_page(page), "{page:?}");
+        }
+        for program in [&[][..], &[("user-agent", "curl/8")], &[("sec-fetch-site", "none")]] {
+            assert!(!is_from_a_page(program), "{program:?}");
+        }
+    }
+}
