@@ -6,7 +6,7 @@
 //!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due through `cache`;
 //! - `top` keeps the busiest label sets of a result and sums the rest, `lookup` keeps details of what is shown;
 //! - `exposition` encodes [`Rows`] once, and joins the pieces to a page;
-//! - `counters`, `log`, `list`, `build` say what the exporter itself did and is; `printable` keeps what others say
+//! - `counters`, `status`, `log`, `list`, `build` say what the exporter itself did and is; `printable` keeps what others say
 //!   readable.
 //!
 //! An exporter implements [`Source`] and [`Session`] and calls [`run`]. Nothing here knows a database driver.
@@ -33,6 +33,7 @@ mod rows;
 mod run;
 mod scrape;
 mod source;
+mod status;
 mod top;
 
 pub use catalog::{CheckQuery, EmbeddedFolder};

@@ -15,12 +15,14 @@ use crate::catalog::{Catalog, CheckQuery, EmbeddedFolder, LoadError, Origin};
 use crate::cli::{self, Cli, ConfigPath, Task};
 use crate::exposition::Format;
 use crate::http::{self, Service};
+use crate::list;
 use crate::listen::{self, ListenOptions};
+use crate::log::Log;
 use crate::options::Options;
 use crate::plan::Selection;
 use crate::scrape::{Fleet, ScrapeSettings, Scraper, reserved_names};
 use crate::source::Source;
-use crate::{list, log};
+use crate::status::ProcessStatus;
 
 /// Requests that run may go on after the signal to stop for as long as a scrape may take, and this.
 const GRACE: Duration = Duration::from_secs(1);
@@ -88,22 +90,41 @@ where
             return if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
-    match act(&exporter, cli, connect) {
-        Ok(code) => code,
+    let status = ProcessStatus::default();
+    let log = match log(&cli, &status) {
+        Ok(log) => log,
         Err(error) => {
-            eprintln!("{}: {error}", exporter.name);
-            ExitCode::FAILURE
+            Log::of_command("").print(&format!("{}: cannot start the log: {error}", exporter.name));
+            return ExitCode::FAILURE;
         }
+    };
+    let code = act(&exporter, cli, &log, status, connect).unwrap_or_else(|error| {
+        log.print(&format!("{}: {error}", exporter.name));
+        ExitCode::FAILURE
+    });
+    log.end();
+    code
+}
+
+/// What serves must not wait for the reader of its log; what prints and ends must not lose a line.
+fn log<O: Args>(cli: &Cli<O>, status: &ProcessStatus) -> std::io::Result<Log> {
+    let format = &cli.options.log_format;
+    if cli.command.is_some() || cli.options.dry_run || cli.options.explain {
+        Ok(Log::of_command(format))
+    } else {
+        Log::of_server(format, status.log_lines_dropped.clone())
     }
 }
 
 fn act<O: Args, S: Source>(
     exporter: &Exporter,
     cli: Cli<O>,
+    log: &Log,
+    status: ProcessStatus,
     connect: impl FnOnce(O, &Context) -> Result<Connected<S>, Failure>,
 ) -> Result<ExitCode, Failure> {
     let Cli { options, own, command } = cli;
-    log::start(&options.log_level, &options.log_format, exporter.log_crates)?;
+    log.start(&options.log_level, exporter.log_crates)?;
     let namespace = options.namespace.clone().filter(|given| !given.is_empty());
     let namespace = namespace.unwrap_or_else(|| exporter.namespace.to_owned());
     let config = match &command {
@@ -135,7 +156,7 @@ fn act<O: Args, S: Source>(
     let done = runtime.block_on(async {
         let Connected { sources, look_timeout } = connect(own, &context)?;
         distinct(&sources)?;
-        let fleet = Fleet::new(catalog, sources, settings(exporter, &options, namespace));
+        let fleet = Fleet::new(catalog, sources, settings(exporter, &options, namespace, status.clone()));
         if explains {
             fleet.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
             print(&http::explain(&fleet))?;
@@ -145,7 +166,7 @@ fn act<O: Args, S: Source>(
             let up = fleet.scrapers.iter().all(is_up);
             return Ok(if up { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        serve(exporter, &options, look_timeout, fleet, load).await?;
+        serve(exporter, &options, look_timeout, fleet, status, load).await?;
         Ok(ExitCode::SUCCESS)
     });
     // A query that hangs on a frozen server does not hold up the end.
@@ -203,13 +224,13 @@ fn checked(catalog: &Catalog) -> String {
 fn print(text: &str) -> Result<ExitCode, Failure> {
     use std::io::{ErrorKind, Write};
     match std::io::stdout().write_all(text.as_bytes()) {
-        // Who reads it, as head does, has had enough.
+        // The reader closed the pipe, as head does.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
 
-fn settings(exporter: &Exporter, options: &Options, namespace: String) -> ScrapeSettings {
+fn settings(exporter: &Exporter, options: &Options, namespace: String, status: ProcessStatus) -> ScrapeSettings {
     let tags = options.tag.iter().map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()).collect();
     ScrapeSettings {
         namespace,
@@ -218,6 +239,7 @@ fn settings(exporter: &Exporter, options: &Options, namespace: String) -> Scrape
         disable_cache: options.disable_cache,
         disable_intro: options.disable_intro,
         started: Instant::now(),
+        status,
     }
 }
 
@@ -226,6 +248,7 @@ async fn serve<S: Source>(
     options: &Options,
     look_timeout: Duration,
     fleet: Fleet<S>,
+    status: ProcessStatus,
     load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
 ) -> Result<(), Failure> {
     if options.fail_fast {
@@ -249,7 +272,7 @@ async fn serve<S: Source>(
         listen = addresses.join(" "),
         "started"
     );
-    let service = Service::new(exporter.name, options, look_timeout, fleet, load);
+    let service = Service::new(exporter.name, options, look_timeout, fleet, status, load);
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
     listeners.serve(http::router(service.clone()), stop_signal()?, options.scrape_timeout + GRACE).await;
     reloads.abort();

@@ -22,6 +22,7 @@ use tokio::task::spawn_blocking;
 use crate::catalog::{Catalog, LoadError};
 use crate::scrape::Fleet;
 use crate::source::Source;
+use crate::status::ProcessStatus;
 
 pub(crate) use explain::explain;
 
@@ -60,6 +61,7 @@ pub(crate) struct Service<S: Source> {
     /// How long a health endpoint waits for the server.
     pub look_timeout: Duration,
     pub prefer_open_metrics: bool,
+    pub status: ProcessStatus,
     fleet: RwLock<Arc<Fleet<S>>>,
     load: Arc<dyn Fn() -> Result<Catalog, LoadError> + Send + Sync>,
     /// One reload at a time, so that the last one asked for is the one that stays.
@@ -82,6 +84,7 @@ impl<S: Source> Service<S> {
         options: &crate::options::Options,
         look_timeout: Duration,
         fleet: Fleet<S>,
+        status: ProcessStatus,
         load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let service = Self {
@@ -90,6 +93,7 @@ impl<S: Source> Service<S> {
             scrape_timeout: options.scrape_timeout,
             look_timeout,
             prefer_open_metrics: options.openmetrics,
+            status,
             fleet: RwLock::new(Arc::new(fleet)),
             load: Arc::new(load),
             reloading: tokio::sync::Mutex::default(),

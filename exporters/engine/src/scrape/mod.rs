@@ -27,6 +27,7 @@ use crate::facts::{Health, ServerFacts};
 use crate::options::Labels;
 use crate::plan::{Plan, Planned, Selection, plan};
 use crate::source::Source;
+use crate::status::ProcessStatus;
 
 pub(crate) use assemble::{Shown, View};
 pub(crate) use fleet::Fleet;
@@ -49,6 +50,8 @@ pub(crate) struct ScrapeSettings {
     pub disable_cache: bool,
     pub disable_intro: bool,
     pub started: Instant,
+    /// What the process knows of itself.
+    pub status: ProcessStatus,
 }
 
 /// A catalog, a source, and what is known of both. A reload makes a new one around the same source.

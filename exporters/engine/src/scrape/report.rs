@@ -9,6 +9,7 @@ use super::{DatabaseView, ScrapeSettings, Scraper, Shown, View};
 use crate::exposition::OwnFamilies;
 use crate::facts::Role;
 use crate::source::Source;
+use crate::status::{ProcessStatus, WebConfigState};
 
 /// Names of the exporter's own families, after the namespace; a collector may not take them.
 const OWN: &[&str] = &[
@@ -52,6 +53,11 @@ const OWN: &[&str] = &[
     "exporter_scrapes_total",
     "exporter_config_last_reload_successful",
     "exporter_config_last_reload_success_timestamp_seconds",
+    "exporter_log_lines_dropped_total",
+    "exporter_http_connections",
+    "exporter_http_connections_limit",
+    "exporter_http_connections_closed_total",
+    "exporter_web_config_last_reload_successful",
 ];
 
 /// The full names of the exporter's own families.
@@ -186,6 +192,7 @@ pub(super) fn program(families: &mut OwnFamilies, settings: &ScrapeSettings, ask
     own.gauge("exporter_last_scrape_time", "When this scrape ended, in Unix seconds", &[], now);
     own.gauge("exporter_scrape_duration", "Seconds that this scrape took", &[], seconds);
     own.gauge("exporter_scrape_duration_seconds", "Seconds that this scrape took", &[], seconds);
+    own.status(&settings.status);
     own.process();
 }
 
@@ -202,6 +209,33 @@ impl Own<'_> {
 
     fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.families.counter(&format!("{}_{name}", self.namespace), help, &[], value);
+    }
+
+    /// The log, the connections of clients, the web configuration.
+    fn status(&mut self, status: &ProcessStatus) {
+        let connections = [&status.http_connections, &status.http_connections_limit].map(|gauge| gauge.get() as f64);
+        self.counter(
+            "exporter_log_lines_dropped_total",
+            "Log lines dropped because standard error was not read",
+            status.log_lines_dropped.get(),
+        );
+        self.gauge("exporter_http_connections", "HTTP connections that are open", &[], connections[0]);
+        self.gauge("exporter_http_connections_limit", "HTTP connections that may be open", &[], connections[1]);
+        self.counter(
+            "exporter_http_connections_closed_total",
+            "HTTP connections closed to make room for others",
+            status.http_connections_closed.get(),
+        );
+        let in_force = match status.web_config() {
+            WebConfigState::Absent => return,
+            state => state == WebConfigState::InForce,
+        };
+        self.gauge(
+            "exporter_web_config_last_reload_successful",
+            "Whether the web configuration file is in force as it is",
+            &[],
+            f64::from(in_force),
+        );
     }
 
     fn server(&mut self, view: &View) {
