@@ -58,6 +58,11 @@ pub struct Options {
     #[arg(long = "web.config.file", id = "web_config", help_heading = WEB, value_name = "FILE")]
     pub web_config: Option<PathBuf>,
 
+    /// HTTP connections at once; when all are open, the one idle for longest is closed for the next
+    #[arg(long = "web.max-connections", id = "web_max_connections", help_heading = WEB, value_name = "N", default_value = "512",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub web_max_connections: u32,
+
     /// Answer with OpenMetrics to every scraper that takes it
     #[arg(long = "web.openmetrics", id = "openmetrics", help_heading = WEB, action = ArgAction::Set, value_parser = parse_bool,
           default_value = "false")]

@@ -259,6 +259,8 @@ async fn serve<S: Source>(
         addresses: options.listen_address.clone(),
         systemd_socket: options.systemd_socket,
         web_config: options.web_config.clone(),
+        max_connections: usize::try_from(options.web_max_connections).unwrap_or(usize::MAX),
+        status: status.clone(),
     })
     .await?;
     let scheme = listeners.scheme();

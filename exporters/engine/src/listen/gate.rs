@@ -13,7 +13,8 @@ use tower::ServiceExt as _;
 use super::ListenError;
 use super::auth::{Logins, Verdict};
 use super::rate_limit::Bucket;
-use super::web_config::{WebConfig, WebConfigFile};
+use super::watched::WebConfigFile;
+use super::web_config::WebConfig;
 
 /// The web configuration and what is remembered between requests because of it.
 pub(super) struct Gate {

@@ -7,11 +7,14 @@ mod address;
 mod auth;
 mod cipher;
 mod client_certificate;
+mod connections;
+mod descriptors;
 mod gate;
 mod rate_limit;
 mod reading;
 mod serve;
 mod tls;
+mod watched;
 mod web_config;
 
 #[cfg(test)]
@@ -21,15 +24,19 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use connections::Connections;
 use gate::Gate;
-use web_config::WebConfigFile;
+use watched::WebConfigFile;
+
+use crate::status::ProcessStatus;
 
 /// Where to listen, as the flags say it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct ListenOptions {
     /// `HOST:PORT` each; `:PORT` is every interface.
     pub(crate) addresses: Vec<String>,
@@ -37,6 +44,10 @@ pub(crate) struct ListenOptions {
     pub(crate) systemd_socket: bool,
     /// The web configuration file; without one everything is plain HTTP, open to all.
     pub(crate) web_config: Option<PathBuf>,
+    /// The most connections at once.
+    pub(crate) max_connections: usize,
+    /// Where counts of connections and the state of the web configuration go.
+    pub(crate) status: ProcessStatus,
 }
 
 /// Why nothing can be served. Every message names the address or the file.
@@ -87,6 +98,9 @@ pub(crate) enum ListenError {
         /// The setting and what is wrong with it.
         message: String,
     },
+    /// The limit of open files cannot be read.
+    #[error("cannot read the limit of open files: {0}")]
+    Descriptors(io::Error),
     /// The system gives no random numbers, which the cache of logins needs.
     #[error("cannot get random numbers from the system")]
     NoRandomness,
@@ -96,6 +110,7 @@ pub(crate) enum ListenError {
 pub(crate) struct Listeners {
     sockets: Vec<(TcpListener, SocketAddr)>,
     gate: Gate,
+    connections: Arc<Connections>,
 }
 
 /// Binds the sockets and checks the web configuration; nothing is served yet.
@@ -103,14 +118,16 @@ pub(crate) struct Listeners {
 /// # Errors
 /// The web configuration or a file it names is bad, or an address cannot be bound.
 pub(crate) async fn bind(options: &ListenOptions) -> Result<Listeners, ListenError> {
-    let web_config = WebConfigFile::open(options.web_config.clone())?;
+    let descriptors = descriptors::raise_limit().map_err(ListenError::Descriptors)?;
+    let limit = descriptors::connection_limit(options.max_connections, descriptors);
+    let web_config = WebConfigFile::open(options.web_config.clone(), options.status.clone())?;
     let gate = Gate::new(web_config)?;
     let sockets = if options.systemd_socket {
         address::passed_by_systemd()?
     } else {
         address::bind_all(&options.addresses).await?
     };
-    Ok(Listeners { sockets, gate })
+    Ok(Listeners { sockets, gate, connections: Connections::new(limit, options.status.clone()) })
 }
 
 impl Listeners {
@@ -133,6 +150,6 @@ impl Listeners {
         grace: Duration,
     ) {
         let sockets = self.sockets.into_iter().map(|(socket, _)| socket).collect();
-        serve::serve(sockets, self.gate, app, shutdown, grace).await;
+        serve::serve(sockets, self.gate, self.connections, app, shutdown, grace).await;
     }
 }

@@ -19,24 +19,22 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::connections::{Connections, Place};
 use super::gate::Gate;
 
-/// For a TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// For the head of a connection's first request.
-const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// For the head of each further request, so a connection idle for longer is closed. Scrapes are seconds to minutes apart.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
-/// For a client to take what was sent.
+/// For a client to acknowledge what was sent.
 #[cfg(target_os = "linux")]
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Before accepting again when the system refuses, as it does without free file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The most that the head of a request may take, and what is kept of a response for a client that is slow to read.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// Requests at once on one connection of HTTP/2.
+const MOST_STREAMS: u32 = 16;
 
 /// What all connections share.
 struct Server {
@@ -48,38 +46,48 @@ struct Server {
 pub(super) async fn serve(
     sockets: Vec<TcpListener>,
     gate: Gate,
+    connections: Arc<Connections>,
     app: Router,
     shutdown: impl Future<Output = ()>,
     grace: Duration,
 ) {
     let server = Arc::new(Server { gate, app });
     let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
+    let mut tasks = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let mut refused = false;
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&sockets) => match accepted {
+            (accepted, place) = next(&sockets, &connections) => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(Arc::clone(&server).connection(stream, peer, graceful.watcher()));
+                    refused = false;
+                    // A panic is logged where it happens.
+                    while tasks.try_join_next().is_some() {}
+                    tasks.spawn(Arc::clone(&server).connection(stream, peer, place, graceful.watcher()));
                 }
                 Err(error) => {
-                    tracing::error!(%error, "cannot accept a connection");
+                    if !std::mem::replace(&mut refused, true) {
+                        tracing::error!(%error, "cannot accept a connection, and will go on trying");
+                    }
+                    // The descriptor of another connection may be what is missing.
+                    connections.displace();
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(ended) = connections.join_next() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a connection has ended in a panic");
-                }
-            }
         }
     }
     drop(sockets);
     if timeout(grace, graceful.shutdown()).await.is_err() {
         tracing::warn!(grace_seconds = grace.as_secs_f64(), "requests still run after the grace period and are cut");
     }
-    connections.shutdown().await;
+    tasks.shutdown().await;
+}
+
+/// The next connection, and the place that it takes.
+async fn next(sockets: &[TcpListener], connections: &Arc<Connections>) -> (io::Result<(TcpStream, SocketAddr)>, Place) {
+    let accepted = accept(sockets).await;
+    (accepted, connections.place().await)
 }
 
 /// The next connection on any of `sockets`. One that its client gave up before it was accepted is passed over.
@@ -99,48 +107,47 @@ async fn accept(sockets: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> 
 }
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: Place, watcher: Watcher) {
         if let Err(error) = set_options(&stream) {
             tracing::debug!(%error, "cannot set the options of a connection");
         }
-        let Some(config) = self.gate.tls().await else { return self.speak(stream, Protocol::Http1, watcher).await };
-        match timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
-            Ok(Ok(stream)) => {
+        tokio::select! {
+            () = self.converse(stream, peer, &place, watcher) => {}
+            () = place.lost() => tracing::debug!(%peer, "connection closed: idle for too long, or to make room"),
+        }
+    }
+
+    async fn converse(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, place: &Place, watcher: Watcher) {
+        let Some(config) = self.gate.tls().await else {
+            return self.speak(stream, Protocol::Http1, place, watcher).await;
+        };
+        match TlsAcceptor::from(config).accept(stream).await {
+            Ok(stream) => {
                 let protocol = match stream.get_ref().1.alpn_protocol() {
                     Some(b"h2") => Protocol::Http2,
                     _ => Protocol::Http1,
                 };
-                self.speak(stream, protocol, watcher).await;
+                self.speak(stream, protocol, place, watcher).await;
             }
-            Ok(Err(error)) => tracing::info!(%peer, %error, "a TLS handshake has failed"),
-            Err(_) => tracing::info!(%peer, "a TLS handshake has taken too long"),
+            Err(error) => tracing::info!(%peer, %error, "TLS handshake failed"),
         }
     }
 
-    async fn speak<S>(self: Arc<Self>, stream: S, protocol: Protocol, watcher: Watcher)
+    async fn speak<S>(self: &Arc<Self>, stream: S, protocol: Protocol, place: &Place, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let first_request = Arc::new(Notify::new());
-        let seen = Arc::clone(&first_request);
-        let service = service_fn(move |request: Request<Incoming>| {
-            seen.notify_one();
-            let server = Arc::clone(&self);
+        let service = service_fn(|request: Request<Incoming>| {
+            let (server, noted) = (Arc::clone(self), place.request());
             async move {
                 let app = server.app.clone();
-                Ok::<_, Infallible>(server.gate.answer(request.map(Body::new), app).await)
+                let response = server.gate.answer(request.map(Body::new), app).await;
+                Ok::<_, Infallible>(noted.responds(response))
             }
         });
         let builder = protocol.builder();
-        let mut connection = pin!(watcher.watch(builder.serve_connection(TokioIo::new(stream), service)));
-        let ended = tokio::select! {
-            ended = &mut connection => ended,
-            first = timeout(FIRST_REQUEST_TIMEOUT, first_request.notified()) => match first {
-                Ok(()) => connection.await,
-                Err(_) => return,
-            },
-        };
-        if let Err(error) = ended {
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(error, "a connection has ended early");
         }
     }
@@ -155,8 +162,9 @@ enum Protocol {
 impl Protocol {
     fn builder(self) -> auto::Builder<TokioExecutor> {
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
-        builder.http2().timer(TokioTimer::new()).keep_alive_interval(IDLE_TIMEOUT);
+        // The time for a head is limited by the connection's place.
+        builder.http1().header_read_timeout(None).max_buf_size(BUFFER_BYTES);
+        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(MOST_STREAMS);
         match self {
             Self::Http1 => builder.http1_only(),
             Self::Http2 => builder.http2_only(),

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{ListenError, ListenOptions, Listeners, bind};
+use crate::status::{ProcessStatus, WebConfigState};
 
 /// More than any test needs, so that a hang fails the test and does not hang it.
 const GRACE: Duration = Duration::from_secs(20);
@@ -68,7 +69,18 @@ impl Folder {
     }
 
     async fn run(&self) -> Running {
-        run(self.bind().await.unwrap(), hello(), GRACE)
+        self.run_with_status().await.0
+    }
+
+    async fn run_with_status(&self) -> (Running, ProcessStatus) {
+        let options = options(Some(self.path("web.yml")));
+        let status = options.status.clone();
+        (run(bind(&options).await.unwrap(), hello(), GRACE), status)
+    }
+
+    /// Writes a file as an editor does that empties it first.
+    fn overwrite(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).unwrap();
     }
 
     /// The message `bind` fails with, without the folder.
@@ -79,7 +91,13 @@ impl Folder {
 }
 
 fn options(web_config: Option<PathBuf>) -> ListenOptions {
-    ListenOptions { addresses: vec!["127.0.0.1:0".to_owned()], systemd_socket: false, web_config }
+    listening_on(&["127.0.0.1:0"], web_config)
+}
+
+fn listening_on(addresses: &[&str], web_config: Option<PathBuf>) -> ListenOptions {
+    let addresses = addresses.iter().map(ToString::to_string).collect();
+    let status = ProcessStatus::default();
+    ListenOptions { addresses, systemd_socket: false, web_config, max_connections: 100, status }
 }
 
 fn hello() -> Router {

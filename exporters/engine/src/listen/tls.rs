@@ -15,7 +15,7 @@ use super::ListenError;
 use super::cipher::{self, Cipher, Curve, MaxVersion, MinVersion};
 use super::client_certificate::{ClientAuth, ClientCertificates};
 use super::reading::Reading;
-use super::web_config::unless_blank;
+use super::web_config::{TlsProtection, unless_blank};
 
 /// `tls_server_config`. An absent, null and empty value mean the same.
 #[derive(Default, Deserialize)]
@@ -44,6 +44,18 @@ struct Pem {
 }
 
 impl TlsSection {
+    /// What it asks of clients.
+    pub(super) fn protection(&self) -> TlsProtection {
+        let auth = self.client_auth_type.unwrap_or_default();
+        TlsProtection {
+            on: false,
+            client_certificates: auth.is_mandatory(),
+            verified: auth.verifies(),
+            names: self.client_allowed_sans.is_some(),
+            client_auth_is_said: self.client_auth_type.is_some(),
+        }
+    }
+
     /// The TLS configuration, or `None` where the section names neither certificate, key, client CA nor client
     /// authentication: then TLS is off, whatever else it says.
     ///

@@ -1,14 +1,12 @@
-//! The web configuration file of exporter-toolkit: its schema, and the settings in force.
+//! The web configuration file of exporter-toolkit: its schema, and the settings that it gives.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use rustls::ServerConfig;
 use serde::de::{self, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{MessageFormatter as _, UserMessageFormatter};
-use tokio::task::spawn_blocking;
 
 use super::ListenError;
 use super::auth::Users;
@@ -27,6 +25,48 @@ pub(super) struct WebConfig {
     pub(super) users: Users,
     /// `None` is no limit.
     pub(super) rate_limit: Option<RateLimit>,
+    /// What keeps strangers out.
+    pub(super) protection: Protection,
+}
+
+/// What keeps strangers out, and what the file says about it in so many words.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Protection {
+    pub(super) basic_auth: bool,
+    /// `basic_auth_users: {}`, which nothing but intention leaves in a file.
+    pub(super) basic_auth_is_off: bool,
+    pub(super) tls: TlsProtection,
+}
+
+/// What TLS adds to it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TlsProtection {
+    pub(super) on: bool,
+    /// Clients must have a certificate.
+    pub(super) client_certificates: bool,
+    /// Their certificates are verified if they have one.
+    pub(super) verified: bool,
+    /// Their certificates must bear certain names.
+    pub(super) names: bool,
+    /// The file names a `client_auth_type`.
+    pub(super) client_auth_is_said: bool,
+}
+
+impl Protection {
+    /// What `new` would switch off without saying so, as a file does that was emptied, or is being written.
+    pub(super) fn lost_in(&self, new: &Self) -> Option<&'static str> {
+        let (old_tls, new_tls) = (self.tls, new.tls);
+        let is_said = new_tls.client_auth_is_said;
+        let lost = [
+            ("TLS", old_tls.on && !new_tls.on),
+            ("basic authentication", self.basic_auth && !new.basic_auth && !new.basic_auth_is_off),
+            ("client certificates", old_tls.client_certificates && !new_tls.client_certificates && !is_said),
+            ("verification of client certificates", old_tls.verified && !new_tls.verified && !is_said),
+            // Where certificates are no longer mandatory, as the file says, there can be none.
+            ("client_allowed_sans", old_tls.names && !new_tls.names && (new_tls.client_certificates || !is_said)),
+        ];
+        lost.into_iter().find(|(_, is_lost)| *is_lost).map(|(what, _)| what)
+    }
 }
 
 /// The file as it is written. Every section may be absent or null.
@@ -116,21 +156,25 @@ impl WebConfig {
     ///
     /// # Errors
     /// A file cannot be read, is malformed, or the settings cannot be followed.
-    fn read(reading: &mut Reading) -> Result<Self, ListenError> {
+    pub(super) fn read(reading: &mut Reading) -> Result<Self, ListenError> {
         let text = reading.read_config()?;
         let sections = parse(&text, reading)?;
         let http = sections.http_server_config.unwrap_or_default();
-        let tls = match sections.tls_server_config {
+        let section = sections.tls_server_config;
+        let tls_protection = section.as_ref().map(TlsSection::protection).unwrap_or_default();
+        let tls = match section {
             Some(section) => section.server_config(http.http2.unwrap_or(true), reading)?,
             None => None,
         };
+        let basic_auth_is_off = sections.basic_auth_users.as_ref().is_some_and(Users::is_empty);
+        let users = sections.basic_auth_users.unwrap_or_default();
+        let protection = Protection {
+            basic_auth: !users.is_empty(),
+            basic_auth_is_off,
+            tls: TlsProtection { on: tls.is_some(), ..tls_protection },
+        };
         let rate_limit = sections.rate_limit.unwrap_or_default().limit().map_err(|message| reading.wrong(message))?;
-        Ok(Self {
-            tls,
-            headers: http.headers.unwrap_or_default().headers(),
-            users: sections.basic_auth_users.unwrap_or_default(),
-            rate_limit,
-        })
+        Ok(Self { tls, headers: http.headers.unwrap_or_default().headers(), users, rate_limit, protection })
     }
 }
 
@@ -149,83 +193,5 @@ fn parse(text: &[u8], reading: &Reading) -> Result<Sections, ListenError> {
                 message: UserMessageFormatter.format_message(error).into_owned(),
             })
         }
-    }
-}
-
-/// The web configuration in force: the last good one. It is read again when it, or a file it names, changes.
-pub(super) struct WebConfigFile {
-    state: Option<Arc<Mutex<State>>>,
-    without_file: Arc<WebConfig>,
-    is_tls: bool,
-}
-
-struct State {
-    reading: Reading,
-    good: Arc<WebConfig>,
-}
-
-impl WebConfigFile {
-    /// Reads the configuration for the first time. `None` is the same as an empty file.
-    ///
-    /// # Errors
-    /// The configuration is bad.
-    pub(super) fn open(path: Option<PathBuf>) -> Result<Self, ListenError> {
-        let without_file = Arc::new(WebConfig::default());
-        let Some(path) = path else { return Ok(Self { state: None, without_file, is_tls: false }) };
-        let mut reading = Reading::new(path);
-        let good = Arc::new(WebConfig::read(&mut reading)?);
-        log_warnings(&reading);
-        let is_tls = good.tls.is_some();
-        Ok(Self { state: Some(Arc::new(Mutex::new(State { reading, good }))), without_file, is_tls })
-    }
-
-    /// Whether connections speak TLS; this is settled when the file is first read.
-    pub(super) fn is_tls(&self) -> bool {
-        self.is_tls
-    }
-
-    /// The configuration in force, after a look whether the files have changed.
-    pub(super) async fn current(&self) -> Arc<WebConfig> {
-        let Some(state) = &self.state else { return Arc::clone(&self.without_file) };
-        let shared = Arc::clone(state);
-        // A look is a few system calls, but on a file system that may be remote.
-        match spawn_blocking(move || lock(&shared).refresh()).await {
-            Ok(current) => current,
-            Err(_) => Arc::clone(&lock(state).good),
-        }
-    }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl State {
-    fn refresh(&mut self) -> Arc<WebConfig> {
-        if self.reading.is_outdated() {
-            let mut reading = self.reading.again();
-            match WebConfig::read(&mut reading) {
-                Ok(new) if new.tls.is_some() != self.good.tls.is_some() => tracing::error!(
-                    file = %reading.path().display(),
-                    "switching TLS on or off needs a restart, the web configuration in force stays"
-                ),
-                Ok(new) => {
-                    log_warnings(&reading);
-                    tracing::info!(file = %reading.path().display(), "the web configuration has changed and is in force");
-                    self.good = Arc::new(new);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the changed web configuration is bad, the one in force stays");
-                }
-            }
-            self.reading = reading;
-        }
-        Arc::clone(&self.good)
-    }
-}
-
-fn log_warnings(reading: &Reading) {
-    for warning in &reading.warnings {
-        tracing::warn!(file = %reading.path().display(), "{warning}");
     }
 }

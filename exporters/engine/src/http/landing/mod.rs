@@ -18,6 +18,7 @@ use self::server::Server;
 use super::Service;
 use crate::build;
 use crate::source::Source;
+use crate::status::WebConfigState;
 
 const STYLE: &str = include_str!("style.css");
 /// Nothing from elsewhere, no script, in nobody's frame: also if a name from a server should ever get through as markup.
@@ -49,6 +50,10 @@ fn page<S: Source>(service: &Service<S>) -> String {
         icon(class),
         build::VERSION,
     );
+    if let WebConfigState::Refused(problem) = service.status.web_config() {
+        let what = "the changed web configuration is refused, the one in force stays";
+        write!(page, "<p class=bad>{what}: {}</p>", text(&problem)).ok();
+    }
     if servers.len() > 1 {
         server::overview(&mut page, &servers);
     }

@@ -1,24 +1,27 @@
 //! Addresses, time limits and the end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::routing::get;
+use futures_util::stream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::super::{ListenOptions, bind};
-use super::{GRACE, exchange, hello, options, run, status};
+use super::{GRACE, Running, exchange, hello, listening_on, options, run, status};
+use crate::status::ProcessStatus;
 
 const KEEP_ALIVE_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
 #[tokio::test]
 async fn plain_http_is_served_on_every_address() {
-    let addresses = vec!["127.0.0.1:0".to_owned(), "localhost:0".to_owned()];
-    let listeners = bind(&ListenOptions { addresses, ..ListenOptions::default() }).await.unwrap();
+    let listeners = bind(&listening_on(&["127.0.0.1:0", "localhost:0"], None)).await.unwrap();
     assert_eq!(listeners.scheme(), "http");
     let bound = listeners.addresses();
     let _running = run(listeners, hello(), GRACE);
@@ -34,14 +37,12 @@ async fn plain_http_is_served_on_every_address() {
 async fn what_cannot_be_bound_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let message = |address: String| async move {
-        let options = ListenOptions { addresses: vec![address], ..ListenOptions::default() };
-        bind(&options).await.err().unwrap().to_string()
-    };
+    let message =
+        |address: String| async move { bind(&listening_on(&[&address], None)).await.err().unwrap().to_string() };
     assert_eq!(message(address.clone()).await, format!("cannot listen on {address}: address in use"));
     assert_eq!(message("192.0.2.1:0".to_owned()).await, "cannot listen on 192.0.2.1:0: address not available");
     assert_eq!(message("9630".to_owned()).await, "cannot listen on 9630: expected HOST:PORT or :PORT");
-    let nothing = bind(&ListenOptions::default()).await.err().unwrap();
+    let nothing = bind(&listening_on(&[], None)).await.err().unwrap();
     assert_eq!(nothing.to_string(), "no address to listen on was given");
 }
 
@@ -123,4 +124,148 @@ async fn a_connection_is_kept_between_scrapes_and_closed_when_idle_for_long() {
     stream.read_to_string(&mut responses).await.unwrap();
     assert_eq!(responses.matches("200 OK").count(), 2);
     assert_eq!(begin.elapsed().as_secs(), 180);
+}
+
+/// A server with places for a few connections.
+async fn with_places(places: usize, app: Router) -> (Running, ProcessStatus) {
+    let options = ListenOptions { max_connections: places, ..options(None) };
+    let status = options.status.clone();
+    (run(bind(&options).await.unwrap(), app, GRACE), status)
+}
+
+#[tokio::test]
+async fn the_connection_that_has_been_idle_for_longest_makes_room() {
+    let (running, counts) = with_places(3, hello()).await;
+    let mut silent = running.connect().await;
+    let mut trickling = running.connect().await;
+    trickling.write_all(b"GET / HTTP/1.1\r\nHo").await.unwrap();
+    let mut kept = running.connect().await;
+    kept.write_all(KEEP_ALIVE_REQUEST).await.unwrap();
+    kept.read_exact(&mut [0]).await.unwrap();
+    for closed in [&mut silent, &mut trickling] {
+        assert_eq!(status(&exchange(running.connect().await, "").await.unwrap()), 200);
+        let _held = running.connect().await;
+        // At the latest when the held one comes, this one goes.
+        closed.read_to_end(&mut Vec::new()).await.unwrap();
+    }
+    assert!(counts.http_connections_closed.get() >= 2);
+    assert!(counts.http_connections.get() <= 3);
+}
+
+#[tokio::test]
+async fn many_idle_connections_delay_no_request() {
+    let (running, counts) = with_places(16, hello()).await;
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(running.connect().await);
+    }
+    for _ in 0..5 {
+        assert_eq!(status(&exchange(running.connect().await, "").await.unwrap()), 200);
+    }
+    assert!(counts.http_connections.get() <= 16);
+    assert!(counts.http_connections_closed.get() >= 284);
+}
+
+#[tokio::test]
+async fn a_request_that_is_worked_on_keeps_its_place_and_the_next_waits() {
+    let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (started, release) = (Arc::clone(&started), Arc::clone(&release));
+        get(move || async move {
+            started.notify_one();
+            release.notified().await;
+            "done"
+        })
+    };
+    let (running, counts) = with_places(1, hello().route("/slow", slow)).await;
+    let mut busy = running.connect().await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    started.notified().await;
+    let next = tokio::spawn(exchange(running.connect().await, ""));
+    // Not closed while it waits for the handler, but as soon as its response is through.
+    tokio::task::yield_now().await;
+    assert_eq!(counts.http_connections_closed.get(), 0);
+    release.notify_one();
+    let mut response = String::new();
+    busy.read_to_string(&mut response).await.unwrap();
+    assert!(response.ends_with("done"), "{response}");
+    assert_eq!(status(&next.await.unwrap().unwrap()), 200);
+}
+
+/// A page that no buffer of the system takes whole.
+fn long_page() -> Router {
+    let chunk = Bytes::from(vec![b'x'; 64 << 10]);
+    let page = move || {
+        let chunk = chunk.clone();
+        let chunks = stream::iter((0..1024).map(move |_| Ok::<_, Infallible>(chunk.clone())));
+        async { Body::from_stream(chunks) }
+    };
+    Router::new().route("/", get(page))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_take_its_response_is_closed() {
+    let running = run(bind(&options(None)).await.unwrap(), long_page(), GRACE);
+    let begin = Instant::now();
+    let mut stream = running.connect().await;
+    stream.write_all(KEEP_ALIVE_REQUEST).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let mut taken = Vec::new();
+    // What the system had already taken, and then the end.
+    stream.read_to_end(&mut taken).await.ok();
+    assert!(taken.len() < 64 << 20, "{}", taken.len());
+    assert!(begin.elapsed() < Duration::from_secs(70));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_request_that_trickles_has_no_more_time_than_an_idle_connection() {
+    let running = run(bind(&options(None)).await.unwrap(), hello(), GRACE);
+    let begin = Instant::now();
+    let (mut reader, mut writer) = running.connect().await.into_split();
+    writer.write_all(KEEP_ALIVE_REQUEST).await.unwrap();
+    let trickle = tokio::spawn(async move {
+        writer.write_all(b"GET / HTTP/1.1\r\nX: ").await.unwrap();
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            if writer.write_all(b"x").await.is_err() {
+                break;
+            }
+        }
+    });
+    let mut response = String::new();
+    // It may be cut with what it has sent and was not read.
+    reader.read_to_string(&mut response).await.ok();
+    assert_eq!(response.matches("200 OK").count(), 1);
+    assert_eq!(begin.elapsed().as_secs(), 120);
+    trickle.abort();
+}
+
+#[tokio::test]
+async fn slow_readers_hold_few_pages_in_memory() {
+    let (running, counts) = with_places(100, long_page()).await;
+    let mut slow = Vec::new();
+    for _ in 0..80 {
+        let mut stream = running.connect().await;
+        stream.write_all(KEEP_ALIVE_REQUEST).await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap();
+        slow.push(stream);
+    }
+    assert_eq!(counts.http_connections_closed.get(), 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_take_longer_than_any_scrape_leave_room_for_others() {
+    let endless = get(std::future::pending::<&str>);
+    let (running, counts) = with_places(2, hello().route("/endless", endless)).await;
+    let mut busy = Vec::new();
+    for _ in 0..2 {
+        let mut stream = running.connect().await;
+        stream.write_all(b"GET /endless HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+        busy.push(stream);
+    }
+    while counts.http_connections.get() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(status(&exchange(running.connect().await, "").await.unwrap()), 200);
+    assert!(counts.http_connections_closed.get() >= 1);
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Folder, status};
+use super::{Folder, WebConfigState, status};
 
 fn login(name: &str, password: &str) -> String {
     format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{name}:{password}")))
@@ -47,8 +47,52 @@ async fn a_bad_new_version_leaves_the_old_one_in_force() {
     }
     std::fs::remove_file(folder.path("web.yml")).unwrap();
     assert_eq!(status(&running.get("").await), 401);
-    folder.write("web.yml", "");
+}
+
+#[tokio::test]
+async fn an_emptied_web_configuration_does_not_switch_authentication_off() {
+    let folder = Folder::with(&users("secret"));
+    let (running, counts) = folder.run_with_status().await;
+    assert_eq!(counts.web_config(), WebConfigState::InForce);
+    let headers = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n";
+    for cut in ["", "\n", "# comment\n", headers, "basic_auth_users:\n"] {
+        folder.overwrite("web.yml", cut);
+        assert_eq!(status(&running.get("").await), 401, "{cut}");
+        let answer = running.get(&login("alice", "secret")).await;
+        assert!(status(&answer) == 200 && !answer.contains("x-frame-options"), "{cut}: {answer}");
+        let WebConfigState::Refused(problem) = counts.web_config() else { panic!("{cut}") };
+        assert!(
+            problem.ends_with("it would switch off basic authentication: restore the file, or restart to do without")
+        );
+    }
+    folder.overwrite("web.yml", &users("new"));
+    assert_eq!(status(&running.get(&login("alice", "new")).await), 200);
+    assert_eq!(counts.web_config(), WebConfigState::InForce);
+    // Nobody writes this by accident.
+    folder.overwrite("web.yml", "basic_auth_users: {}\n");
     assert_eq!(status(&running.get("").await), 200);
+}
+
+#[tokio::test]
+async fn the_time_of_a_refusal_does_not_tell_a_user_name() {
+    // Two users of different costs, neither of which is to be told from a stranger.
+    let hash = |cost| bcrypt::hash("secret", cost).unwrap();
+    let folder = Folder::with(&format!("basic_auth_users:\n  alice: {}\n  bob: {}\n", hash(8), hash(6)));
+    let running = folder.run().await;
+    let names = ["alice", "bob", "mallory"];
+    let mut shortest = [f64::MAX; 3];
+    // In turn, and the shortest of each: whatever else the machine does makes a time longer, never shorter.
+    for attempt in 0..9 {
+        for (name, shortest) in names.iter().zip(&mut shortest) {
+            let begin = std::time::Instant::now();
+            assert_eq!(status(&running.get(&login(name, &format!("wrong{attempt}"))).await), 401);
+            *shortest = shortest.min(begin.elapsed().as_secs_f64());
+        }
+    }
+    for (name, time) in names.iter().zip(shortest) {
+        // Unequal work made it a factor of 4 for the cheaper hash, and of 20 and more for a stranger.
+        assert!((0.4..2.5).contains(&(time / shortest[0])), "{name}: {shortest:?}");
+    }
 }
 
 #[tokio::test]

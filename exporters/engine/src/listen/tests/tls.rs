@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Folder, Running, exchange, status};
+use super::{Folder, GRACE, ListenOptions, Running, WebConfigState, bind, exchange, hello, options, run, status};
 
 const PAIR: &str = "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n";
 const VERIFIED: &str = "  client_ca_file: ca.pem\n  client_auth_type: RequireAndVerifyClientCert\n";
@@ -192,12 +192,58 @@ async fn a_new_certificate_is_used_without_a_restart() {
 }
 
 #[tokio::test]
-async fn switching_tls_off_needs_a_restart() {
+async fn tls_and_what_it_asks_of_clients_are_not_switched_off_by_a_file_cut_short() {
     let authority = Authority::new();
-    let folder = authority.folder(PAIR);
-    let running = folder.run().await;
-    folder.write("web.yml", "");
+    let allowed = "  client_allowed_sans: [prometheus.example]\n";
+    let whole = format!("{PAIR}{VERIFIED}{allowed}");
+    let folder = authority.folder(&whole);
+    let (running, counts) = folder.run_with_status().await;
+    let (prometheus, grafana) = (authority.issue("prometheus.example"), authority.issue("grafana.example"));
+    for cut in ["", "tls_server_config:\n", PAIR, &format!("{PAIR}{VERIFIED}")] {
+        folder.overwrite("web.yml", cut);
+        assert_eq!(status(&authority.get(&running, Some(&prometheus)).await.unwrap()), 200, "{cut}");
+        assert!(authority.get(&running, None).await.is_err(), "{cut}");
+        assert!(authority.get(&running, Some(&grafana)).await.is_err(), "{cut}");
+        assert!(matches!(counts.web_config(), WebConfigState::Refused(_)), "{cut}");
+    }
+    // What is said in so many words is done.
+    folder.overwrite("web.yml", &format!("{PAIR}  client_auth_type: NoClientCert\n"));
     assert_eq!(status(&authority.get(&running, None).await.unwrap()), 200);
+    assert_eq!(counts.web_config(), WebConfigState::InForce);
+}
+
+#[tokio::test]
+async fn an_emptied_certificate_key_or_authority_leaves_the_old_one_in_force() {
+    let authority = Authority::new();
+    let folder = authority.folder(&format!("{PAIR}{VERIFIED}"));
+    let (running, counts) = folder.run_with_status().await;
+    let client = authority.issue("prometheus");
+    for name in ["cert.pem", "key.pem", "ca.pem"] {
+        let content = std::fs::read_to_string(folder.path(name)).unwrap();
+        folder.overwrite(name, "");
+        assert_eq!(status(&authority.get(&running, Some(&client)).await.unwrap()), 200, "{name}");
+        assert!(authority.get(&running, None).await.is_err(), "{name}");
+        assert!(matches!(counts.web_config(), WebConfigState::Refused(_)), "{name}");
+        folder.overwrite(name, &content);
+        assert_eq!(status(&authority.get(&running, Some(&client)).await.unwrap()), 200, "{name}");
+        assert_eq!(counts.web_config(), WebConfigState::InForce, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_of_http_2_is_closed() {
+    let authority = Authority::new();
+    let running = authority.folder(PAIR).run().await;
+    let stream = authority.connect(&running, None, &["h2"]).await.unwrap();
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let request = Request::get("https://localhost/").body(Body::empty()).unwrap();
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(to_bytes(Body::new(response.into_body()), 100).await.unwrap(), Bytes::from("hello"));
+    let begin = tokio::time::Instant::now();
+    driver.await.unwrap().ok();
+    assert_eq!(begin.elapsed().as_secs(), 120);
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,4 +253,18 @@ async fn a_client_that_never_shakes_hands_is_dropped_and_delays_nobody() {
     let mut silent = running.connect().await;
     assert_eq!(status(&authority.get(&running, None).await.unwrap()), 200);
     assert_eq!(silent.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn handshakes_that_never_finish_make_room() {
+    let authority = Authority::new();
+    let folder = authority.folder(PAIR);
+    let options = ListenOptions { max_connections: 4, ..options(Some(folder.path("web.yml"))) };
+    let running = run(bind(&options).await.unwrap(), hello(), GRACE);
+    let mut silent = Vec::new();
+    for _ in 0..50 {
+        silent.push(running.connect().await);
+    }
+    assert_eq!(status(&authority.get(&running, None).await.unwrap()), 200);
+    assert!(options.status.http_connections_closed.get() >= 46);
 }
