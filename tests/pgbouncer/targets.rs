@@ -45,8 +45,18 @@ fn each_has_its_label_and_one_that_is_down_costs_the_others_nothing() {
     assert_eq!((count(&first), count(&second)), (Some(1.0), None));
     // Every sample says whose it is, but those about the program.
     for family in page.families() {
-        let of_program =
-            ["_up", "_uptime", "_build_info", "_last_scrape_time", "_scrape_duration", "_scrape_duration_seconds"];
+        let of_program = [
+            "_up",
+            "_uptime",
+            "_build_info",
+            "_last_scrape_time",
+            "_scrape_duration",
+            "_scrape_duration_seconds",
+            "_log_lines_dropped_total",
+            "_http_connections",
+            "_http_connections_limit",
+            "_http_connections_closed_total",
+        ];
         let about = |end: &&str| family == format!("pgbouncer_exporter{end}");
         let is_of_program = family.starts_with("process_") || of_program.iter().any(about);
         for sample in page.samples(family, &[]) {
