@@ -36,7 +36,7 @@ fn assert_stays_in_rotation(exporter: &Exporter, role: &str, catalog: &str) {
     let (right, wrong) = if role == "primary" { ("/primary", "/replica") } else { ("/replica", "/primary") };
     thread::scope(|scope| {
         let scrape = scope.spawn(|| scrape_timed(exporter, 5.0).0);
-        let until = Instant::now() + Duration::from_millis(2500);
+        let until = Instant::now() + Duration::from_millis(1200);
         while Instant::now() < until || !scrape.is_finished() {
             assert_eq!(answer(exporter, right), (200, role.to_owned()), "{catalog}\n{}", exporter.log());
             assert_eq!(answer(exporter, "/up"), (200, role.to_owned()), "{catalog}\n{}", exporter.log());
