@@ -73,7 +73,12 @@ fn a_pooler_that_takes_some_settings_only_lets_the_session_in() {
         connect(&target).unwrap_or_else(|error| panic!("{release}: {error}\n{}", pooler.log()));
         connect(&target).unwrap();
         if release >= BouncerRelease::V1_24 {
-            assert_eq!(pooler.log().matches("unsupported startup parameter").count(), 2, "{release}: {}", pooler.log());
+            assert_eq!(
+                pooler.log().matches("closing because: unsupported startup").count(),
+                2,
+                "{release}: {}",
+                pooler.log()
+            );
             let needed = target.with_setting("statement_timeout", "1000");
             assert_eq!(connect(&needed).unwrap_err().reason(), Reason::UnknownSetting, "{release}");
         }

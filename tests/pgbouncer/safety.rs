@@ -196,3 +196,30 @@ fn a_collector_file_cannot_change_a_pooler() {
         assert!(pooler.console("RESUME").is_err(), "{release}: it was paused");
     });
 }
+
+#[test]
+fn consoles_of_a_hung_pooler_never_exceed_the_budget() {
+    let server = lab::Postgres::start(lab::Major::NEWEST).unwrap();
+    let pooler = PgBouncer::builder(BouncerRelease::NEWEST).database("app", &server, "").start().unwrap();
+    let proxy = Proxy::start(pooler.port()).unwrap();
+    let exporter = exporter_of(&through(&proxy, &pooler), &["--connect-timeout=1000"]);
+    until("it reads", || is_up(&scrape(&exporter)));
+    until("no console is open", || console_sessions(&pooler) == 0);
+    proxy.freeze();
+    let before = proxy.connections();
+    let mut reasons = Vec::new();
+    // A look may be a second old.
+    until("it is told to be down", || exporter.get("/up").unwrap().status == 503);
+    for _ in 0..6 {
+        assert_eq!(exporter.get("/up").unwrap().status, 503);
+        let page = scrape_in_time(&exporter);
+        reasons.extend(page.label_values("pgbouncer_up_reason", "reason").into_iter().map(str::to_owned));
+    }
+    assert!(proxy.connections() - before <= 2, "{} consoles at a budget of 2", proxy.connections() - before);
+    assert!(reasons.iter().all(|reason| ["timeout", "backends_not_ended"].contains(&&**reason)), "{reasons:?}");
+    assert_eq!(reasons.last().map(String::as_str), Some("backends_not_ended"), "{}", exporter.log());
+    proxy.thaw();
+    until("it reads again", || is_up(&scrape(&exporter)));
+    // An open one would hold up a shutdown in good order.
+    until("what was given up is closed", || console_sessions(&pooler) == 0);
+}
