@@ -1,6 +1,7 @@
 //! Why something could not be had from a server.
 
 use crate::printable::Printable;
+use crate::redact;
 
 /// Why a session or a result could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,9 +14,10 @@ pub struct SourceError {
 }
 
 impl SourceError {
-    /// An error from its reason and message. The message becomes one line of visible text: a server says in it what it
-    /// likes.
+    /// An error from its reason and message. Passwords in the message are replaced, and it becomes one line of visible
+    /// text: a server says in it what it likes.
     pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: Printable(&message.into()).to_string() }
+        let message = message.into();
+        Self { reason, message: Printable(&redact::secrets(&message)).to_string() }
     }
 }

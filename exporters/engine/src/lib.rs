@@ -6,6 +6,7 @@
 //!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due through `cache`;
 //! - `top` keeps the busiest label sets of a result and sums the rest, `lookup` keeps details of what is shown;
 //! - `exposition` encodes [`Rows`] once, and joins the pieces to a page;
+//! - `redact` keeps passwords out of labels and errors, and constants out of texts of statements;
 //! - `counters`, `status`, `log`, `list`, `build` say what the exporter itself did and is; `printable` keeps what others say
 //!   readable.
 //!
@@ -29,6 +30,7 @@ mod options;
 mod plan;
 mod printable;
 mod qualify;
+mod redact;
 mod rows;
 mod run;
 mod scrape;

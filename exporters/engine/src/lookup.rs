@@ -1,9 +1,18 @@
 //! Details of what another collector shows, such as the text of a statement: asked once for each, kept while it is shown.
+//!
+//! An answer may cost the server far more than what is asked for: pg_stat_statements reads all texts to give one. So while
+//! there is always something new, it is asked at growing intervals.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use crate::error::SourceError;
 use crate::rows::{Rows, Value};
+
+/// How long nothing is asked after an answer. It doubles with each answer that is needed as soon as it is over, and begins
+/// anew when there was nothing new for so long.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// What one collector has looked up in one database.
 #[derive(Debug, Default)]
@@ -11,6 +20,8 @@ pub(crate) struct Details {
     columns: Vec<String>,
     /// The cells of its rows by the value that was asked for; none if there was no answer.
     cells: BTreeMap<String, Vec<Value>>,
+    /// When the last pause ends, and how long it is.
+    pause: Option<(Instant, Duration)>,
 }
 
 impl Details {
@@ -18,6 +29,17 @@ impl Details {
     pub fn missing(&mut self, wanted: &BTreeSet<String>) -> Vec<String> {
         self.cells.retain(|value, _| wanted.contains(value));
         wanted.iter().filter(|value| !self.cells.contains_key(*value)).cloned().collect()
+    }
+
+    /// Whether it may be asked now; then the next pause begins.
+    pub fn may_ask(&mut self, now: Instant) -> bool {
+        let next = match self.pause {
+            Some((end, _)) if now < end => return false,
+            Some((end, length)) if now - end < length => (length * 2).min(LONGEST_PAUSE),
+            _ => FIRST_PAUSE,
+        };
+        self.pause = Some((now + next, next));
+        true
     }
 
     /// Takes the answer for `asked`; each row says in the column `label` which of them it belongs to.
@@ -63,6 +85,18 @@ mod tests {
         let text = |text: &str| Value::Text(text.into());
         let cells = texts.iter().flat_map(|(query, sql)| [text(query), text(sql)]).collect();
         Rows { columns: vec!["query".into(), "text".into()], cells, ..Rows::default() }
+    }
+
+    #[test]
+    fn pauses_grow_while_there_is_always_something_new() {
+        let mut details = Details::default();
+        let begin = Instant::now();
+        let mut asked = (0..3600).filter(|second| details.may_ask(begin + Duration::from_secs(*second)));
+        assert_eq!(asked.by_ref().take(8).collect::<Vec<_>>(), [0, 10, 30, 70, 150, 310, 630, 1230]);
+        assert_eq!(asked.collect::<Vec<_>>(), [1830, 2430, 3030]);
+        // The pause ends at 3630; after as long without a question it is short again.
+        let asked = (4300..4330).filter(|second| details.may_ask(begin + Duration::from_secs(*second)));
+        assert_eq!(asked.collect::<Vec<_>>(), [4300, 4310]);
     }
 
     #[test]

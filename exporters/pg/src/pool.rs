@@ -375,8 +375,8 @@ mod tests {
         let (timeout, idle_limit) = (Duration::from_secs(30), Duration::from_millis(500));
         let pool = Pool::new(target, timeout, timeout, idle_limit, 3);
         for _ in 0..2 {
-            let main = pool.take(None).await.unwrap();
-            let other = pool.take(Some("template1")).await.unwrap();
+            let main = pool.take(&Purpose::Main).await.unwrap();
+            let other = pool.take(&Purpose::of(Some("template1"))).await.unwrap();
             pool.put_back(other);
             tokio::time::timeout(timeout, async {
                 while pool.connections().open > 1 {

@@ -15,6 +15,7 @@ const COLUMN_KEYS: &[&str] = &[
     "bucket",
     "description",
     "other",
+    "redact",
     "expr",
     "min_version",
     "max_version",
@@ -96,6 +97,7 @@ fn read_column(item: &Node, faults: &mut Faults) -> Option<Column> {
         buckets: read_buckets(name, key.place, usage, &fields, faults),
         other: read_other(name, usage, &fields, faults),
         description: fields.text("description", faults).unwrap_or_default() + &tail,
+        is_statement: read_redact(name, usage, &fields, faults),
         expression: fields.text("expr", faults),
         versions: fields.versions(faults),
         place: key.place,
@@ -155,6 +157,18 @@ fn read_usage(column: &str, place: Place, fields: &Fields<'_>, faults: &mut Faul
             .error(node.place, format!("column {column}: unknown usage {}: expected one of {USAGES}", node.describe()));
     }
     usage
+}
+
+/// Reads `redact` of a column: what beside passwords is kept out of a label.
+fn read_redact(column: &str, usage: Usage, fields: &Fields<'_>, faults: &mut Faults) -> bool {
+    let Some(node) = fields.get("redact") else { return false };
+    if usage != Usage::Label {
+        faults.error(node.place, format!("column {column}: redact belongs to a LABEL"));
+    } else if node.scalar() != Some("statement") {
+        let found = node.describe();
+        faults.error(node.place, format!("column {column}: redact: expected statement, found {found}"));
+    }
+    true
 }
 
 fn read_buckets(column: &str, place: Place, usage: Usage, fields: &Fields<'_>, faults: &mut Faults) -> Vec<f64> {

@@ -8,10 +8,12 @@ mod read;
 mod top;
 mod yaml;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::facts::{Version, VersionRange};
+use crate::redact;
 
 pub(crate) use faults::Fault;
 pub(crate) use read::{is_label_name, read_file};
@@ -99,6 +101,8 @@ pub(crate) struct Predicate {
     pub name: String,
     pub query: String,
     pub ttl: Duration,
+    /// Why the collector is skipped when it does not hold, for a person; `@user@` is the role.
+    pub reason: Option<String>,
 }
 
 /// One column of the result.
@@ -117,6 +121,8 @@ pub(crate) struct Column {
     /// How the rest beside the busiest shows it; `None`: not at all.
     pub other: Option<Fold>,
     pub description: String,
+    /// Whether it is the text of a statement, which is shown without its constants.
+    pub is_statement: bool,
     /// Its select expression, in the FROM form.
     pub expression: Option<String>,
     pub versions: VersionRange,
@@ -220,6 +226,13 @@ impl Collector {
             }
         }
         names
+    }
+}
+
+impl Column {
+    /// A value of this label as it is shown: without passwords, and of a statement without its constants.
+    pub fn shown<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        if self.is_statement { redact::statement(value).into() } else { redact::secrets(value) }
     }
 }
 

@@ -35,7 +35,7 @@ const COLLECTOR_KEYS: &[&str] = &[
     "source",
     "metrics",
 ];
-const PREDICATE_KEYS: &[&str] = &["name", "predicate_query", "ttl"];
+const PREDICATE_KEYS: &[&str] = &["name", "predicate_query", "ttl", "reason"];
 
 /// The time that a query may run when its file does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -166,7 +166,8 @@ fn read_predicates(fields: &Fields<'_>, tiers: &Tiers, faults: &mut Faults) -> V
         }
         let name = item.text("name", faults).unwrap_or_else(|| format!("predicate {}", predicates.len() + 1));
         let ttl = item.period("ttl", tiers, faults).unwrap_or_default();
-        predicates.push(Predicate { name, query, ttl });
+        let reason = item.text("reason", faults);
+        predicates.push(Predicate { name, query, ttl, reason });
     }
     predicates
 }

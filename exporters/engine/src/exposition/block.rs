@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::collector::{Collector, Column, Usage};
 use crate::error::SourceError;
 use crate::facts::Version;
+use crate::redact::secrets;
 use crate::rows::{Broken, Rows, Value};
 
 /// Why samples were left out; the word is the value of the label `reason`.
@@ -62,15 +63,15 @@ pub(crate) struct Block {
     pub drops: BTreeMap<Drop, (u64, String)>,
     /// Whether every line carries the database in `datname`: then it cannot repeat a line of another database.
     pub scoped: bool,
-    /// Whether a predicate said no, so that there is nothing by intent.
-    pub skipped: bool,
+    /// Why nothing was asked, if a predicate did not hold: then there is nothing by intent, or what a lookup knew before.
+    pub skipped: Option<String>,
     deflated: OnceLock<Vec<Deflated>>,
 }
 
 impl Block {
-    /// What a collector has whose predicate said no.
-    pub fn skipped() -> Self {
-        Self { skipped: true, scoped: true, ..Self::default() }
+    /// What a collector has whose predicate does not hold.
+    pub fn skipped(reason: String) -> Self {
+        Self { skipped: Some(reason), scoped: true, ..Self::default() }
     }
 
     /// Compresses its lines, if that is not done yet.
@@ -229,7 +230,10 @@ impl<'a> Layout<'a> {
                     block.series += 1;
                 }
                 Ok(None) => {}
-                Err(why) => block.dropped(why, 1, || format!("column {}: {:?}", metric.column.name, row[metric.cell])),
+                Err(why) => block.dropped(why, 1, || {
+                    let cell = format!("{:?}", row[metric.cell]);
+                    format!("column {}: {}", metric.column.name, secrets(&cell))
+                }),
             }
         }
     }

@@ -13,7 +13,8 @@ pub(super) fn label_set(
 ) -> Result<Vec<u8>, Drop> {
     let mut set = Vec::with_capacity(64);
     for (cell, column) in labels {
-        write_label(&mut set, &column.exposed, &row[*cell].label()?);
+        let value = row[*cell].label()?;
+        write_label(&mut set, &column.exposed, &column.shown(&value));
     }
     // A label of the collector's own wins.
     for (name, value) in constant.iter().filter(|(name, _)| !labels.iter().any(|(_, column)| column.exposed == *name)) {

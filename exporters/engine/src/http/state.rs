@@ -92,8 +92,8 @@ fn failed(one: &Shown) -> String {
 }
 
 fn fetched(block: &Block) -> State {
-    if block.skipped {
-        return State { kind: Kind::Ok, text: "skipped by a predicate".into() };
+    if let Some(reason) = &block.skipped {
+        return State { kind: Kind::Ok, text: reason.clone() };
     }
     if block.drops.is_empty() {
         let text = match block.others {

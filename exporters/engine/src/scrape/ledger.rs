@@ -114,7 +114,7 @@ impl Ledger {
     /// Notes a success. Returns how often it had failed in a row before.
     pub fn succeeded(&self, slot: &Slot, block: Arc<Block>, epoch: u64) -> u32 {
         self.with(slot, |record| {
-            record.skips += u64::from(block.skipped);
+            record.skips += u64::from(block.skipped.is_some());
             record.duration = block.took;
             record.good = Some(Good { block, at: Instant::now(), epoch });
             let Some(failure) = record.failure.take() else { return 0 };

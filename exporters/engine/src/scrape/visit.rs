@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::{ResultKey, Scraper, Slot, epoch};
-use crate::collector::Lookup;
+use crate::collector::{Lookup, quote};
 use crate::error::SourceError;
 use crate::exposition::{Block, Drop, encode};
 use crate::facts::ServerFacts;
@@ -162,16 +162,15 @@ impl<S: Source> Scraper<S> {
         planned: &Planned,
         slot: &Slot,
     ) -> Result<Arc<Block>, SourceError> {
-        for (index, predicate) in planned.predicates.iter().enumerate() {
-            if !self.predicate_holds(session, planned, slot, index, predicate).await? {
-                return Ok(Arc::new(Block::skipped()));
-            }
-        }
-        let rows = match &self.catalog.collectors[planned.collector].lookup {
-            None => self.ask(session, &planned.query).await?,
+        let (rows, skipped) = match &self.catalog.collectors[planned.collector].lookup {
             Some(lookup) => self.look_up(session, lookup, facts, planned, slot).await?,
+            None => match self.unmet_predicate(session, facts, planned, slot).await? {
+                Some(reason) => return Ok(Arc::new(Block::skipped(reason))),
+                None => (self.ask(session, &planned.query).await?, None),
+            },
         };
-        let block = self.encode(rows, facts, planned, slot)?;
+        let mut block = self.encode(rows, facts, planned, slot)?;
+        block.skipped = skipped;
         if self.compress.load(Ordering::Relaxed) {
             block.compress();
         }
@@ -195,7 +194,8 @@ impl<S: Source> Scraper<S> {
         Ok(block)
     }
 
-    /// Asks for details that are not known yet of what the other collector shows; gives all that are known.
+    /// Asks for details that are not known yet of what the other collector shows, at growing intervals; gives all that are
+    /// known, and why none were asked for if a predicate does not hold.
     async fn look_up(
         &self,
         session: &S::Session,
@@ -203,17 +203,21 @@ impl<S: Source> Scraper<S> {
         facts: &ServerFacts,
         planned: &Planned,
         slot: &Slot,
-    ) -> Result<Rows, SourceError> {
+    ) -> Result<(Rows, Option<String>), SourceError> {
         let lock = PoisonError::into_inner;
         let wanted = self.shown(lookup, facts, &slot.1);
         let details = self.ledger.details(slot);
-        let asked = details.lock().unwrap_or_else(lock).missing(&wanted);
-        if !asked.is_empty() {
-            let query = Query { values: Some(asked.clone()), ..planned.query.clone() };
-            let answer = self.ask(session, &query).await?;
-            details.lock().unwrap_or_else(lock).take(asked, &answer, &lookup.label)?;
+        let missing = details.lock().unwrap_or_else(lock).missing(&wanted);
+        let mut skipped = None;
+        if !missing.is_empty() {
+            skipped = self.unmet_predicate(session, facts, planned, slot).await?;
+            if skipped.is_none() && details.lock().unwrap_or_else(lock).may_ask(Instant::now()) {
+                let query = Query { values: Some(missing.clone()), ..planned.query.clone() };
+                let answer = self.ask(session, &query).await?;
+                details.lock().unwrap_or_else(lock).take(missing, &answer, &lookup.label)?;
+            }
         }
-        Ok(details.lock().unwrap_or_else(lock).rows())
+        Ok((details.lock().unwrap_or_else(lock).rows(), skipped))
     }
 
     /// The values of the label in what the other collector shows now.
@@ -225,6 +229,24 @@ impl<S: Source> Scraper<S> {
         let standings = self.ledger.standings(&(of, database.clone()));
         let standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
         standings.shown(at)
+    }
+
+    /// Why the first predicate that does not hold skips the collector; `None` if all hold.
+    async fn unmet_predicate(
+        &self,
+        session: &S::Session,
+        facts: &ServerFacts,
+        planned: &Planned,
+        slot: &Slot,
+    ) -> Result<Option<String>, SourceError> {
+        for (index, query) in planned.predicates.iter().enumerate() {
+            if !self.predicate_holds(session, planned, slot, index, query).await? {
+                let predicate = &self.catalog.collectors[planned.collector].predicates[index];
+                let reason = predicate.reason.as_deref().unwrap_or("skipped by a predicate");
+                return Ok(Some(reason.replace("@user@", &quote(&facts.user))));
+            }
+        }
+        Ok(None)
     }
 
     async fn predicate_holds(
@@ -270,6 +292,11 @@ impl<S: Source> Scraper<S> {
         let collector = &self.catalog.collectors[slot.0];
         for (why, (count, example)) in &block.drops {
             self.note_dropped(slot.0, &slot.1, *why, *count, example);
+        }
+        if let Some(reason) = &block.skipped
+            && self.ledger.record(slot).good.is_none_or(|before| before.block.skipped.as_ref() != Some(reason))
+        {
+            tracing::info!(collector = &*collector.key, datname = &*slot.1, reason, "collector skipped");
         }
         let failed_before = self.ledger.succeeded(slot, block, epoch);
         if failed_before > 0 {
