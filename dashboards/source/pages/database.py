@@ -5,7 +5,8 @@ from panels import Column, graph, heat, stat, table
 from thresholds import ANY_IS_BAD, DATABASE_CONNECTIONS, DEADLOCKS, DEAD_ROWS, ROLLBACK, XID_DAYS_LEFT, XID_SHARE, above, below
 
 DB = '@ins,datname="$datname"'
-TEXT = 'max by (query, text) (pg_query_info{@ins})'
+# The text, and 1 without one for statements whose text is not known.
+TEXT = '(max by (query, text) (pg_query_info{@ins}) or on (query) max by (query) (pg_query_calls{@ins,query!="other"}) ^ 0)'
 
 page = Page("pg-database", "PostgreSQL database", "One database: size, sessions, work, and the tables and statements behind it.", scope="instance", tags=["pg-database"],
             annotations=marks(), variables=[("datname", "Database", "label_values(pg_db_age{@ins}, datname)", {})])

@@ -5,7 +5,8 @@ from panels import Column, graph, stat, table
 from thresholds import ANY_IS_A_WARNING, below
 
 Q = '@ins,datname=~"$datname",query=~"$query"'
-TEXT = "max by (query, text) (pg_query_info{@ins})"
+# The text, and 1 without one for statements whose text is not known.
+TEXT = '(max by (query, text) (pg_query_info{@ins}) or on (query) max by (query) (pg_query_calls{@ins,query!="other"}) ^ 0)'
 
 
 def share(above, beneath, q=Q):

@@ -150,7 +150,10 @@ where
 {
     while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
         match message {
-            Ok(AsyncMessage::Notice(notice)) => debug!(server, severity = notice.severity(), "{}", notice.message()),
+            // Its text may be that of any function, with what it was called with.
+            Ok(AsyncMessage::Notice(notice)) => {
+                debug!(server, severity = notice.severity(), code = notice.code().code(), "notice of the server");
+            }
             Ok(_) => {}
             Err(error) => {
                 let error = ConnectError::from_driver(&server, &error);

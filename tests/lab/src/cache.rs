@@ -103,7 +103,7 @@ impl Cache {
     /// extension `pg_stat_statements`. All copies have the same system identifier.
     pub(crate) fn template(&self, major: Major) -> Result<PathBuf, LabError> {
         let installation = self.installation(major)?;
-        self.item(&format!("data-{major}"), |place| {
+        self.item(&format!("template-{major}"), |place| {
             let folder = Folder::new()?;
             installation.account.own(folder.path())?;
             let data = folder.path().join("data");

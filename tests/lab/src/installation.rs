@@ -32,7 +32,8 @@ impl Installation {
         command.env("LD_LIBRARY_PATH", self.root.join("lib"));
     }
 
-    /// Makes a data directory with the role `monitor` and the extension `pg_stat_statements`.
+    /// Makes a data directory with the role `monitor`, which may do all that collectors need, and the extension
+    /// `pg_stat_statements`.
     pub(crate) fn init(&self, data: &Path) -> Result<(), LabError> {
         let parent = data.parent().unwrap_or(data);
         let mut initdb = self.command("initdb", None);
@@ -42,7 +43,8 @@ impl Installation {
 
         let sql = format!(
             "create role monitor login password '{MONITOR_PASSWORD}' in role pg_monitor;\n\
-             create extension pg_stat_statements;\n"
+             create extension pg_stat_statements;\n\
+             grant execute on function pg_stat_file(text, boolean) to monitor;\n"
         );
         let mut single = self.command("postgres", None);
         single.current_dir(parent);
