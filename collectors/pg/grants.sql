@@ -3,7 +3,8 @@
 --     psql -d postgres -f grants.sql
 --     psql -d postgres -c '\password monitor'
 --
--- It grants pg_monitor and the right to use the schemas of the extensions that collectors read: all collectors run with that.
+-- It grants pg_monitor, the right to use the schemas of the extensions that collectors read, and to see the size of a file: all
+-- collectors run with that.
 
 DO $$
 BEGIN
@@ -16,6 +17,14 @@ $$;
 -- The exporter opens three connections at most (--max-connections); a person may look, too.
 ALTER ROLE monitor LOGIN CONNECTION LIMIT 5;
 GRANT pg_monitor TO monitor;
+
+-- Its statements are not counted by pg_stat_statements, whichever kind they are of: each has an entry in each database, and
+-- users' statements would be thrown out to make room for them. This may be set before the library is loaded. It holds for
+-- new connections.
+ALTER ROLE monitor SET pg_stat_statements.track = 'none';
+-- The exporter tells itself which of its queries are slow; their plans are not for the log.
+ALTER ROLE monitor SET auto_explain.log_min_duration = -1;
+ALTER ROLE monitor SET log_min_duration_statement = -1;
 
 -- Statements, where the library is loaded.
 DO $$
@@ -34,11 +43,19 @@ BEGIN
 END
 $$;
 
+-- The size of the file with the texts of statements: they are read only while it is small (pg_query_info). This tells the
+-- size and times of files in the data directory, not what is in them.
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_file(text, boolean) TO monitor;
+
 -- What more privilege gives. Take away the dashes before what you want.
 
 -- Last values of sequences and how near they are to their end (pg_seq_last_value, pg_seq_used_ratio, pg_seq_used_max_ratio), in all databases.
 -- It lets the role read every table, too; GRANT SELECT ON ALL SEQUENCES IN SCHEMA … does for one schema and does not.
 -- GRANT pg_read_all_data TO monitor;
+
+-- Nothing of the exporter in the server's log where log_statement or log_duration are on; an audit may want it there.
+-- ALTER ROLE monitor SET log_statement = 'none';
+-- ALTER ROLE monitor SET log_duration = off;
 
 -- A connection when all others are taken, if reserved_connections is set; from 16 on.
 -- GRANT pg_use_reserved_connections TO monitor;

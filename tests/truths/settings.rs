@@ -66,7 +66,7 @@ fn grants_make_the_role_twice_and_what_they_offer_can_be_taken() {
         server
             .psql(
                 "postgres",
-                "drop role monitor; create schema elsewhere; alter extension pg_stat_statements set schema elsewhere",
+                "drop owned by monitor; drop role monitor; create schema elsewhere; alter extension pg_stat_statements set schema elsewhere",
             )
             .unwrap();
         server.psql("postgres", &grants).unwrap();

@@ -29,7 +29,8 @@ SELECT pg_catalog.current_setting('server_version_num')::int4,
             WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
                  AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver w WHERE w.status = 'streaming') THEN 0
             ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END::float8,
-       pg_catalog.current_setting('is_superuser') = 'on'";
+       pg_catalog.current_setting('is_superuser') = 'on',
+       pg_catalog.current_setting('pg_stat_statements.track', true)";
 
 /// How what is found on a server is read.
 #[derive(Debug)]
@@ -85,6 +86,16 @@ fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
 pub(crate) fn version_of(server_version: &str) -> Version {
     let end = server_version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(server_version.len());
     Version::parse(server_version[..end].trim_end_matches('.')).unwrap_or_default()
+}
+
+/// Whether pg_stat_statements counts the statements of the session that gave this row.
+///
+/// # Errors
+/// A row of another shape.
+pub(crate) fn is_tracked(row: &Row) -> Result<bool, tokio_postgres::Error> {
+    let track: Option<String> = row.try_get(12)?;
+    // Without the library there is no such setting, or one that somebody has made up, with any value.
+    Ok(track.is_some_and(|track| matches!(&*track, "top" | "all")))
 }
 
 /// What the role lacks that the collectors count on.

@@ -1,9 +1,9 @@
 //! `pg-exporter`: Prometheus metrics of a PostgreSQL server.
 //!
-//! `options` are its own flags, `source` opens sessions out of a `pool` of `kept` connections, each for one `purpose`, `opening` is one that is
-//! about to be there, `session_settings` and `session_start` make each session what it has to be, `session` asks, `facts`
-//! is the probe of the server, `health` its short form for health endpoints, `databases` chooses which others to read,
-//! `decode` reads the cells of a result.
+//! `options` are its own flags, `source` opens sessions out of a `pool` of `kept` connections, each for one `purpose`,
+//! `opening` is one that is about to be there, `session_settings` and `session_start` make each session what it has to be,
+//! `tracking` keeps its statements out of pg_stat_statements, `session` asks, `facts` is the probe of the server, `health`
+//! its short form for health endpoints, `databases` chooses which others to read, `decode` reads the cells of a result.
 
 mod databases;
 mod decode;
@@ -18,6 +18,7 @@ mod session;
 mod session_settings;
 mod session_start;
 mod source;
+mod tracking;
 
 use std::process::ExitCode;
 

@@ -17,6 +17,7 @@ use crate::kept::Kept;
 use crate::opening::{Opening, Waiter};
 use crate::purpose::Purpose;
 use crate::session_start;
+use crate::tracking::{TRACK, Tracking};
 
 /// A connection that was not used for so long is closed. Longer than the longest time to live of a collector, so that one
 /// which is needed at each of them is kept.
@@ -27,6 +28,7 @@ pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 pub(crate) struct Pool {
     target: Target,
     pub(crate) connect_timeout: Duration,
+    pub(crate) tracking: Tracking,
     /// The `statement_timeout` that connections are opened with.
     net: Duration,
     idle_limit: Duration,
@@ -76,7 +78,8 @@ impl Pool {
         let changed = Arc::new(Notify::new());
         let seat = || Seat { place: Place::new(changed.clone()), purpose: Purpose::Main, usage: Usage::None };
         let state = Mutex::new(State { seats: (0..budget).map(|_| seat()).collect(), sweeping: false });
-        Arc::new(Self { target, connect_timeout, net, idle_limit, state, changed, opened: AtomicU64::new(0) })
+        let (tracking, opened) = (Tracking::default(), AtomicU64::new(0));
+        Arc::new(Self { target, connect_timeout, tracking, net, idle_limit, state, changed, opened })
     }
 
     pub(crate) fn label(&self) -> String {
@@ -213,7 +216,8 @@ impl Pool {
     }
 
     pub(crate) fn target(&self, database: Option<&str>) -> Target {
-        database.map_or_else(|| self.target.clone(), |name| self.target.with_database(name))
+        let target = database.map_or_else(|| self.target.clone(), |name| self.target.with_database(name));
+        if self.tracking.may_switch_off() { target.with_optional_setting(TRACK, "none") } else { target }
     }
 
     /// A new connection, ready for queries.

@@ -19,6 +19,7 @@ use crate::facts::{self, Probe};
 use crate::health;
 use crate::kept::Kept;
 use crate::pool::Pool;
+use crate::tracking;
 
 /// How long a cancelled query has to come back before its connection is given up.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
@@ -269,6 +270,20 @@ impl PgSession {
         Ok(Health { role, lag_seconds: lag_seconds.filter(|_| role == Role::Standby) })
     }
 
+    /// What the catalogs tell; sees to it that pg_stat_statements does not count the session, or says that it does.
+    async fn catalogs(&self) -> Result<ServerFacts, SourceError> {
+        let read = |row: &Row| Ok((self.probe.read(row)?, facts::is_tracked(row)?));
+        let (mut facts, is_tracked) = self.ask_one(facts::SQL, read).await?;
+        if is_tracked {
+            let connection = &self.kept()?.connection;
+            let superuser = connection.parameter("is_superuser") == Some("on");
+            let switch_off = self.pool.tracking.switch_off(connection.client(), facts.version.0, superuser);
+            let (done, _) = self.limited(switch_off, self.pool.connect_timeout).await?;
+            facts.advice.extend((!done).then(|| tracking::advice(&facts.user)));
+        }
+        Ok(facts)
+    }
+
     /// What was known before, or what the connection itself tells, where `error` came in place of the catalogs.
     fn facts_without_catalogs(
         &self,
@@ -298,7 +313,7 @@ impl PgSession {
 impl Session for PgSession {
     async fn facts(&self, known: Option<&ServerFacts>) -> Result<ServerFacts, SourceError> {
         // A server that answers is up, whatever becomes of its catalogs; one that does not is not asked a second time.
-        let catalogs = async { Ok(self.ask_one(facts::SQL, |row| self.probe.read(row)).await) };
+        let catalogs = async { Ok(self.catalogs().await) };
         let (role, catalogs) = try_join!(self.role(), catalogs)?;
         let mut facts = match catalogs {
             Ok(facts) => facts,

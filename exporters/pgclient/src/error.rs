@@ -233,9 +233,9 @@ impl ConnectError {
     }
 
     /// Whether the server, or a pooler before it, refuses the session for one of its settings: it does not know it
-    /// (42704), or does not take its value (22023), or not on its platform (0A000).
+    /// (42704), does not take its value (22023), not on its platform (0A000), or not from this role (42501).
     pub(crate) fn is_about_a_setting(&self) -> bool {
-        self.reason == Reason::UnknownSetting || matches!(self.sqlstate(), Some("22023" | "0A000"))
+        self.reason == Reason::UnknownSetting || matches!(self.sqlstate(), Some("22023" | "0A000" | "42501"))
     }
 
     /// Whether it quotes that name.
