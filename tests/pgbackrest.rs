@@ -11,6 +11,8 @@ mod faults;
 mod landing;
 #[path = "support/layout.rs"]
 mod layout;
+#[path = "pgbackrest/quotes.rs"]
+mod quotes;
 #[path = "pgbackrest/reading.rs"]
 mod reading;
 #[path = "pgbackrest/releases.rs"]

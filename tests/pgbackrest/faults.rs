@@ -111,15 +111,21 @@ fn each_fault_has_its_reason_and_leaves_what_was_known() {
     first_page(&exporter);
     for (info, expected, told) in [
         (
-            "echo '2026-01-01 00:00:00.000 P00  ERROR: [055]: no such file'; exit 55",
+            "echo \"2026-01-01 00:00:00.000 P00  ERROR: [055]: unable to open missing file '/x' for read\"; exit 55",
             "exit",
-            "exit code 55: ERROR: [055]: no such file",
+            "exit code 55: ERROR: [055]: unable to open missing file for read",
         ),
-        ("echo 'P00  ERROR: [041]: unable to open' >&2; exit 41", "exit", "exit code 41: ERROR: [041]: unable to open"),
+        (
+            "echo 'P00  ERROR: [030]: no command found' >&2; exit 41",
+            "exit",
+            "exit code 41: ERROR: [030]: no command found",
+        ),
+        ("echo 'P00  ERROR: [099]: a-secret' >&2; exit 41", "exit", "exit code 41: ERROR: [099]: text left out"),
+        ("echo 'sh: a-secret: not found'; exit 127", "exit", "exit code 127: text left out"),
         ("exit 1", "exit", "exit code 1: nothing was said"),
         ("kill -9 $$", "signal", "ended by signal 9"),
         ("true", "json", "printed no JSON"),
-        ("echo hello", "json", "printed no JSON: no line begins with [; hello"),
+        ("echo hello", "json", "printed no JSON: no line begins with [: text left out"),
         ("head -c 100000 /dev/urandom", "json", ""),
         ("echo '[{\"name\":'", "json", "the JSON cannot be read"),
         ("head -c 3000000 /dev/zero | tr '\\0' '['", "json", "the JSON cannot be read"),

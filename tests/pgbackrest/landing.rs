@@ -10,8 +10,7 @@ use crate::{first_page, is_up};
 #[test]
 fn runs_stanzas_and_repositories_are_told_and_what_is_held_is_not_called_ok() {
     let script = Script::new();
-    let unreadable =
-        r#"},{"cipher":"none","key":2,"status":{"code":99,"message":"[FileMissingError] no <b>such</b> file"}}]"#;
+    let unreadable = r#"},{"cipher":"none","key":2,"status":{"code":1,"message":"missing <b>stanza</b> path"}}]"#;
     std::fs::write(script.path("document"), DOCUMENT.replacen("}}]", &format!("}}{unreadable}"), 1).as_bytes())
         .unwrap();
     let exporter = script.exporter(&[]);
@@ -24,16 +23,16 @@ fn runs_stanzas_and_repositories_are_told_and_what_is_held_is_not_called_ok() {
         "stanza demo, repository 1",
         "stanza demo, repository 1, newest full",
         "20261123-031023F, ",
-        "[FileMissingError] no <b>such</b> file",
+        "missing <b>stanza</b> path",
     ] {
         assert!(text.contains(needed), "{needed}: {text}");
     }
     assert!(!text.contains("held"), "{text}");
 
-    script.does("echo 'ERROR: [056]: unable to find primary cluster' >&2; exit 56");
+    script.does("echo 'ERROR: [030]: no command found' >&2; exit 30");
     scrape_until(&exporter, "pgbackrest is down", |page| !is_up(page));
     let text = assert_fits(&mut browser, &exporter, "a run that failed");
-    assert!(text.contains("ERROR: [056]: unable to find primary cluster") && text.contains(" held"), "{text}");
+    assert!(text.contains("ERROR: [030]: no command found") && text.contains(" held"), "{text}");
     let explain = exporter.get("/explain").unwrap().text();
     let states: Vec<&str> =
         explain.lines().filter(|line| line.starts_with("pgbackrest_") && !line.contains("not planned")).collect();

@@ -17,6 +17,9 @@ pub enum Expected {
 /// Name and labels.
 pub type Series = (String, BTreeMap<String, String>);
 
+/// Stands for what is shown of an error.
+const SHOWN: &str = "…";
+
 /// What the flags of the exporter ask for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked {
@@ -45,7 +48,13 @@ pub fn found(page: &Page) -> BTreeMap<Series, f64> {
             continue;
         }
         for sample in page.samples(family, &[]) {
-            found.insert((family.to_owned(), sample.labels.clone()), sample.value);
+            let mut labels = sample.labels.clone();
+            if let Some((class, shown)) = labels.get("message").and_then(|message| message.split_once("] ")) {
+                assert!(!shown.contains('\'') && !shown.contains(" /"), "{shown}");
+                let message = format!("{class}] {SHOWN}");
+                labels.insert("message".to_owned(), message);
+            }
+            found.insert((family.to_owned(), labels), sample.value);
         }
     }
     found
@@ -168,7 +177,10 @@ impl Reading {
             return;
         }
         let message = text(&status["message"]).split_whitespace().collect::<Vec<_>>().join(" ");
-        let reason = message.strip_prefix('[').and_then(|rest| rest.split(']').next()).unwrap_or(&message).to_owned();
+        let class = message.strip_prefix('[').and_then(|rest| rest.split(']').next());
+        let reason = class.unwrap_or(&message).to_owned();
+        // An error is shown without what it quotes.
+        let message = class.map_or(message.clone(), |class| format!("[{class}] {SHOWN}"));
         let labels = labels([
             ("stanza", stanza.to_owned()),
             ("repo_key", repository.to_owned()),

@@ -192,7 +192,7 @@ pub(crate) fn text(value: &Val, name: &str) -> Option<String> {
 }
 
 /// The object with these members added or replaced.
-fn with<const N: usize>(value: &Val, members: [(&str, Val); N]) -> Val {
+pub(crate) fn with<const N: usize>(value: &Val, members: [(&str, Val); N]) -> Val {
     let mut map = match value {
         Val::Obj(map) => (**map).clone(),
         _ => Default::default(),

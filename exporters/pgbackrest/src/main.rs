@@ -12,6 +12,7 @@ mod details;
 mod filter;
 mod options;
 mod output;
+mod sentences;
 mod snapshot;
 mod source;
 mod wal;

@@ -2,11 +2,13 @@
 //!
 //! The JSON is one line. Up to 2.52 warnings and errors go to standard error; from 2.53 on they may stand on standard
 //! output, warnings in front of the JSON, and no option keeps them away. So the document is the last line that begins
-//! with `[`, and every other line is something said.
+//! with `[`, and every line with a level is an error or a warning. They may quote the configuration: only
+//! [`sentences`](crate::sentences) of a known form are passed on, and no line of any other kind is.
 
 use jaq_json::Val;
 
 use crate::command::Output;
+use crate::sentences::{self, LEFT_OUT};
 
 /// The longest text that becomes the value of a label.
 const LONGEST_TEXT: usize = 300;
@@ -21,7 +23,7 @@ pub(crate) enum OutputError {
     Exit { code: i32, text: String },
     #[error("ended by signal {signal}: {text}")]
     Signal { signal: i32, text: String },
-    #[error("printed no JSON: no line begins with [; {text}")]
+    #[error("printed no JSON: no line begins with [: {text}")]
     NoJson { text: String },
     #[error("the JSON cannot be read: {source}; {text}")]
     Json { source: serde_json::Error, text: String },
@@ -49,7 +51,7 @@ pub(crate) struct Document {
 /// Finds and reads the document.
 pub(crate) fn document(output: &Output) -> Result<Document, OutputError> {
     use std::os::unix::process::ExitStatusExt;
-    let text = || said(output).first().cloned().unwrap_or_else(|| "nothing was said".to_owned());
+    let text = || said(output).first().cloned().unwrap_or_else(|| unsaid(output).to_owned());
     match (output.status.code(), output.status.signal()) {
         (Some(0), _) => {}
         (Some(code), _) => return Err(OutputError::Exit { code, text: text() }),
@@ -60,7 +62,7 @@ pub(crate) fn document(output: &Output) -> Result<Document, OutputError> {
     // This reader has a limit for nested brackets; a few megabytes of them would exhaust the stack otherwise.
     let value = serde_json::from_slice(line).or_else(|_| serde_json::from_str(&legible(line)));
     let value = value.map_err(|source| OutputError::Json { source, text: text() })?;
-    Ok(Document { value, bytes: line.len(), warnings: said(output) })
+    Ok(Document { value: sentences::document(value), bytes: line.len(), warnings: said(output) })
 }
 
 /// The line with U+FFFD for each control character, as for each byte that is no UTF-8. pgBackRest puts them into texts
@@ -70,13 +72,19 @@ fn legible(line: &[u8]) -> String {
     String::from_utf8_lossy(line).replace(is_bad, "\u{fffd}")
 }
 
-/// The lines that are no document, errors first, without the time and process that log lines begin with.
+/// Instead of errors, where there are none.
+fn unsaid(output: &Output) -> &'static str {
+    let is_blank = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_whitespace);
+    if is_blank(&output.stderr) && is_blank(&output.stdout) { "nothing was said" } else { LEFT_OUT }
+}
+
+/// Errors and warnings, errors first, without the time and process that log lines begin with and without what they quote.
 pub(crate) fn said(output: &Output) -> Vec<String> {
     let lines = [&output.stderr, &output.stdout].into_iter().flat_map(|bytes| bytes.split(|byte| *byte == b'\n'));
     let lines = lines.filter(|line| !line.starts_with(b"[")).map(String::from_utf8_lossy);
     let mut said: Vec<String> = Vec::new();
     for line in lines {
-        let Some(text) = without_prefix(line.trim()) else { continue };
+        let Some(text) = sentences::line(without_prefix(line.trim())) else { continue };
         let has_room = said.len() < if text.starts_with("ERROR") { 2 * MOST_LINES } else { MOST_LINES };
         if has_room && !said.contains(&text) {
             said.push(text);
@@ -86,11 +94,10 @@ pub(crate) fn said(output: &Output) -> Vec<String> {
     said
 }
 
-/// `2026-11-24 08:37:12.505 P00  ERROR: [031]: text` begins with its level here; nothing is left of a blank line.
-fn without_prefix(line: &str) -> Option<String> {
-    let level = ["ERROR:", "WARN:", "HINT:"].iter().filter_map(|level| line.find(level)).min();
-    let text = &line[level.unwrap_or_default()..];
-    (!text.is_empty()).then(|| short(text))
+/// `2026-11-24 08:37:12.505 P00  ERROR: [031]: text` begins with its level here.
+fn without_prefix(line: &str) -> &str {
+    let level = ["ERROR:", "WARN:"].iter().filter_map(|level| line.find(level)).min();
+    &line[level.unwrap_or_default()..]
 }
 
 /// One line, of a length that a label may have.
@@ -117,9 +124,14 @@ mod tests {
 
     #[test]
     fn the_document_is_the_last_line_that_begins_with_a_bracket() {
-        let found = document(&output(0, "P00   WARN: odd option 'x'\n[1]\n[{\"name\":\"a\"}]\n", "")).unwrap();
+        let found = document(&output(
+            0,
+            "P00   WARN: configuration file contains invalid option 'x'\n[1]\n[{\"name\":\"a\"}]\n",
+            "",
+        ))
+        .unwrap();
         assert_eq!(found.value.to_string(), r#"[{"name":"a"}]"#);
-        assert_eq!(found.warnings, ["WARN: odd option 'x'"]);
+        assert_eq!(found.warnings, ["WARN: configuration file contains an invalid option"]);
     }
 
     #[test]
@@ -138,10 +150,10 @@ mod tests {
 
     #[test]
     fn an_error_is_told_wherever_it_was_printed() {
-        let line = "2026-11-24 08:37:12.505 P00  ERROR: [055]: unable to open missing file\n";
+        let line = "2026-11-24 08:37:12.505 P00  ERROR: [055]: unable to open missing file '/x' for read\n";
         for (stdout, stderr) in [(line, ""), ("", line)] {
             let error = document(&output(55, stdout, stderr)).unwrap_err();
-            assert_eq!(error.to_string(), "exit code 55: ERROR: [055]: unable to open missing file");
+            assert_eq!(error.to_string(), "exit code 55: ERROR: [055]: unable to open missing file for read");
         }
     }
 
@@ -159,8 +171,9 @@ mod tests {
     #[test]
     fn an_error_is_found_in_any_number_of_other_lines() {
         let garbage: String = (0..300_000).map(|n| format!("{n}\n")).collect();
-        let said = said(&output(1, &(garbage + "P00  ERROR: [099]: x\n"), ""));
-        assert_eq!((said.len(), said[0].as_str()), (MOST_LINES + 1, "ERROR: [099]: x"));
+        let warnings: String = (0..300).map(|n| format!("WARN: {n}\n")).collect();
+        let said = said(&output(1, &(garbage + &warnings + "P00  ERROR: [031]: no command found\n"), ""));
+        assert_eq!(said, ["ERROR: [031]: no command found".to_owned(), format!("WARN: {LEFT_OUT}")]);
     }
 
     #[test]
