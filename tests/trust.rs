@@ -1,4 +1,5 @@
 //! What others may put into a database does not run as the exporter's role, and does not change its sessions.
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod support;
 
