@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
-use lab::{Exporter, MONITOR_PASSWORD, Major, Postgres};
+use lab::{BouncerRelease, Exporter, MONITOR_PASSWORD, Major, PgBouncer, Postgres};
 
 #[path = "support/certificates.rs"]
 mod certificates;
@@ -405,6 +405,23 @@ fn sessions_end_soon_when_their_client_is_gone() {
     assert_eq!(setting(&by_socket, "idle_session_timeout"), "900000");
     let log = fs::read_to_string(server.log_file()).unwrap();
     assert!(!log.contains("tcp_") && !log.contains("setsockopt"), "{log}");
+}
+
+#[test]
+fn a_pooler_in_between_needs_to_know_the_limits_only() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    for (release, ignored) in [
+        (BouncerRelease::V1_18, "options"),
+        (BouncerRelease::NEWEST, "statement_timeout,lock_timeout,default_transaction_read_only,search_path"),
+    ] {
+        let pooler = PgBouncer::builder(release)
+            .database("app", &server, "pool_mode=session")
+            .setting("ignore_startup_parameters", &format!("extra_float_digits,{ignored}"))
+            .start()
+            .unwrap();
+        let exporter = by_url(&pooler.url("monitor", "app"));
+        assert!(is_up(&exporter), "{release}: {}\n{}", exporter.log(), pooler.log());
+    }
 }
 
 /// The clients' ends of the connections to a port, with the timers of the system: a line each.

@@ -14,7 +14,8 @@ BEGIN
 END
 $$;
 
--- The exporter opens three connections at most (--max-connections); a person may look, too.
+-- The exporter has three connections at most (--max-connections), hung logins and sessions that it has given up included. The
+-- other two are for a restarted exporter, until the server has ended the sessions of the one before, and for a person.
 ALTER ROLE monitor LOGIN CONNECTION LIMIT 5;
 GRANT pg_monitor TO monitor;
 

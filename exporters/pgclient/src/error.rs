@@ -149,7 +149,7 @@ impl ConnectError {
             Phase::Opening => ConnectError::new(server, Reason::Timeout, format!("no answer within {ms} ms")),
             Phase::Accepted => {
                 let message = format!(
-                    "the login did not end within {ms} ms (is the server frozen, or a shared catalog locked?); it goes on, and the next attempt waits for it"
+                    "no answer within {ms} ms: the server has accepted the connection and not ended the login (is it frozen, or a shared catalog locked?); the login goes on, and the next attempt waits for it"
                 );
                 ConnectError::new(server, Reason::Timeout, message)
             }
