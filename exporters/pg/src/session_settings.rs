@@ -35,8 +35,8 @@ pub(crate) fn with_session_settings(target: Target, statement_timeout: Duration,
         // What others may create in a schema is not called. Temporary objects are looked at last, not first.
         ("search_path", "pg_catalog, pg_temp", Required),
         // A serializable transaction is refused on a standby, and a deferrable one waits.
-        ("default_transaction_isolation", "read committed", Required),
-        ("default_transaction_deferrable", "off", Required),
+        ("default_transaction_isolation", "read committed", Optional),
+        ("default_transaction_deferrable", "off", Optional),
         // From 11 on. Compiling costs more than it saves on catalogs.
         ("jit", "off", Optional),
         // A client that is gone is noticed within 15 seconds: by default the system takes two hours, and a role with a
