@@ -51,9 +51,8 @@ pub(crate) fn with_session_settings(target: Target, statement_timeout: Duration,
         ("client_connection_check_interval", "5000", Optional),
         // From 14 on.
         ("idle_session_timeout", &idle_session_timeout, Optional),
-        // A database or role may have them shorter than a statement of ours takes; from 17 on the second.
+        // From 9.6 on. A database or role may have it shorter than the exporter takes between two messages.
         ("idle_in_transaction_session_timeout", "0", Optional),
-        ("transaction_timeout", "0", Optional),
     ];
     settings.iter().fold(target, |target, (name, value, need)| match need {
         Required => target.with_setting(name, value),
