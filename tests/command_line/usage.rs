@@ -92,6 +92,8 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
         "    --scrape-timeout <",
         "    --max-connections <",
         "    --lock-timeout <",
+        "    --allow-superuser[=<BOOL>]",
+        "    --web.max-connections <",
         "-D, --dry-run[=<BOOL>]",
         "-E, --explain[=<BOOL>]",
         "    --log.level <",
@@ -118,6 +120,7 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
         "SCRAPE_TIMEOUT",
         "MAX_CONNECTIONS",
         "LOCK_TIMEOUT",
+        "ALLOW_SUPERUSER",
     ];
     for variable in variables {
         assert_eq!(help.matches(&format!("[env: PG_EXPORTER_{variable}]")).count(), 1, "{variable}\n{help}");
