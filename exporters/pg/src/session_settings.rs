@@ -26,6 +26,7 @@ pub(crate) fn with_session_settings(target: Target, statement_timeout: Duration,
     let statement_timeout = statement_timeout.as_millis().to_string();
     let lock_timeout = lock_timeout_ms.to_string();
     let idle_session_timeout = IDLE_SESSION_TIMEOUT.as_millis().to_string();
+    // None of them may be among the settings that the collector pg_setting tells: it would tell ours.
     // Times without a unit are milliseconds, those of tcp_keepalives_* seconds.
     let settings: &[(&str, &str, Need)] = &[
         // What a statement may cost the server.
@@ -51,8 +52,6 @@ pub(crate) fn with_session_settings(target: Target, statement_timeout: Duration,
         ("client_connection_check_interval", "5000", Optional),
         // From 14 on.
         ("idle_session_timeout", &idle_session_timeout, Optional),
-        // From 9.6 on. A database or role may have it shorter than the exporter takes between two messages.
-        ("idle_in_transaction_session_timeout", "0", Optional),
     ];
     settings.iter().fold(target, |target, (name, value, need)| match need {
         Required => target.with_setting(name, value),
