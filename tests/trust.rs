@@ -144,7 +144,7 @@ fn a_role_that_can_do_everything_is_warned_of_everywhere() {
 }
 
 /// What a database owner can set for everybody who connects, and what it would do to an exporter.
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("search_path", "own, public"),
     ("statement_timeout", "'1ms'"),
     ("lock_timeout", "'1ms'"),
@@ -152,6 +152,7 @@ const SETTINGS: [(&str, &str); 14] = [
     ("default_transaction_isolation", "serializable"),
     ("default_transaction_deferrable", "on"),
     ("idle_in_transaction_session_timeout", "'1ms'"),
+    ("transaction_timeout", "'1ms'"),
     ("idle_session_timeout", "'1ms'"),
     ("work_mem", "'2GB'"),
     ("enable_hashjoin", "off"),

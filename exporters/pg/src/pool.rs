@@ -16,6 +16,7 @@ use tokio::time::timeout_at;
 use crate::kept::Kept;
 use crate::opening::{Opening, Waiter};
 use crate::purpose::Purpose;
+use crate::session_settings::TransactionTimeout;
 use crate::session_start;
 use crate::tracking::{TRACK, Tracking};
 
@@ -29,6 +30,7 @@ pub(crate) struct Pool {
     target: Target,
     pub(crate) connect_timeout: Duration,
     pub(crate) tracking: Tracking,
+    transaction_timeout: TransactionTimeout,
     /// The `statement_timeout` that connections are opened with.
     net: Duration,
     idle_limit: Duration,
@@ -79,7 +81,18 @@ impl Pool {
         let seat = || Seat { place: Place::new(changed.clone()), purpose: Purpose::Main, usage: Usage::None };
         let state = Mutex::new(State { seats: (0..budget).map(|_| seat()).collect(), sweeping: false });
         let (tracking, opened) = (Tracking::default(), AtomicU64::new(0));
-        Arc::new(Self { target, connect_timeout, tracking, net, idle_limit, state, changed, opened })
+        let transaction_timeout = TransactionTimeout::default();
+        Arc::new(Self {
+            target,
+            connect_timeout,
+            tracking,
+            transaction_timeout,
+            net,
+            idle_limit,
+            state,
+            changed,
+            opened,
+        })
     }
 
     pub(crate) fn label(&self) -> String {
@@ -107,8 +120,7 @@ impl Pool {
         Connections { open, budget: state.seats.len() as u64, opened: self.opened.load(Ordering::Relaxed) }
     }
 
-    /// A connection for that purpose: an idle one, one that is being opened, a new one, or the next that
-    /// comes free.
+    /// A connection for that purpose: an idle one, one that is being opened, a new one, or the next that comes free.
     pub(crate) async fn take(self: &Arc<Self>, purpose: &Purpose) -> Result<Kept, SourceError> {
         let deadline = tokio::time::Instant::now() + self.connect_timeout;
         loop {
@@ -217,11 +229,13 @@ impl Pool {
 
     pub(crate) fn target(&self, database: Option<&str>) -> Target {
         let target = database.map_or_else(|| self.target.clone(), |name| self.target.with_database(name));
+        let target = self.transaction_timeout.lifted(target);
         if self.tracking.may_switch_off() { target.with_optional_setting(TRACK, "none") } else { target }
     }
 
     /// A new connection, ready for queries.
     pub(crate) async fn prepared(&self, purpose: Purpose, connection: Connection) -> Result<Kept, SourceError> {
+        self.transaction_timeout.note(&connection);
         if purpose == Purpose::Health {
             // Nothing is asked on it that a database's owner could change, and nothing here may wait for a lock.
             return Ok(Kept::new(purpose, connection, self.net));
@@ -364,36 +378,4 @@ impl Seat {
 }
 
 #[cfg(test)]
-mod tests {
-    use lab::{Major, Postgres};
-    use pgclient::Environment;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn connections_that_nobody_uses_are_closed() {
-        let server = Postgres::start(Major::NEWEST).unwrap();
-        let backends = server.backends("127.0.0.1(");
-        let url = server.url("monitor", "postgres");
-        let target = Target::parse(&url, &Environment::from_variables([("USER", "x")])).unwrap();
-        let (timeout, idle_limit) = (Duration::from_secs(30), Duration::from_millis(500));
-        let pool = Pool::new(target, timeout, timeout, idle_limit, 3);
-        for _ in 0..2 {
-            let main = pool.take(&Purpose::Main).await.unwrap();
-            let other = pool.take(&Purpose::of(Some("template1"))).await.unwrap();
-            pool.put_back(other);
-            tokio::time::timeout(timeout, async {
-                while pool.connections().open > 1 {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            })
-            .await
-            .unwrap();
-            assert_eq!((pool.connections().open, backends.titles().len()), (1, 1), "the one in use stays");
-            drop(main);
-        }
-        assert_eq!(pool.connections().opened, 4, "two of each");
-        let log = std::fs::read_to_string(server.log_file()).unwrap();
-        assert!(!log.contains("idle-session timeout") && !log.contains("unexpected EOF"), "{log}");
-    }
-}
+mod tests;

@@ -233,7 +233,8 @@ pub(crate) fn reason(code: &SqlState) -> &'static str {
         "55P03" => "lock",
         "42501" => "permission",
         // 57P05: idle_session_timeout, where somebody has set it shorter.
-        "57P01" | "57P02" | "57P05" => CLOSED,
+        // 25P03, 25P04: a time limit for transactions, which ends the session too.
+        "57P01" | "57P02" | "57P05" | "25P03" | "25P04" => CLOSED,
         "57P03" => "starting",
         "53300" => "too_many_connections",
         _ => "sql",

@@ -3,9 +3,10 @@
 //! They go into the start-up packet, so they cost no round trip and hold from the first statement. What a user sets in the
 //! conninfo or in `PGOPTIONS` wins over them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pgclient::Target;
+use pgclient::{Connection, Target};
 
 /// The server ends a session that was idle for so long: for where a connection is cut and something in between, a proxy
 /// or a pooler, keeps the server from noticing it. Longer than [`crate::pool::IDLE_LIMIT`], by which the exporter closes
@@ -57,4 +58,22 @@ pub(crate) fn with_session_settings(target: Target, statement_timeout: Duration,
         Required => target.with_setting(name, value),
         Optional => target.with_optional_setting(name, value),
     })
+}
+
+/// Whether the server has `transaction_timeout`, as 17 and later do. It is not sent to one whose version is not known: an
+/// older server would refuse the session, and say so in its log at each start.
+#[derive(Debug, Default)]
+pub(crate) struct TransactionTimeout(AtomicBool);
+
+impl TransactionTimeout {
+    /// Notes what a connection tells of its server.
+    pub(crate) fn note(&self, connection: &Connection) {
+        let version = crate::facts::version_of(connection.parameter("server_version").unwrap_or_default());
+        self.0.store(version.0 >= 170_000, Ordering::Relaxed);
+    }
+
+    /// The target without a time limit for transactions: that of a database or role may end a session before it is ready.
+    pub(crate) fn lifted(&self, target: Target) -> Target {
+        if self.0.load(Ordering::Relaxed) { target.with_optional_setting("transaction_timeout", "0") } else { target }
+    }
 }

@@ -1,0 +1,33 @@
+//! The pool on a real server.
+
+use lab::{Major, Postgres};
+use pgclient::Environment;
+
+use super::*;
+
+#[tokio::test]
+async fn connections_that_nobody_uses_are_closed() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let backends = server.backends("127.0.0.1(");
+    let url = server.url("monitor", "postgres");
+    let target = Target::parse(&url, &Environment::from_variables([("USER", "x")])).unwrap();
+    let (timeout, idle_limit) = (Duration::from_secs(30), Duration::from_millis(500));
+    let pool = Pool::new(target, timeout, timeout, idle_limit, 3);
+    for _ in 0..2 {
+        let main = pool.take(&Purpose::Main).await.unwrap();
+        let other = pool.take(&Purpose::of(Some("template1"))).await.unwrap();
+        pool.put_back(other);
+        tokio::time::timeout(timeout, async {
+            while pool.connections().open > 1 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .unwrap();
+        assert_eq!((pool.connections().open, backends.titles().len()), (1, 1), "the one in use stays");
+        drop(main);
+    }
+    assert_eq!(pool.connections().opened, 4, "two of each");
+    let log = std::fs::read_to_string(server.log_file()).unwrap();
+    assert!(!log.contains("idle-session timeout") && !log.contains("unexpected EOF"), "{log}");
+}
