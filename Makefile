@@ -48,7 +48,7 @@ check: deny python
 	./target/debug/pg-exporter metrics --format markdown | diff docs/metrics.md - || { echo 'docs/metrics.md is old: make bless'; exit 1; }
 	./target/debug/pgbouncer-exporter metrics --format markdown | diff docs/metrics-pgbouncer.md - || { echo 'docs/metrics-pgbouncer.md is old: make bless'; exit 1; }
 	./target/debug/pgbackrest-exporter metrics --format markdown | diff docs/metrics-pgbackrest.md - || { echo 'docs/metrics-pgbackrest.md is old: make bless'; exit 1; }
-	python3 -B dashboards/source/build.py --check
+	python3 -B dashboards/source/generate.py --check
 	! $(CARGO) tree --package pgbackrest-exporter --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|pgclient|sqlx|rusqlite|mysql)'
 	! $(CARGO) tree --package engine --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|sqlx|rusqlite|mysql)'
 
@@ -66,7 +66,7 @@ bless: fetch dashboards
 
 ## dashboards: writes dashboards/*.json from dashboards/source; nothing but Python's own library is needed
 dashboards: python
-	python3 -B dashboards/source/build.py
+	python3 -B dashboards/source/generate.py
 
 fetch: chromium ip
 	$(CARGO) build --package lab
@@ -77,8 +77,8 @@ deny:
 
 preview-page: $(PREVIEW)/dist/index.html chromium
 
-$(PREVIEW)/dist/index.html: $(PREVIEW)/node_modules/.package-lock.json $(PREVIEW)/build.js $(PREVIEW)/index.html $(shell find $(PREVIEW)/src -type f)
-	cd $(PREVIEW) && node build.js
+$(PREVIEW)/dist/index.html: $(PREVIEW)/node_modules/.package-lock.json $(PREVIEW)/bundle.js $(PREVIEW)/index.html $(shell find $(PREVIEW)/src -type f)
+	cd $(PREVIEW) && node bundle.js
 	touch $@
 
 # Takes 600 MB, and only when the lock changed.

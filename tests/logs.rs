@@ -1,4 +1,4 @@
-//! What users get to ship logs with, `logs/`, run over lines that real servers have just written.
+//! What users get to ship logs with, `vector/`, run over lines that real servers have just written.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 #[path = "logs/architecture.rs"]

@@ -73,7 +73,7 @@ fn other_logs_arrive(architecture: &Architecture) {
     architecture.logs.wait_for(query, LIMIT).unwrap();
 }
 
-/// In the bulk form of Elasticsearch, to the path and with the parameters of `logs/victorialogs.yaml`.
+/// In the bulk form of Elasticsearch, to the path and with the parameters of `vector/victorialogs.yaml`.
 fn the_store_takes_what_vector_sends(architecture: &Architecture, node: usize) {
     let file = architecture.nodes[node].member.log_file();
     let events = Pipeline::of("postgres_json").read(&file, &std::fs::read(&file).unwrap());

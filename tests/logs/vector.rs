@@ -13,12 +13,12 @@ use vrl::value::{Kind, ObjectMap, Secrets, Value as VrlValue};
 /// Where the configuration tells Vector to find the programs.
 const INSTALLED: &str = "/etc/vector/";
 
-/// A file of `logs/`.
+/// A file of `vector/`.
 pub fn shipped(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../logs").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vector").join(name)
 }
 
-/// A configuration file of `logs/`, as JSON.
+/// A configuration file of `vector/`, as JSON.
 pub fn configuration(name: &str) -> Value {
     let text = fs::read_to_string(shipped(name)).unwrap();
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -59,7 +59,7 @@ pub fn compile(name: &str, text: &str, events: Kind) -> Program {
     compiled.program
 }
 
-/// One source of `logs/vector.yaml`, with the programs that its events go through.
+/// One source of `vector/vector.yaml`, with the programs that its events go through.
 pub struct Pipeline {
     begins: Option<Regex>,
     programs: Vec<Program>,

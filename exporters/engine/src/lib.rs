@@ -7,12 +7,12 @@
 //! - `top` keeps the busiest label sets of a result and sums the rest, `lookup` keeps details of what is shown;
 //! - `exposition` encodes [`Rows`] once, and joins the pieces to a page;
 //! - `redact` keeps passwords out of labels and errors, and constants out of texts of statements;
-//! - `counters`, `status`, `log`, `list`, `build` say what the exporter itself did and is; `printable` keeps what others say
+//! - `counters`, `status`, `log`, `list`, `build_info` say what the exporter itself did and is; `printable` keeps what others say
 //!   readable.
 //!
 //! An exporter implements [`Source`] and [`Session`] and calls [`run`]. Nothing here knows a database driver.
 
-mod build;
+mod build_info;
 mod cache;
 mod catalog;
 mod cli;

@@ -267,7 +267,7 @@ async fn serve<S: Source>(
     let addresses: Vec<String> = listeners.addresses().iter().map(|at| format!("{scheme}://{at}")).collect();
     tracing::info!(
         program = exporter.name,
-        version = crate::build::VERSION,
+        version = crate::build_info::VERSION,
         target = fleet.target(),
         config = fleet.catalog.origin,
         collectors = fleet.catalog.collectors.len(),

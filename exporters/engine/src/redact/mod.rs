@@ -1,7 +1,7 @@
 //! Secrets in texts of a server: what [`secrets`] removes from every label, error and log line, and what [`statement`]
 //! leaves of the text of a statement.
 //!
-//! The rules are those of `logs/events.vrl`; both are tested with `tests/redaction.json`.
+//! The rules are those of `vector/events.vrl`; both are tested with `tests/redaction.json`.
 
 mod statement;
 

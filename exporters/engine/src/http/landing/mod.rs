@@ -16,7 +16,7 @@ use axum::response::{Html, IntoResponse, Response};
 use self::html::text;
 use self::server::Server;
 use super::Service;
-use crate::build;
+use crate::build_info;
 use crate::source::Source;
 use crate::status::WebConfigState;
 
@@ -48,7 +48,7 @@ fn page<S: Source>(service: &Service<S>) -> String {
          <header><h1>{program} <small>{}</small></h1><nav><a href=\"{metrics}\">metrics</a> <a href=\"/explain\">explain</a> \
          <a href=\"/stat\">stat</a> <a href=\"/up\">up</a> <a href=\"/version\">version</a></nav></header><main>",
         icon(class),
-        build::VERSION,
+        build_info::VERSION,
     );
     if let WebConfigState::Refused(problem) = service.status.web_config() {
         let what = "the changed web configuration is refused, the one in force stays";

@@ -1,4 +1,4 @@
-"""Writes the dashboards from their source: `python3 dashboards/source/build.py`; with --check compares instead.
+"""Writes the dashboards from their source: `python3 dashboards/source/generate.py`; with --check compares instead.
 
 Only Python's own library is used, so that the same text comes out on every machine.
 """
