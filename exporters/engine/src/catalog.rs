@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
 
-use crate::collector::{Collector, Family, Fault, Place, Usage, read_file};
+use crate::collector::{Collector, Diagnostic, Family, Position, Usage, read_file};
 use crate::exposition::Header;
 use crate::facts::Version;
 use crate::options::Tiers;
 
-/// Looks at the text of a query; what is wrong with it becomes a fault of its collector file.
+/// Looks at the text of a query; what is wrong with it becomes a diagnostic of its collector file.
 pub type CheckQuery = fn(&str) -> Result<(), String>;
 
 /// A folder of collector files that the binary carries.
@@ -52,20 +52,20 @@ impl fmt::Display for Origin {
 
 /// Everything that is wrong with a set of collector files.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", list(faults))]
+#[error("{}", list(diagnostics))]
 pub(crate) struct LoadError {
-    pub faults: Vec<Fault>,
+    pub diagnostics: Vec<Diagnostic>,
 }
 
-/// By place; what several branches share through an alias is told once.
-fn in_order(mut faults: Vec<Fault>) -> Vec<Fault> {
-    faults.sort_by(|a, b| (&a.file, a.place).cmp(&(&b.file, b.place)));
-    faults.dedup();
-    faults
+/// By position; what several branches share through an alias is told once.
+fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by(|a, b| (&a.file, a.position).cmp(&(&b.file, b.position)));
+    diagnostics.dedup();
+    diagnostics
 }
 
-fn list(faults: &[Fault]) -> String {
-    faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")
+fn list(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Validated collectors, and the metric families that they own together.
@@ -80,7 +80,7 @@ pub(crate) struct Catalog {
     pub headers: Vec<Header>,
     /// For each collector and each of its columns: its families, as indexes into `families`.
     pub column_families: Vec<Vec<Vec<usize>>>,
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<Diagnostic>,
     /// Files without any text.
     empty_files: Vec<String>,
 }
@@ -92,8 +92,8 @@ impl Catalog {
         let held = |file: &&String| before.collectors.iter().any(|collector| *collector.file == ***file);
         let emptied = self.empty_files.iter().filter(held);
         let message = "the file is empty and held collectors before: restore it, or remove the file";
-        let faults: Vec<Fault> = emptied.map(|file| whole(Path::new(file), message)).collect();
-        (!faults.is_empty()).then_some(LoadError { faults })
+        let diagnostics: Vec<Diagnostic> = emptied.map(|file| whole(Path::new(file), message)).collect();
+        (!diagnostics.is_empty()).then_some(LoadError { diagnostics })
     }
 
     /// The collector of that branch.
@@ -110,14 +110,14 @@ impl Catalog {
     /// Reads all files of `origin`; `reserved` are metric names that the exporter itself owns.
     ///
     /// # Errors
-    /// Every fault of every file.
+    /// Every diagnostic of every file.
     pub fn load_checked(
         origin: &Origin,
         tiers: &Tiers,
         reserved: &[String],
         check_query: Option<CheckQuery>,
     ) -> Result<Self, LoadError> {
-        let (files, mut faults) = read_texts(origin);
+        let (files, mut diagnostics) = read_texts(origin);
         let mut collectors = Vec::new();
         let mut warnings = Vec::new();
         let is_empty = |(_, text): &&(String, String)| text.trim().is_empty();
@@ -126,23 +126,23 @@ impl Catalog {
         for (name, text) in &files {
             let (found, told) = read_file(name, text, tiers);
             collectors.extend(found);
-            faults.extend(told.errors);
+            diagnostics.extend(told.errors);
             warnings.extend(told.warnings);
         }
         collectors.sort_by_key(|collector: &Collector| collector.priority);
-        check_branches(&collectors, &mut faults);
-        check_lookups(&collectors, &mut faults);
+        check_branches(&collectors, &mut diagnostics);
+        check_lookups(&collectors, &mut diagnostics);
         if let Some(check) = check_query {
-            faults.extend(collectors.iter().flat_map(|collector| query_faults(collector, check)));
+            diagnostics.extend(collectors.iter().flat_map(|collector| query_diagnostics(collector, check)));
         }
-        let families = own_families(&collectors, reserved, &mut faults);
-        if !faults.is_empty() {
-            for fault in &mut faults {
-                if let Some((_, text)) = files.iter().find(|(name, _)| **name == *fault.file) {
-                    fault.show_line(text);
+        let families = own_families(&collectors, reserved, &mut diagnostics);
+        if !diagnostics.is_empty() {
+            for diagnostic in &mut diagnostics {
+                if let Some((_, text)) = files.iter().find(|(name, _)| **name == *diagnostic.file) {
+                    diagnostic.show_line(text);
                 }
             }
-            return Err(LoadError { faults: in_order(faults) });
+            return Err(LoadError { diagnostics: in_order(diagnostics) });
         }
         let place_of = |name: &str| families.binary_search_by(|family| family.name.as_str().cmp(name)).ok();
         let column_families = collectors
@@ -161,26 +161,28 @@ impl Catalog {
 }
 
 /// What a source's own look at the text of its queries found.
-fn query_faults(collector: &Collector, check: CheckQuery) -> Vec<Fault> {
+fn query_diagnostics(collector: &Collector, check: CheckQuery) -> Vec<Diagnostic> {
     let text = collector.text(Version::default());
     let predicates = collector.predicates.iter().map(|predicate| (predicate.name.as_str(), predicate.query.as_str()));
     let queries = std::iter::once(("query", text.as_str())).chain(predicates);
-    let faults = queries.filter_map(|(what, text)| Some((what, check(text).err()?)));
-    faults
-        .map(|(what, why)| fault(collector, collector.place, format!("{what} of branch {}: {why}", collector.key)))
+    let diagnostics = queries.filter_map(|(what, text)| Some((what, check(text).err()?)));
+    diagnostics
+        .map(|(what, why)| {
+            diagnostic(collector, collector.position, format!("{what} of branch {}: {why}", collector.key))
+        })
         .collect()
 }
 
-/// File names and texts; what cannot be read is a fault of the file as a whole.
-fn read_texts(origin: &Origin) -> (Vec<(String, String)>, Vec<Fault>) {
+/// File names and texts; what cannot be read is a diagnostic of the file as a whole.
+fn read_texts(origin: &Origin) -> (Vec<(String, String)>, Vec<Diagnostic>) {
     let path = match origin {
         Origin::Embedded(folder) => return (folder.files.clone(), Vec::new()),
         Origin::Path(path) => path,
     };
-    let mut faults = Vec::new();
+    let mut diagnostics = Vec::new();
     let mut files = Vec::new();
     match yaml_files(path) {
-        Ok(paths) if paths.is_empty() => faults.push(whole(path, "no .yml or .yaml file in this folder")),
+        Ok(paths) if paths.is_empty() => diagnostics.push(whole(path, "no .yml or .yaml file in this folder")),
         Ok(paths) => {
             // A pipe on the command line, such as <(command), is read once; in a folder there is no use for one.
             let read = if paths == [path.clone()] { files::read_file_or_pipe } else { files::read };
@@ -189,15 +191,15 @@ fn read_texts(origin: &Origin) -> (Vec<(String, String)>, Vec<Fault>) {
                     Ok(Ok(text)) => files.push((path.display().to_string(), text)),
                     Ok(Err(error)) => {
                         let sound = error.utf8_error().valid_up_to();
-                        faults.push(not_utf8(&path, error.as_bytes().get(..sound).unwrap_or_default()));
+                        diagnostics.push(not_utf8(&path, error.as_bytes().get(..sound).unwrap_or_default()));
                     }
-                    Err(error) => faults.push(whole(&path, &format!("cannot be read: {error}"))),
+                    Err(error) => diagnostics.push(whole(&path, &format!("cannot be read: {error}"))),
                 }
             }
         }
-        Err(error) => faults.push(whole(path, &format!("cannot be read: {error}"))),
+        Err(error) => diagnostics.push(whole(path, &format!("cannot be read: {error}"))),
     }
-    (files, faults)
+    (files, diagnostics)
 }
 
 fn yaml_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -215,32 +217,32 @@ fn yaml_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn whole(path: &Path, message: &str) -> Fault {
-    Fault::new(&path.display().to_string().into(), Place::default(), message)
+fn whole(path: &Path, message: &str) -> Diagnostic {
+    Diagnostic::new(&path.display().to_string().into(), Position::default(), message)
 }
 
 /// `sound` is what comes before the first byte that is not UTF-8.
-fn not_utf8(path: &Path, sound: &[u8]) -> Fault {
+fn not_utf8(path: &Path, sound: &[u8]) -> Diagnostic {
     let sound = String::from_utf8_lossy(sound);
     let last = sound.rsplit('\n').next().unwrap_or_default();
     let line = 1 + sound.matches('\n').count() as u64;
-    let place = Place { line, column: 1 + last.chars().count() as u64 };
-    Fault { place, ..whole(path, "this byte is not UTF-8: save the file in that encoding") }
+    let position = Position { line, column: 1 + last.chars().count() as u64 };
+    Diagnostic { position, ..whole(path, "this byte is not UTF-8: save the file in that encoding") }
 }
 
-fn fault(collector: &Collector, place: Place, message: String) -> Fault {
-    Fault::new(&collector.file, place, message)
+fn diagnostic(collector: &Collector, position: Position, message: String) -> Diagnostic {
+    Diagnostic::new(&collector.file, position, message)
 }
 
 /// Branch keys are unique, and branches that share a name never run together.
-fn check_branches(collectors: &[Collector], faults: &mut Vec<Fault>) {
+fn check_branches(collectors: &[Collector], diagnostics: &mut Vec<Diagnostic>) {
     for (at, collector) in collectors.iter().enumerate() {
         for earlier in &collectors[..at] {
-            let there = format!("{}:{}", earlier.file, earlier.place.line);
+            let there = format!("{}:{}", earlier.file, earlier.position.line);
             if earlier.key == collector.key {
                 if earlier.file != collector.file {
                     let message = format!("branch {} is there already, at {there}", collector.key);
-                    faults.push(fault(collector, collector.place, message));
+                    diagnostics.push(diagnostic(collector, collector.position, message));
                 }
             } else if earlier.name == collector.name && may_run_together(earlier, collector) {
                 let message = format!(
@@ -248,14 +250,14 @@ fn check_branches(collectors: &[Collector], faults: &mut Vec<Fault>) {
                      expected versions that do not overlap, or tags of which only one holds",
                     collector.key, collector.versions, earlier.key, earlier.versions, collector.name
                 );
-                faults.push(fault(collector, collector.place, message));
+                diagnostics.push(diagnostic(collector, collector.position, message));
             }
         }
     }
 }
 
 /// A lookup is of a branch that has a top, and by a label that both have.
-fn check_lookups(collectors: &[Collector], faults: &mut Vec<Fault>) {
+fn check_lookups(collectors: &[Collector], diagnostics: &mut Vec<Diagnostic>) {
     let has_label = |collector: &Collector, label: &str| {
         collector.columns.iter().any(|column| column.usage == Usage::Label && column.name == label)
     };
@@ -269,7 +271,11 @@ fn check_lookups(collectors: &[Collector], faults: &mut Vec<Fault>) {
             Some(_) if !has_label(collector, &lookup.label) => format!("it has no label {} itself", lookup.label),
             Some(_) => continue,
         };
-        faults.push(fault(collector, collector.place, format!("lookup of branch {}: {wrong}", collector.key)));
+        diagnostics.push(diagnostic(
+            collector,
+            collector.position,
+            format!("lookup of branch {}: {wrong}", collector.key),
+        ));
     }
 }
 
@@ -304,23 +310,23 @@ fn may_run_together(one: &Collector, other: &Collector) -> bool {
 }
 
 /// All families, sorted by name; one name has one type, and none is the exporter's own.
-fn own_families(collectors: &[Collector], reserved: &[String], faults: &mut Vec<Fault>) -> Vec<Family> {
+fn own_families(collectors: &[Collector], reserved: &[String], diagnostics: &mut Vec<Diagnostic>) -> Vec<Family> {
     let mut owners: HashMap<String, (Family, &Collector)> = HashMap::new();
     for collector in collectors {
         for column in &collector.columns {
             for family in collector.families_of(column) {
                 if reserved.contains(&family.name) {
                     let message = format!("metric {} is the exporter's own: choose another name", family.name);
-                    faults.push(fault(collector, column.place, message));
+                    diagnostics.push(diagnostic(collector, column.position, message));
                 }
                 match owners.get(&family.name) {
                     Some((first, owner)) if first.kind != family.kind => {
                         let (kind, other) = (family.kind.word(), first.kind.word());
                         let message = format!(
                             "metric {} is a {kind} here and a {other} in branch {}, at {}:{}",
-                            family.name, owner.key, owner.file, owner.place.line
+                            family.name, owner.key, owner.file, owner.position.line
                         );
-                        faults.push(fault(collector, column.place, message));
+                        diagnostics.push(diagnostic(collector, column.position, message));
                     }
                     Some(_) => {}
                     None => {

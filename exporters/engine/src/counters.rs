@@ -8,7 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::exposition::Drop;
+use crate::exposition::DropReason;
 
 /// Labels of a failed fetch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,7 +89,7 @@ impl Counters {
     }
 
     /// Counts samples that were left out.
-    pub fn dropped(&self, collector: &str, why: Drop, samples: u64) {
+    pub fn dropped(&self, collector: &str, why: DropReason, samples: u64) {
         let labels = DropLabels { collector: collector.into(), reason: why.word().into() };
         self.drops.get_or_create(&labels).inc_by(samples);
     }

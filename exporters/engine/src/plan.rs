@@ -23,7 +23,7 @@ pub(crate) struct Selection {
 pub(crate) struct Plan {
     pub planned: Vec<Planned>,
     /// Collectors left out, as indexes into the catalog.
-    pub left_out: Vec<(usize, LeftOut)>,
+    pub skipped: Vec<(usize, SkipReason)>,
 }
 
 /// One collector that runs.
@@ -39,7 +39,7 @@ pub(crate) struct Planned {
 
 /// Why a collector does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum LeftOut {
+pub(crate) enum SkipReason {
     Skipped,
     OtherProduct(String),
     Version(VersionRange),
@@ -53,7 +53,7 @@ pub(crate) enum LeftOut {
     TagPresent(String),
 }
 
-impl fmt::Display for LeftOut {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Skipped => f.write_str("switched off in its file (skip: true)"),
@@ -77,8 +77,8 @@ impl fmt::Display for LeftOut {
 pub(crate) fn plan(catalog: &Catalog, facts: &ServerFacts, selection: &Selection, main: bool) -> Plan {
     let mut plan = Plan::default();
     for (index, collector) in catalog.collectors.iter().enumerate() {
-        match left_out(collector, facts, selection, main) {
-            Some(reason) => plan.left_out.push((index, reason)),
+        match skipped(collector, facts, selection, main) {
+            Some(reason) => plan.skipped.push((index, reason)),
             None => {
                 let version = version_of_columns(collector, facts);
                 plan.planned.push(Planned {
@@ -130,33 +130,37 @@ fn find_mark(text: &str) -> Option<(usize, String, usize)> {
     Some((start, text[name_at..end].to_owned(), end + 1))
 }
 
-fn left_out(collector: &Collector, facts: &ServerFacts, selection: &Selection, main: bool) -> Option<LeftOut> {
+fn skipped(collector: &Collector, facts: &ServerFacts, selection: &Selection, main: bool) -> Option<SkipReason> {
     if collector.skip {
-        return Some(LeftOut::Skipped);
+        return Some(SkipReason::Skipped);
     }
     let for_bouncer = collector.tags.iter().any(|tag| tag == "pgbouncer");
     if for_bouncer != (selection.product == "pgbouncer") {
-        return Some(LeftOut::OtherProduct(if for_bouncer { "PgBouncer".into() } else { "a database server".into() }));
+        return Some(SkipReason::OtherProduct(if for_bouncer {
+            "PgBouncer".into()
+        } else {
+            "a database server".into()
+        }));
     }
     if !collector.versions.contains(facts.version) {
-        return Some(LeftOut::Version(collector.versions));
+        return Some(SkipReason::Version(collector.versions));
     }
     collector.tags.iter().find_map(|tag| unmet(tag, facts, selection, main))
 }
 
-fn unmet(tag: &str, facts: &ServerFacts, selection: &Selection, main: bool) -> Option<LeftOut> {
+fn unmet(tag: &str, facts: &ServerFacts, selection: &Selection, main: bool) -> Option<SkipReason> {
     let (holds, reason) = match tag.split_once(':') {
-        Some(("dbname", name)) => (facts.database == name, LeftOut::Database(name.into())),
-        Some(("username", name)) => (facts.user == name, LeftOut::User(name.into())),
-        Some(("extension", name)) => (facts.extensions.contains_key(name), LeftOut::Extension(name.into())),
-        Some(("schema", name)) => (facts.schemas.contains(name), LeftOut::Schema(name.into())),
-        Some(("not", name)) => (!selection.tags.contains(name), LeftOut::TagPresent(name.into())),
+        Some(("dbname", name)) => (facts.database == name, SkipReason::Database(name.into())),
+        Some(("username", name)) => (facts.user == name, SkipReason::User(name.into())),
+        Some(("extension", name)) => (facts.extensions.contains_key(name), SkipReason::Extension(name.into())),
+        Some(("schema", name)) => (facts.schemas.contains(name), SkipReason::Schema(name.into())),
+        Some(("not", name)) => (!selection.tags.contains(name), SkipReason::TagPresent(name.into())),
         _ => match tag {
-            "pgbouncer" => (true, LeftOut::Skipped),
-            "cluster" => (main, LeftOut::MainDatabaseOnly),
-            "primary" | "master" | "leader" => (facts.role == Role::Primary, LeftOut::Role("primary")),
-            "standby" | "replica" | "slave" => (facts.role == Role::Standby, LeftOut::Role("standby")),
-            other => (selection.tags.contains(other), LeftOut::TagMissing(other.into())),
+            "pgbouncer" => (true, SkipReason::Skipped),
+            "cluster" => (main, SkipReason::MainDatabaseOnly),
+            "primary" | "master" | "leader" => (facts.role == Role::Primary, SkipReason::Role("primary")),
+            "standby" | "replica" | "slave" => (facts.role == Role::Standby, SkipReason::Role("standby")),
+            other => (selection.tags.contains(other), SkipReason::TagMissing(other.into())),
         },
     };
     (!holds).then_some(reason)
@@ -192,22 +196,22 @@ mod tests {
         for (tag, reason) in [
             ("cluster", None),
             ("primary", None),
-            ("standby", Some(LeftOut::Role("standby"))),
+            ("standby", Some(SkipReason::Role("standby"))),
             ("dbname:app", None),
-            ("dbname:App", Some(LeftOut::Database("App".into()))),
-            ("username:root", Some(LeftOut::User("root".into()))),
+            ("dbname:App", Some(SkipReason::Database("App".into()))),
+            ("username:root", Some(SkipReason::User("root".into()))),
             ("extension:pg_stat_statements", None),
-            ("extension:citus", Some(LeftOut::Extension("citus".into()))),
-            ("schema:monitor", Some(LeftOut::Schema("monitor".into()))),
+            ("extension:citus", Some(SkipReason::Extension("citus".into()))),
+            ("schema:monitor", Some(SkipReason::Schema("monitor".into()))),
             ("extra", None),
-            ("other", Some(LeftOut::TagMissing("other".into()))),
-            ("not:extra", Some(LeftOut::TagPresent("extra".into()))),
+            ("other", Some(SkipReason::TagMissing("other".into()))),
+            ("not:extra", Some(SkipReason::TagPresent("extra".into()))),
             ("not:other", None),
-            ("pgbouncer", Some(LeftOut::OtherProduct("PgBouncer".into()))),
+            ("pgbouncer", Some(SkipReason::OtherProduct("PgBouncer".into()))),
         ] {
             let catalog = catalog(&[("x", &format!("  tags: [\"{tag}\"]\n"))]);
             let plan = plan(&catalog, &facts(), &selection, true);
-            assert_eq!(plan.left_out.into_iter().map(|(_, reason)| reason).next(), reason, "{tag}");
+            assert_eq!(plan.skipped.into_iter().map(|(_, reason)| reason).next(), reason, "{tag}");
         }
     }
 
@@ -215,7 +219,7 @@ mod tests {
     fn a_database_beside_the_main_one_leaves_out_what_runs_once_per_server() {
         let catalog = catalog(&[("once", "  tags: [cluster]\n"), ("each", "")]);
         let plan = plan(&catalog, &facts(), &Selection::default(), false);
-        assert_eq!(plan.left_out, [(0, LeftOut::MainDatabaseOnly)]);
+        assert_eq!(plan.skipped, [(0, SkipReason::MainDatabaseOnly)]);
         assert_eq!(plan.planned.len(), 1);
     }
 

@@ -17,7 +17,7 @@ pub enum Value {
     /// Text: the label as it is, or a sample if it reads as a number.
     Text(String),
     /// A cell that could not be read.
-    Broken(Broken),
+    Invalid(CellError),
 }
 
 impl Value {
@@ -25,14 +25,14 @@ impl Value {
     ///
     /// # Errors
     /// Why it could not be read.
-    pub(crate) fn label(&self) -> Result<Cow<'_, str>, Broken> {
+    pub(crate) fn label(&self) -> Result<Cow<'_, str>, CellError> {
         Ok(match self {
             Self::Null => "".into(),
             Self::Bool(value) => if *value { "true" } else { "false" }.into(),
             Self::Int(value) => itoa::Buffer::new().format(*value).to_owned().into(),
             Self::Float(value) => float_text(*value, &mut zmij::Buffer::new()).to_owned().into(),
             Self::Text(text) => text.into(),
-            Self::Broken(broken) => return Err(*broken),
+            Self::Invalid(broken) => return Err(*broken),
         })
     }
 
@@ -40,14 +40,14 @@ impl Value {
     ///
     /// # Errors
     /// Why it is none.
-    pub(crate) fn number(&self) -> Result<Option<f64>, Broken> {
+    pub(crate) fn number(&self) -> Result<Option<f64>, CellError> {
         Ok(Some(match self {
             Self::Null => return Ok(None),
             Self::Bool(value) => f64::from(*value),
             Self::Int(value) => *value as f64,
             Self::Float(value) => *value,
-            Self::Text(text) => text.trim().parse().map_err(|_| Broken::Unreadable)?,
-            Self::Broken(broken) => return Err(*broken),
+            Self::Text(text) => text.trim().parse().map_err(|_| CellError::Unreadable)?,
+            Self::Invalid(broken) => return Err(*broken),
         }))
     }
 }
@@ -66,7 +66,7 @@ pub(crate) fn float_text(value: f64, buffer: &mut zmij::Buffer) -> &str {
 
 /// Why a cell could not be read; the word is the value of the label `reason` of the dropped samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Broken {
+pub enum CellError {
     /// Text that is not valid UTF-8.
     Utf8,
     /// A value of a type, or in a form, that cannot be read.
@@ -82,7 +82,7 @@ pub struct Rows {
     pub cells: Vec<Value>,
     /// How many bytes the server sent for them.
     pub received_bytes: u64,
-    /// How long the source worked on them, the wait behind other queries of the same flight aside.
+    /// How long the source worked on them, the wait behind other queries of the same batch aside.
     pub took: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! From the command line to a running exporter: the only place that knows the order.
+//! From the command line to a running exporter: the only position that knows the order.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -20,7 +20,7 @@ use crate::listen::{self, ListenOptions};
 use crate::log::Log;
 use crate::options::Options;
 use crate::plan::Selection;
-use crate::scrape::{Fleet, ScrapeSettings, Scraper, reserved_names};
+use crate::scrape::{ScrapeSettings, Scraper, Targets, reserved_names};
 use crate::source::Source;
 use crate::status::ProcessStatus;
 
@@ -56,15 +56,15 @@ pub struct Context {
     /// The longest time that one query of the collectors may run.
     pub longest_query: Duration,
     /// Whether the first look may take its time: `explain` and `--fail-fast` have nothing to tell without it.
-    pub patient: bool,
+    pub wait_for_first: bool,
 }
 
 /// The servers to read, and how long a health endpoint waits for them.
-pub struct Connected<S> {
+pub struct Sources<S> {
     /// Where rows come from: at least one. Of several, each one's samples carry its [`Source::target`] as `target`.
     pub sources: Vec<S>,
     /// How long to wait for a look at the server.
-    pub look_timeout: Duration,
+    pub probe_timeout: Duration,
 }
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -75,7 +75,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub fn run<O, S>(
     exporter: Exporter,
     arguments: impl Iterator<Item = OsString>,
-    connect: impl FnOnce(O, &Context) -> Result<Connected<S>, Failure>,
+    connect: impl FnOnce(O, &Context) -> Result<Sources<S>, Failure>,
 ) -> ExitCode
 where
     O: Args,
@@ -121,7 +121,7 @@ fn act<O: Args, S: Source>(
     cli: Cli<O>,
     log: &Log,
     status: ProcessStatus,
-    connect: impl FnOnce(O, &Context) -> Result<Connected<S>, Failure>,
+    connect: impl FnOnce(O, &Context) -> Result<Sources<S>, Failure>,
 ) -> Result<ExitCode, Failure> {
     let Cli { options, own, command } = cli;
     log.start(&options.log_level, exporter.log_crates)?;
@@ -149,24 +149,24 @@ fn act<O: Args, S: Source>(
     }
     let longest_query = catalog.collectors.iter().map(|collector| collector.timeout).max().unwrap_or_default();
     let explains = options.explain || matches!(command, Some(Task::Explain));
-    let patient = explains || options.fail_fast;
-    let context = Context { longest_query, patient };
+    let wait_for_first = explains || options.fail_fast;
+    let context = Context { longest_query, wait_for_first };
     // Inside the runtime, since a source may begin tasks of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {
-        let Connected { sources, look_timeout } = connect(own, &context)?;
+        let Sources { sources, probe_timeout } = connect(own, &context)?;
         distinct(&sources)?;
-        let fleet = Fleet::new(catalog, sources, settings(exporter, &options, namespace, status.clone()));
+        let targets = Targets::new(catalog, sources, settings(exporter, &options, namespace, status.clone()));
         if explains {
-            fleet.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
-            print(&http::explain(&fleet))?;
-            fleet.close().await;
+            targets.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
+            print(&http::explain(&targets))?;
+            targets.close().await;
             // What is wrong stands in the text.
-            let is_up = |scraper: &Arc<Scraper<S>>| scraper.last_look().is_some_and(|(look, _)| look.is_ok());
-            let up = fleet.scrapers.iter().all(is_up);
+            let is_up = |scraper: &Arc<Scraper<S>>| scraper.last_probe().is_some_and(|(look, _)| look.is_ok());
+            let up = targets.scrapers.iter().all(is_up);
             return Ok(if up { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        serve(exporter, &options, look_timeout, fleet, status, load).await?;
+        serve(exporter, &options, probe_timeout, targets, status, load).await?;
         Ok(ExitCode::SUCCESS)
     });
     // A query that hangs on a frozen server does not hold up the end.
@@ -207,14 +207,14 @@ fn origin(exporter: &Exporter, config: Option<&str>) -> Result<Origin, Failure> 
 }
 
 fn summary(error: &LoadError, origin: &Origin) -> Failure {
-    let count = error.faults.len();
-    format!("{count} {} in the collector files of {origin}\n{error}", if count == 1 { "fault" } else { "faults" })
+    let count = error.diagnostics.len();
+    format!("{count} {} in the collector files of {origin}\n{error}", if count == 1 { "error" } else { "errors" })
         .into()
 }
 
 fn checked(catalog: &Catalog) -> String {
     format!(
-        "{}: {} collectors, {} metrics, no fault\n",
+        "{}: {} collectors, {} metrics, no errors\n",
         catalog.origin,
         catalog.collectors.len(),
         catalog.families.len()
@@ -246,13 +246,13 @@ fn settings(exporter: &Exporter, options: &Options, namespace: String, status: P
 async fn serve<S: Source>(
     exporter: &Exporter,
     options: &Options,
-    look_timeout: Duration,
-    fleet: Fleet<S>,
+    probe_timeout: Duration,
+    targets: Targets<S>,
     status: ProcessStatus,
     load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
 ) -> Result<(), Failure> {
     if options.fail_fast {
-        let health = fleet.health(look_timeout, false).await;
+        let health = targets.health(probe_timeout, false).await;
         health.map_err(|error| format!("{error} ({}); started with --fail-fast", error.reason))?;
     }
     let listeners = listen::bind(&ListenOptions {
@@ -268,17 +268,17 @@ async fn serve<S: Source>(
     tracing::info!(
         program = exporter.name,
         version = crate::build_info::VERSION,
-        target = fleet.target(),
-        config = fleet.catalog.origin,
-        collectors = fleet.catalog.collectors.len(),
+        target = targets.target(),
+        config = targets.catalog.origin,
+        collectors = targets.catalog.collectors.len(),
         listen = addresses.join(" "),
         "started"
     );
-    let service = Service::new(exporter.name, options, look_timeout, fleet, status, load);
+    let service = Service::new(exporter.name, options, probe_timeout, targets, status, load);
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
     listeners.serve(http::router(service.clone()), stop_signal()?, options.scrape_timeout + GRACE).await;
     reloads.abort();
-    service.fleet().close().await;
+    service.targets().close().await;
     tracing::info!("stopped");
     Ok(())
 }

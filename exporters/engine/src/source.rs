@@ -34,7 +34,7 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// How many databases may be read at once beside the main one.
-    fn lanes(&self) -> usize;
+    fn max_parallel_databases(&self) -> usize;
 
     /// The connections as they are now.
     fn connections(&self) -> Connections;

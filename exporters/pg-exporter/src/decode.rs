@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use engine::{Broken, Value};
+use engine::{CellError, Value};
 use postgres_types::{FromSql, Kind, Type};
 use tokio_postgres::Row;
 
@@ -18,7 +18,7 @@ const MONTH_SECONDS: f64 = 30.0 * DAY_SECONDS;
 pub(crate) fn cell(row: &Row, at: usize) -> Value {
     match row.try_get::<_, Cell>(at) {
         Ok(Cell(value)) => value,
-        Err(_) => Value::Broken(Broken::Unreadable),
+        Err(_) => Value::Invalid(CellError::Unreadable),
     }
 }
 
@@ -26,7 +26,7 @@ struct Cell(Value);
 
 impl<'a> FromSql<'a> for Cell {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Self(read(ty, raw).unwrap_or(Value::Broken(Broken::Unreadable))))
+        Ok(Self(read(ty, raw).unwrap_or(Value::Invalid(CellError::Unreadable))))
     }
 
     fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
@@ -81,7 +81,7 @@ fn read(ty: &Type, raw: &[u8]) -> Option<Value> {
 fn text(raw: &[u8]) -> Value {
     match std::str::from_utf8(raw) {
         Ok(text) => Value::Text(text.to_owned()),
-        Err(_) => Value::Broken(Broken::Utf8),
+        Err(_) => Value::Invalid(CellError::Utf8),
     }
 }
 
@@ -183,7 +183,7 @@ fn array(ty: &Type, raw: &[u8]) -> Option<Value> {
             Value::Int(value) => value.to_string(),
             Value::Float(value) => value.to_string(),
             Value::Text(text) => quoted(text),
-            broken @ Value::Broken(_) => return Some(broken),
+            broken @ Value::Invalid(_) => return Some(broken),
         });
     }
     Some(Value::Text(format!("{{{}}}", texts.join(","))))

@@ -1,6 +1,6 @@
 //! `pg-exporter`: Prometheus metrics of a PostgreSQL server.
 //!
-//! `options` are its own flags, `source` opens sessions out of a `pool` of `kept` connections, each for one `purpose`,
+//! `options` are its own flags, `source` opens sessions out of a `pool` of `pooled_connection` connections, each for one `purpose`,
 //! `opening` is one that is about to be there, `session_settings` and `session_start` make each session what it has to be,
 //! `tracking` keeps its statements out of pg_stat_statements, `session` asks, `facts` is the probe of the server, `health`
 //! its short form for health endpoints, `databases` chooses which others to read, `decode` reads the cells of a result.
@@ -9,10 +9,10 @@ mod databases;
 mod decode;
 mod facts;
 mod health;
-mod kept;
 mod opening;
 mod options;
 mod pool;
+mod pooled_connection;
 mod purpose;
 mod session;
 mod session_settings;

@@ -9,8 +9,8 @@ use engine::SourceError;
 use pgclient::Connection;
 use tokio::sync::watch;
 
-use crate::kept::Kept;
 use crate::pool::Pool;
+use crate::pooled_connection::PooledConnection;
 use crate::purpose::Purpose;
 
 /// A connection on its way.
@@ -32,7 +32,7 @@ pub(crate) struct Waiter(watch::Receiver<Option<SourceError>>);
 
 impl Opening {
     /// Opens a connection at a place of the pool, once `evicted` is closed, which is there now.
-    pub(crate) fn start(pool: Arc<Pool>, at: usize, purpose: Purpose, evicted: Option<Kept>) -> Self {
+    pub(crate) fn start(pool: Arc<Pool>, at: usize, purpose: Purpose, evicted: Option<PooledConnection>) -> Self {
         let ((failed, failure), (asked, wish)) = (watch::channel(None), watch::channel(()));
         let attempts = Attempts { failed, asked: wish };
         tokio::spawn(attempts.run(pool, at, purpose.clone(), evicted));
@@ -67,7 +67,7 @@ impl Waiter {
 }
 
 impl Attempts {
-    async fn run(mut self, pool: Arc<Pool>, at: usize, purpose: Purpose, evicted: Option<Kept>) {
+    async fn run(mut self, pool: Arc<Pool>, at: usize, purpose: Purpose, evicted: Option<PooledConnection>) {
         if let Some(evicted) = evicted {
             evicted.close().await;
         }

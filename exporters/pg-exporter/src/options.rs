@@ -5,17 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
-use engine::{Connected, Context, parse_bool};
+use engine::{Context, Sources, parse_bool};
 use pgclient::{Environment, Target, TargetError};
 
 use crate::databases::Discovery;
 use crate::facts::Probe;
-use crate::pool::{IDLE_LIMIT, Pool, net};
+use crate::pool::{IDLE_LIMIT, Pool, statement_timeout};
 use crate::session_settings::with_session_settings;
 use crate::source::PostgresSource;
 
 /// The longest time that a health endpoint waits for the server.
-const LONGEST_LOOK: Duration = Duration::from_secs(2);
+const LONGEST_PROBE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PgOptions {
@@ -79,7 +79,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
 
 impl PgOptions {
     /// The source that these flags and the environment describe.
-    pub(crate) fn connect(self, context: &Context) -> Result<Connected<PostgresSource>, Box<dyn Error + Send + Sync>> {
+    pub(crate) fn connect(self, context: &Context) -> Result<Sources<PostgresSource>, Box<dyn Error + Send + Sync>> {
         let (from, conninfo) = self.conninfo()?;
         let target = Target::parse(&conninfo, &Environment::from_process()).map_err(|error| match error {
             TargetError::Syntax { .. } => format!("{from}: {error}"),
@@ -88,15 +88,15 @@ impl PgOptions {
         })?;
         let connect_timeout =
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
-        let net = net(context.longest_query);
+        let statement_timeout = statement_timeout(context.longest_query);
         let target = target.with_application_name_default("pg-exporter");
-        let target = with_session_settings(target, net, self.lock_timeout);
+        let target = with_session_settings(target, statement_timeout, self.lock_timeout);
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
-        let pool = Pool::new(target, connect_timeout, net, IDLE_LIMIT, usize::from(self.max_connections));
-        Ok(Connected {
+        let pool = Pool::new(target, connect_timeout, statement_timeout, IDLE_LIMIT, usize::from(self.max_connections));
+        Ok(Sources {
             sources: vec![PostgresSource::new(pool, Probe { discovery, allow_superuser: self.allow_superuser })],
-            look_timeout: connect_timeout.min(LONGEST_LOOK),
+            probe_timeout: connect_timeout.min(LONGEST_PROBE),
         })
     }
 

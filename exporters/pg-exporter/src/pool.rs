@@ -13,8 +13,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
-use crate::kept::Kept;
 use crate::opening::{Opening, Waiter};
+use crate::pooled_connection::PooledConnection;
 use crate::purpose::Purpose;
 use crate::session_settings::TransactionTimeout;
 use crate::session_start;
@@ -32,7 +32,7 @@ pub(crate) struct Pool {
     pub(crate) tracking: Tracking,
     transaction_timeout: TransactionTimeout,
     /// The `statement_timeout` that connections are opened with.
-    net: Duration,
+    statement_timeout: Duration,
     idle_limit: Duration,
     state: Mutex<State>,
     /// Notified when a place comes free, and when a connection comes to be idle.
@@ -58,12 +58,12 @@ enum Usage {
     /// None, but the server may not have ended the one before.
     None,
     Opening(Opening),
-    Idle(Box<Kept>),
+    Idle(Box<PooledConnection>),
     InUse,
 }
 
 enum Next {
-    Take(Box<Kept>),
+    Take(Box<PooledConnection>),
     Join(Waiter),
     /// Why it may take longer than anybody waits, if it may.
     Wait(Option<SourceError>),
@@ -73,7 +73,7 @@ impl Pool {
     pub(crate) fn new(
         target: Target,
         connect_timeout: Duration,
-        net: Duration,
+        statement_timeout: Duration,
         idle_limit: Duration,
         budget: usize,
     ) -> Arc<Self> {
@@ -87,7 +87,7 @@ impl Pool {
             connect_timeout,
             tracking,
             transaction_timeout,
-            net,
+            statement_timeout,
             idle_limit,
             state,
             changed,
@@ -110,8 +110,8 @@ impl Pool {
     }
 
     /// How many databases beside the main one may be connected at once.
-    pub(crate) fn lanes(&self) -> usize {
-        self.lock().lanes()
+    pub(crate) fn max_parallel_databases(&self) -> usize {
+        self.lock().max_parallel_databases()
     }
 
     pub(crate) fn connections(&self) -> Connections {
@@ -121,7 +121,7 @@ impl Pool {
     }
 
     /// A connection for that purpose: an idle one, one that is being opened, a new one, or the next that comes free.
-    pub(crate) async fn take(self: &Arc<Self>, purpose: &Purpose) -> Result<Kept, SourceError> {
+    pub(crate) async fn take(self: &Arc<Self>, purpose: &Purpose) -> Result<PooledConnection, SourceError> {
         let deadline = tokio::time::Instant::now() + self.connect_timeout;
         loop {
             let changed = self.changed.notified();
@@ -142,7 +142,7 @@ impl Pool {
         let mut state = self.lock();
         let purpose =
             if *purpose == Purpose::Health && !state.keeps_one_for_health() { &Purpose::Main } else { purpose };
-        let taken = |(at, kept): (usize, Kept)| Next::Take(Box::new(kept.held(self.clone(), at)));
+        let taken = |(at, kept): (usize, PooledConnection)| Next::Take(Box::new(kept.held(self.clone(), at)));
         if let Some(idle) = state.take_idle(purpose) {
             return taken(idle);
         }
@@ -179,19 +179,19 @@ impl Pool {
     }
 
     /// Keeps a connection for its next use.
-    pub(crate) fn put_back(self: &Arc<Self>, mut kept: Kept) {
+    pub(crate) fn put_back(self: &Arc<Self>, mut kept: PooledConnection) {
         if let Some(hold) = kept.hold.take().filter(|_| !kept.connection.is_closed()) {
             self.keep(hold.give_back(), kept);
         }
     }
 
     /// Keeps a connection that was opened at a place.
-    pub(crate) fn opened(self: &Arc<Self>, at: usize, kept: Kept) {
+    pub(crate) fn opened(self: &Arc<Self>, at: usize, kept: PooledConnection) {
         self.opened.fetch_add(1, Ordering::Relaxed);
         self.keep(at, kept);
     }
 
-    fn keep(self: &Arc<Self>, at: usize, kept: Kept) {
+    fn keep(self: &Arc<Self>, at: usize, kept: PooledConnection) {
         let mut state = self.lock();
         state.seats[at].usage = Usage::Idle(Box::new(kept.unused()));
         // Without a runtime the program ends.
@@ -234,14 +234,18 @@ impl Pool {
     }
 
     /// A new connection, ready for queries.
-    pub(crate) async fn prepared(&self, purpose: Purpose, connection: Connection) -> Result<Kept, SourceError> {
+    pub(crate) async fn prepared(
+        &self,
+        purpose: Purpose,
+        connection: Connection,
+    ) -> Result<PooledConnection, SourceError> {
         self.transaction_timeout.note(&connection);
         if purpose == Purpose::Health {
             // Nothing is asked on it that a database's owner could change, and nothing here may wait for a lock.
-            return Ok(Kept::new(purpose, connection, self.net));
+            return Ok(PooledConnection::new(purpose, connection, self.statement_timeout));
         }
         let failed = match tokio::time::timeout(self.connect_timeout, session_start::prepare(&connection)).await {
-            Ok(Ok(())) => return Ok(Kept::new(purpose, connection, self.net)),
+            Ok(Ok(())) => return Ok(PooledConnection::new(purpose, connection, self.statement_timeout)),
             Ok(Err(error)) => {
                 let reason = error.code().map_or("protocol", crate::session::reason);
                 let said = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
@@ -277,12 +281,12 @@ impl Pool {
 }
 
 /// The `statement_timeout` for queries that may run so long: under the exporter's own limits, should it die meanwhile.
-pub(crate) fn net(longest_query: Duration) -> Duration {
+pub(crate) fn statement_timeout(longest_query: Duration) -> Duration {
     longest_query + Duration::from_secs(1)
 }
 
 impl State {
-    fn lanes(&self) -> usize {
+    fn max_parallel_databases(&self) -> usize {
         (self.seats.len() - 1).max(1)
     }
 
@@ -303,7 +307,7 @@ impl State {
     }
 
     /// The idle connection for that purpose; those that have ended are forgotten.
-    fn take_idle(&mut self, purpose: &Purpose) -> Option<(usize, Kept)> {
+    fn take_idle(&mut self, purpose: &Purpose) -> Option<(usize, PooledConnection)> {
         for seat in &mut self.seats {
             if seat.idle().is_some_and(|kept| kept.connection.is_closed()) {
                 seat.usage = Usage::None;
@@ -324,7 +328,7 @@ impl State {
         let kept_back_idle = seats().filter(|(_, seat)| seat.purpose.is_kept_back() && seat.idle().is_some()).count();
         let taken = seats().filter(|(_, seat)| seat.is_taken()).count();
         // The main database's place is free or an idle connection: a query that still runs there leaves it another one.
-        let others_full = !purpose.is_kept_back() && taken - kept_back_idle >= self.lanes();
+        let others_full = !purpose.is_kept_back() && taken - kept_back_idle >= self.max_parallel_databases();
         let free = seats().filter(|(_, seat)| seat.is_free_for(target)).min_by_key(|(_, seat)| seat.place.taken());
         let idle_since = |(_, seat): &(usize, &Seat)| seat.idle().map(|kept| kept.idle_since);
         let idle = || seats().filter(|(_, seat)| seat.idle().is_some());
@@ -339,7 +343,7 @@ impl State {
     }
 
     /// Takes out the connections that were idle for so long, and says when there may be more of them.
-    fn unused(&mut self, idle_limit: Duration) -> (Vec<Kept>, Option<Instant>) {
+    fn unused(&mut self, idle_limit: Duration) -> (Vec<PooledConnection>, Option<Instant>) {
         let now = Instant::now();
         let mut unused = Vec::new();
         for seat in &mut self.seats {
@@ -356,7 +360,7 @@ impl State {
 }
 
 impl Seat {
-    fn idle(&self) -> Option<&Kept> {
+    fn idle(&self) -> Option<&PooledConnection> {
         match &self.usage {
             Usage::Idle(kept) => Some(kept),
             _ => None,

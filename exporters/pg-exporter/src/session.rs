@@ -17,8 +17,8 @@ use tokio_postgres::{Error, Row, RowStream};
 use crate::decode::cell;
 use crate::facts::{self, Probe};
 use crate::health;
-use crate::kept::Kept;
 use crate::pool::Pool;
+use crate::pooled_connection::PooledConnection;
 use crate::tracking;
 
 /// How long a cancelled query has to come back before its connection is given up.
@@ -34,7 +34,7 @@ type Values<'a> = Option<&'a Vec<String>>;
 pub(crate) struct PgSession {
     pool: Arc<Pool>,
     probe: Arc<Probe>,
-    kept: Option<Kept>,
+    kept: Option<PooledConnection>,
     running: AtomicUsize,
     /// Becomes true when the connection is given up: whoever still waits on it fails at once.
     broken: watch::Sender<bool>,
@@ -45,13 +45,13 @@ pub(crate) struct PgSession {
 }
 
 impl PgSession {
-    pub(crate) fn new(pool: Arc<Pool>, kept: Kept, probe: Arc<Probe>) -> Self {
+    pub(crate) fn new(pool: Arc<Pool>, kept: PooledConnection, probe: Arc<Probe>) -> Self {
         let (running, broken) = (AtomicUsize::new(0), watch::Sender::new(false));
         let last_end = Mutex::new(Instant::now());
         Self { pool, probe, kept: Some(kept), running, broken, previous: Mutex::default(), last_end }
     }
 
-    fn kept(&self) -> Result<&Kept, SourceError> {
+    fn kept(&self) -> Result<&PooledConnection, SourceError> {
         self.kept.as_ref().ok_or_else(|| SourceError::new(CLOSED, "the connection is gone"))
     }
 
@@ -159,7 +159,12 @@ impl PgSession {
         self.kept.as_ref().is_none_or(|kept| kept.connection.is_closed())
     }
 
-    async fn rows(&self, kept: &Kept, sql: &Arc<str>, values: Values<'_>) -> Result<(Vec<String>, Vec<Row>), Error> {
+    async fn rows(
+        &self,
+        kept: &PooledConnection,
+        sql: &Arc<str>,
+        values: Values<'_>,
+    ) -> Result<(Vec<String>, Vec<Row>), Error> {
         let stream = self.start(kept, sql, values).await?;
         pin_mut!(stream);
         let mut rows: Vec<Row> = Vec::new();
@@ -171,7 +176,7 @@ impl PgSession {
     }
 
     /// Looks names up in these schemas too, after `pg_catalog`.
-    async fn widen(&self, kept: &Kept, search_path: &[String]) -> Result<(), Error> {
+    async fn widen(&self, kept: &PooledConnection, search_path: &[String]) -> Result<(), Error> {
         if search_path.is_empty() {
             return Ok(());
         }
@@ -179,14 +184,14 @@ impl PgSession {
     }
 
     /// Looks names up where the session began again.
-    async fn narrow(&self, kept: &Kept, search_path: &[String]) -> Result<(), Error> {
+    async fn narrow(&self, kept: &PooledConnection, search_path: &[String]) -> Result<(), Error> {
         if search_path.is_empty() { Ok(()) } else { kept.connection.client().batch_execute("RESET search_path").await }
     }
 
     /// The first time on a connection a query goes out in one message. The second time it is prepared as well, in the
     /// same flight: waiting for that would put the query behind slower ones. From then on it goes out prepared, which
     /// spares the server the planning.
-    async fn start(&self, kept: &Kept, sql: &Arc<str>, values: Values<'_>) -> Result<RowStream, Error> {
+    async fn start(&self, kept: &PooledConnection, sql: &Arc<str>, values: Values<'_>) -> Result<RowStream, Error> {
         let client = kept.connection.client();
         let unprepared = || client.query_typed_raw(sql, values.map(|values| (values, Type::TEXT_ARRAY)));
         match kept.used(sql) {

@@ -34,8 +34,8 @@ impl Source for PostgresSource {
         PgSession::new(self.pool.clone(), kept, self.probe.clone()).health(with_lag).await
     }
 
-    fn lanes(&self) -> usize {
-        self.pool.lanes()
+    fn max_parallel_databases(&self) -> usize {
+        self.pool.max_parallel_databases()
     }
 
     fn connections(&self) -> Connections {

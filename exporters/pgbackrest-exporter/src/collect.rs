@@ -162,7 +162,7 @@ impl Collection {
                 run.error = Some(error);
             }
         }
-        tell(target, &run);
+        log_outcome(target, &run);
         target.last = Some(run);
     }
 
@@ -282,7 +282,7 @@ async fn aside<T: Send + 'static>(
 }
 
 /// Logs an outcome when it differs from the one before.
-fn tell(target: &Target, run: &Run) {
+fn log_outcome(target: &Target, run: &Run) {
     let stanza = &*target.label;
     let before = target.last.as_ref();
     let reason = |run: &Run| run.error.as_ref().map(|error| error.reason);

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use engine::{Broken, Value};
+use engine::{CellError, Value};
 use jaq_core::data::JustLut;
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars, load};
@@ -146,12 +146,12 @@ fn cell(value: &Val) -> Value {
     match value {
         Val::Null => Value::Null,
         Val::Bool(value) => Value::Bool(*value),
-        Val::Num(Num::Int(value)) => i64::try_from(*value).map_or(Value::Broken(Broken::Unreadable), Value::Int),
+        Val::Num(Num::Int(value)) => i64::try_from(*value).map_or(Value::Invalid(CellError::Unreadable), Value::Int),
         Val::Num(Num::Float(value)) => Value::Float(*value),
         // As text, so that a label has all digits.
         Val::Num(number @ (Num::BigInt(_) | Num::Dec(_))) => Value::Text(number.to_string()),
-        Val::TStr(bytes) => String::from_utf8(bytes.to_vec()).map_or(Value::Broken(Broken::Utf8), Value::Text),
-        Val::BStr(_) | Val::Arr(_) | Val::Obj(_) => Value::Broken(Broken::Unreadable),
+        Val::TStr(bytes) => String::from_utf8(bytes.to_vec()).map_or(Value::Invalid(CellError::Utf8), Value::Text),
+        Val::BStr(_) | Val::Arr(_) | Val::Obj(_) => Value::Invalid(CellError::Unreadable),
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn what_is_no_object_fails_and_what_is_no_cell_is_broken() {
         assert!(matches!(run(".", "[1]"), Err(FilterError::Shape { found }) if found == "[1]"));
-        assert_eq!(run("{a: .}", "[1]").unwrap().cells, [Value::Broken(Broken::Unreadable)]);
+        assert_eq!(run("{a: .}", "[1]").unwrap().cells, [Value::Invalid(CellError::Unreadable)]);
         assert!(matches!(run(".[] | error(\"no\")", "[1]"), Err(FilterError::Failed(_))));
         assert!(matches!(run("halt", "[1]"), Err(FilterError::Failed(_))));
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
-use engine::{Connected, Context, parse_bool};
+use engine::{Context, Sources, parse_bool};
 
 use crate::backups::Kept;
 use crate::collect::{Counted, Settings};
@@ -146,7 +146,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
 
 impl BackrestOptions {
     /// The source that these flags describe; its collection begins at once.
-    pub(crate) fn connect(self, context: &Context) -> Result<Connected<BackrestSource>, Box<dyn Error + Send + Sync>> {
+    pub(crate) fn connect(self, context: &Context) -> Result<Sources<BackrestSource>, Box<dyn Error + Send + Sync>> {
         let user = if self.user.is_empty() { None } else { Some(user(&self.user)?) };
         let given = |name: &str, value: &OsString| {
             let mut option = OsString::from(format!("--{name}="));
@@ -183,9 +183,9 @@ impl BackrestOptions {
             stale: self.collect_stale,
             enabled: self.collector,
         };
-        // A look takes no time, but for a patient one.
-        let look_timeout = settings.timeout + Duration::from_secs(5);
-        Ok(Connected { sources: vec![BackrestSource::start(settings, context.patient)], look_timeout })
+        // A look takes no time, but for a wait_for_first one.
+        let probe_timeout = settings.timeout + Duration::from_secs(5);
+        Ok(Sources { sources: vec![BackrestSource::start(settings, context.wait_for_first)], probe_timeout })
     }
 }
 

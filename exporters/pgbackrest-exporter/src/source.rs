@@ -24,16 +24,16 @@ pub(crate) struct BackrestSource {
     filters: Arc<Filters>,
     collecting: Mutex<Option<JoinHandle<()>>>,
     /// Whether a look waits for the first collection.
-    patient: bool,
+    wait_for_first: bool,
 }
 
 impl BackrestSource {
     /// Begins to collect.
-    pub fn start(settings: Settings, patient: bool) -> Self {
+    pub fn start(settings: Settings, wait_for_first: bool) -> Self {
         let settings = Arc::new(settings);
         let (collection, snapshots) = Collection::new(settings.clone());
         let collecting = Mutex::new(Some(tokio::spawn(collection.run())));
-        Self { settings, snapshots, filters: Arc::default(), collecting, patient }
+        Self { settings, snapshots, filters: Arc::default(), collecting, wait_for_first }
     }
 }
 
@@ -45,7 +45,7 @@ impl Source for BackrestSource {
             return Err(SourceError::new("protocol", format!("pgBackRest has no databases, {name} was asked for")));
         }
         let mut snapshots = self.snapshots.clone();
-        if self.patient {
+        if self.wait_for_first {
             // It ends only with the collection, and then what is there has to do.
             snapshots.wait_for(|snapshot| snapshot.complete).await.ok();
         }
@@ -53,7 +53,7 @@ impl Source for BackrestSource {
         Ok(BackrestSession { settings: self.settings.clone(), snapshot, filters: self.filters.clone() })
     }
 
-    fn lanes(&self) -> usize {
+    fn max_parallel_databases(&self) -> usize {
         1
     }
 

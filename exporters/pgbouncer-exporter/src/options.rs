@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
-use engine::{Connected, Context, parse_bool};
+use engine::{Context, Sources, parse_bool};
 use pgclient::{ConsoleTarget, Environment};
 
 use crate::source::PgBouncerSource;
 
 /// The longest time that a health endpoint waits for the console.
-const LONGEST_LOOK: Duration = Duration::from_secs(2);
+const LONGEST_PROBE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PgBouncerOptions {
@@ -57,7 +57,7 @@ type Given = (String, String);
 
 impl PgBouncerOptions {
     /// The sources that these flags and the environment describe.
-    pub(crate) fn connect(self, _: &Context) -> Result<Connected<PgBouncerSource>, Failure> {
+    pub(crate) fn connect(self, _: &Context) -> Result<Sources<PgBouncerSource>, Failure> {
         let connect_timeout =
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
         let environment = Environment::from_process();
@@ -70,7 +70,7 @@ impl PgBouncerOptions {
             Ok(PgBouncerSource::new(target.with_application_name_default("pgbouncer-exporter"), connect_timeout))
         };
         let sources: Result<Vec<_>, String> = self.given()?.iter().map(source).collect();
-        Ok(Connected { sources: sources?, look_timeout: connect_timeout.min(LONGEST_LOOK) })
+        Ok(Sources { sources: sources?, probe_timeout: connect_timeout.min(LONGEST_PROBE) })
     }
 
     /// All that `--url` and `--targets` name, else one from the environment.

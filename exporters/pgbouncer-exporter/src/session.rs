@@ -24,7 +24,7 @@ pub(crate) struct ConsoleSession {
     /// Which console, for messages.
     label: Arc<str>,
     user: String,
-    look_timeout: Duration,
+    probe_timeout: Duration,
     /// When the last answer came: the time of the next one began then, since the console answers one after another.
     last_answer: Mutex<Instant>,
     /// Given back when the console is closed.
@@ -32,9 +32,9 @@ pub(crate) struct ConsoleSession {
 }
 
 impl ConsoleSession {
-    pub(crate) fn new(console: Console, label: Arc<str>, user: &str, look_timeout: Duration, place: Held) -> Self {
+    pub(crate) fn new(console: Console, label: Arc<str>, user: &str, probe_timeout: Duration, place: Held) -> Self {
         let last_answer = Mutex::new(Instant::now());
-        Self { console: Some(console), label, user: user.to_owned(), look_timeout, last_answer, place: Some(place) }
+        Self { console: Some(console), label, user: user.to_owned(), probe_timeout, last_answer, place: Some(place) }
     }
 
     fn console(&self) -> Result<&Console, SourceError> {
@@ -98,7 +98,7 @@ impl Session for ConsoleSession {
         };
         // Before 1.12 this answers with a notice, so the version is the one told at the opening; here it is the answer
         // that counts.
-        self.ask("SHOW VERSION", self.look_timeout).await?;
+        self.ask("SHOW VERSION", self.probe_timeout).await?;
         Ok(ServerFacts {
             version: parse_version(version),
             role: Role::Primary,

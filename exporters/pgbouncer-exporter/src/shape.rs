@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use engine::{Broken, Value};
+use engine::{CellError, Value};
 use pgclient::{Answer, NotUtf8, TextCell};
 
 use crate::command::Shape;
@@ -44,7 +44,7 @@ fn value(cell: TextCell) -> Value {
     match cell {
         Ok(Some(text)) if !text.is_empty() => Value::Text(text),
         Ok(_) => Value::Null,
-        Err(NotUtf8) => Value::Broken(Broken::Utf8),
+        Err(NotUtf8) => Value::Invalid(CellError::Utf8),
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
         let table = shape(answer, &Shape::Rows);
         assert_eq!(table.columns, ["user", "maxwait", "maxwait_us", "maxwait_seconds", "one"]);
         assert_eq!(table.cells[..5], [text("app"), text("2"), text("500000"), text("2.5"), Value::Int(1)]);
-        let bytes = Value::Broken(Broken::Utf8);
+        let bytes = Value::Invalid(CellError::Utf8);
         assert_eq!(table.cells[5..], [bytes, Value::Null, Value::Null, Value::Null, Value::Int(1)]);
     }
 
@@ -192,7 +192,7 @@ mod tests {
         let float = Value::Float;
         let idle = [text("idle"), text("a"), Value::Int(2), float(3.0), float(2.0), Value::Null, Value::Null];
         assert_eq!(table.cells[..7], idle);
-        assert_eq!(table.cells[7..11], [text("idle"), Value::Broken(Broken::Utf8), Value::Int(1), float(3.0)]);
+        assert_eq!(table.cells[7..11], [text("idle"), Value::Invalid(CellError::Utf8), Value::Int(1), float(3.0)]);
         assert_eq!(table.cells[14..18], [text("used"), text("a"), Value::Int(1), Value::Null]);
     }
 }

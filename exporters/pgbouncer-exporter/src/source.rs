@@ -55,7 +55,7 @@ impl Source for PgBouncerSource {
         Ok(ConsoleSession::new(console, label.into(), self.target.user(), self.connect_timeout, place))
     }
 
-    fn lanes(&self) -> usize {
+    fn max_parallel_databases(&self) -> usize {
         1
     }
 

@@ -1,9 +1,9 @@
 //! The columns of a collector: what each is for, and that their names fit together.
 
-use super::faults::Faults;
+use super::diagnostic::Diagnostics;
 use super::read::{Fields, is_label_name, is_metric_name};
 use super::top::read_other;
-use super::yaml::{Kind, Node, Place};
+use super::yaml::{Kind, Node, Position};
 use super::{Ask, Collector, Column, Usage};
 
 const COLUMN_KEYS: &[&str] = &[
@@ -23,12 +23,17 @@ const COLUMN_KEYS: &[&str] = &[
 const USAGES: &str = "LABEL, GAUGE, COUNTER, HISTOGRAM, DISCARD";
 
 /// Reads `metrics` into the collector's columns and checks them together.
-pub(super) fn read_columns(collector: &mut Collector, place: Place, metrics: Option<&Node>, faults: &mut Faults) {
+pub(super) fn read_columns(
+    collector: &mut Collector,
+    position: Position,
+    metrics: Option<&Node>,
+    diagnostics: &mut Diagnostics,
+) {
     let items: &[Node] = match metrics.map(|node| &node.kind) {
         Some(Kind::List(items)) => items,
         Some(_) => {
-            let node = metrics.map_or(place, |node| node.place);
-            faults.error(
+            let node = metrics.map_or(position, |node| node.position);
+            diagnostics.error(
                 node,
                 format!(
                     "metrics of branch {}: expected a list of columns, as in `- name: {{ usage: GAUGE }}`",
@@ -39,37 +44,37 @@ pub(super) fn read_columns(collector: &mut Collector, place: Place, metrics: Opt
         }
         None => &[],
     };
-    let before = faults.errors.len();
+    let before = diagnostics.errors.len();
     for item in items {
-        let column = read_column(item, faults);
+        let column = read_column(item, diagnostics);
         collector.columns.extend(column);
     }
-    if faults.errors.len() > before {
+    if diagnostics.errors.len() > before {
         return;
     }
     if !collector.columns.iter().any(|column| column.usage.kind().is_some()) {
-        faults.error(
-            place,
+        diagnostics.error(
+            position,
             format!("branch {} has no metric: expected a GAUGE, COUNTER or HISTOGRAM column", collector.key),
         );
     }
-    check_names(collector, faults);
+    check_names(collector, diagnostics);
     for column in collector.columns.iter().filter(|column| column.expression.is_some()) {
         if matches!(collector.ask, Ask::Query(_)) {
-            faults.error(
-                column.place,
+            diagnostics.error(
+                column.position,
                 format!("column {}: expr belongs to the from form, this branch has a query", column.name),
             );
         }
     }
 }
 
-fn read_column(item: &Node, faults: &mut Faults) -> Option<Column> {
+fn read_column(item: &Node, diagnostics: &mut Diagnostics) -> Option<Column> {
     let one = match &item.kind {
         Kind::Map(entries) if entries.len() == 1 => &entries[0],
         _ => {
-            faults.error(
-                item.place,
+            diagnostics.error(
+                item.position,
                 format!("expected one column, as in `- name: {{ usage: GAUGE }}`, found {}", describe(item)),
             );
             return None;
@@ -77,30 +82,31 @@ fn read_column(item: &Node, faults: &mut Faults) -> Option<Column> {
     };
     let (key, body) = one;
     let Some(name) = key.scalar() else {
-        faults.error(key.place, format!("expected the name of a column, found {}", key.describe()));
+        diagnostics.error(key.position, format!("expected the name of a column, found {}", key.describe()));
         return None;
     };
     let Kind::Map(entries) = &body.kind else {
-        faults.error(body.place, format!("column {name}: expected a map with usage, found {}", body.describe()));
+        diagnostics
+            .error(body.position, format!("column {name}: expected a map with usage, found {}", body.describe()));
         return None;
     };
-    let (entries, tail) = split_description(name, entries, faults);
-    let fields = Fields::of(entries.into_iter(), &format!("column {name}"), COLUMN_KEYS, faults);
-    let column_name = fields.text("name", faults).unwrap_or_else(|| name.to_owned());
-    let usage = read_usage(name, key.place, &fields, faults)?;
+    let (entries, tail) = split_description(name, entries, diagnostics);
+    let fields = Fields::of(entries.into_iter(), &format!("column {name}"), COLUMN_KEYS, diagnostics);
+    let column_name = fields.text("name", diagnostics).unwrap_or_else(|| name.to_owned());
+    let usage = read_usage(name, key.position, &fields, diagnostics)?;
     Some(Column {
-        exposed: fields.text("rename", faults).unwrap_or_else(|| column_name.clone()),
+        exposed: fields.text("rename", diagnostics).unwrap_or_else(|| column_name.clone()),
         name: column_name,
         usage,
-        scale: fields.number("scale", faults),
-        default: fields.number("default", faults),
-        buckets: read_buckets(name, key.place, usage, &fields, faults),
-        other: read_other(name, usage, &fields, faults),
-        description: fields.text("description", faults).unwrap_or_default() + &tail,
-        is_statement: read_redact(name, usage, &fields, faults),
-        expression: fields.text("expr", faults),
-        versions: fields.versions(faults),
-        place: key.place,
+        scale: fields.number("scale", diagnostics),
+        default: fields.number("default", diagnostics),
+        buckets: read_buckets(name, key.position, usage, &fields, diagnostics),
+        other: read_other(name, usage, &fields, diagnostics),
+        description: fields.text("description", diagnostics).unwrap_or_default() + &tail,
+        is_statement: read_redact(name, usage, &fields, diagnostics),
+        expression: fields.text("expr", diagnostics),
+        versions: fields.versions(diagnostics),
+        position: key.position,
     })
 }
 
@@ -119,7 +125,7 @@ fn describe(item: &Node) -> String {
 fn split_description<'a>(
     column: &str,
     entries: &'a [(Node, Node)],
-    faults: &mut Faults,
+    diagnostics: &mut Diagnostics,
 ) -> (Vec<(&'a Node, &'a Node)>, String) {
     let mut kept = Vec::new();
     let mut tail = String::new();
@@ -127,8 +133,10 @@ fn split_description<'a>(
     for (key, value) in entries {
         if described && matches!(value.kind, Kind::Null) {
             let part = key.scalar().unwrap_or_default();
-            faults
-                .warning(key.place, format!("column {column}: read \", {part}\" as part of the description: quote it"));
+            diagnostics.warning(
+                key.position,
+                format!("column {column}: read \", {part}\" as part of the description: quote it"),
+            );
             tail.push_str(", ");
             tail.push_str(part);
             continue;
@@ -139,9 +147,9 @@ fn split_description<'a>(
     (kept, tail)
 }
 
-fn read_usage(column: &str, place: Place, fields: &Fields<'_>, faults: &mut Faults) -> Option<Usage> {
+fn read_usage(column: &str, position: Position, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Usage> {
     let Some(node) = fields.get("usage") else {
-        faults.error(place, format!("column {column} has no usage: expected one of {USAGES}"));
+        diagnostics.error(position, format!("column {column} has no usage: expected one of {USAGES}"));
         return None;
     };
     let usage = match node.scalar().unwrap_or_default().to_ascii_uppercase().as_str() {
@@ -153,38 +161,46 @@ fn read_usage(column: &str, place: Place, fields: &Fields<'_>, faults: &mut Faul
         _ => None,
     };
     if usage.is_none() {
-        faults
-            .error(node.place, format!("column {column}: unknown usage {}: expected one of {USAGES}", node.describe()));
+        diagnostics.error(
+            node.position,
+            format!("column {column}: unknown usage {}: expected one of {USAGES}", node.describe()),
+        );
     }
     usage
 }
 
 /// Reads `redact` of a column: what beside passwords is kept out of a label.
-fn read_redact(column: &str, usage: Usage, fields: &Fields<'_>, faults: &mut Faults) -> bool {
+fn read_redact(column: &str, usage: Usage, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> bool {
     let Some(node) = fields.get("redact") else { return false };
     if usage != Usage::Label {
-        faults.error(node.place, format!("column {column}: redact belongs to a LABEL"));
+        diagnostics.error(node.position, format!("column {column}: redact belongs to a LABEL"));
     } else if node.scalar() != Some("statement") {
         let found = node.describe();
-        faults.error(node.place, format!("column {column}: redact: expected statement, found {found}"));
+        diagnostics.error(node.position, format!("column {column}: redact: expected statement, found {found}"));
     }
     true
 }
 
-fn read_buckets(column: &str, place: Place, usage: Usage, fields: &Fields<'_>, faults: &mut Faults) -> Vec<f64> {
-    let nodes = fields.list("bucket", faults);
-    let at = fields.get("bucket").map_or(place, |node| node.place);
+fn read_buckets(
+    column: &str,
+    position: Position,
+    usage: Usage,
+    fields: &Fields<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<f64> {
+    let nodes = fields.list("bucket", diagnostics);
+    let at = fields.get("bucket").map_or(position, |node| node.position);
     let mut bounds: Vec<f64> = Vec::new();
     for node in nodes {
         let bound = node.scalar().and_then(|text| text.parse::<f64>().ok()).filter(|bound| bound.is_finite());
         match (bound, bounds.last()) {
-            (Some(bound), Some(last)) if bound <= *last => faults.error(
-                node.place,
+            (Some(bound), Some(last)) if bound <= *last => diagnostics.error(
+                node.position,
                 format!("column {column}: expected bounds that increase, found {} after {last}", node.describe()),
             ),
             (Some(bound), _) => bounds.push(bound),
-            (None, _) => faults.error(
-                node.place,
+            (None, _) => diagnostics.error(
+                node.position,
                 format!("column {column}: expected a finite number as a bound, found {}", node.describe()),
             ),
         }
@@ -192,38 +208,38 @@ fn read_buckets(column: &str, place: Place, usage: Usage, fields: &Fields<'_>, f
     let is_list = fields.get("bucket").is_none_or(|node| matches!(node.kind, Kind::List(_)));
     match usage {
         Usage::Histogram if nodes.is_empty() && is_list => {
-            faults.error(at, format!("column {column}: a HISTOGRAM needs bucket, a list of upper bounds"))
+            diagnostics.error(at, format!("column {column}: a HISTOGRAM needs bucket, a list of upper bounds"))
         }
         Usage::Histogram => {}
-        _ if !nodes.is_empty() => faults.error(at, format!("column {column}: bucket belongs to a HISTOGRAM only")),
+        _ if !nodes.is_empty() => diagnostics.error(at, format!("column {column}: bucket belongs to a HISTOGRAM only")),
         _ => {}
     }
     bounds
 }
 
 /// No two columns, labels or metrics of one version may share a name, and every name must be legal.
-fn check_names(collector: &Collector, faults: &mut Faults) {
+fn check_names(collector: &Collector, diagnostics: &mut Diagnostics) {
     let histogram = collector.columns.iter().any(|column| column.usage == Usage::Histogram);
     for (at, column) in collector.columns.iter().enumerate() {
         let name = &column.exposed;
         match column.usage {
             Usage::Discard => {}
             Usage::Label if !is_label_name(name) => {
-                faults.error(
-                    column.place,
+                diagnostics.error(
+                    column.position,
                     format!(
                         "{name:?} cannot name a label: expected ASCII letters, digits and _, not a digit or __ first"
                     ),
                 );
             }
             Usage::Label if name == "le" && histogram => {
-                faults.error(column.place, "the label le belongs to the histogram of this branch");
+                diagnostics.error(column.position, "the label le belongs to the histogram of this branch");
             }
             Usage::Label => {}
             // A bad prefix has been told already, once for all of them.
             _ if is_metric_name(&collector.name) && !is_metric_name(&format!("{}_{name}", collector.name)) => {
-                faults.error(
-                    column.place,
+                diagnostics.error(
+                    column.position,
                     format!(
                         "{:?} cannot name a metric: expected ASCII letters, digits, _ and :",
                         format!("{}_{name}", collector.name)
@@ -234,19 +250,19 @@ fn check_names(collector: &Collector, faults: &mut Faults) {
         }
         for earlier in collector.columns[..at].iter().filter(|earlier| earlier.versions.overlaps(&column.versions)) {
             if earlier.name == column.name {
-                let (name, line) = (&column.name, earlier.place.line);
+                let (name, line) = (&column.name, earlier.position.line);
                 let why = if earlier.versions == column.versions {
                     String::new()
                 } else {
                     format!(": their versions overlap, {} here and {} there", column.versions, earlier.versions)
                 };
-                faults.error(column.place, format!("column {name} is there already, at line {line}{why}"));
+                diagnostics.error(column.position, format!("column {name} is there already, at line {line}{why}"));
             } else if (earlier.usage == Usage::Label) == (column.usage == Usage::Label)
                 && shares_a_name(collector, earlier, column)
             {
-                let line = earlier.place.line;
-                faults.error(
-                    column.place,
+                let line = earlier.position.line;
+                diagnostics.error(
+                    column.position,
                     format!(
                         "column {} gives {name}, which column {} at line {line} gives already",
                         column.name, earlier.name

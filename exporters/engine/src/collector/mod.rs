@@ -1,9 +1,9 @@
 //! The collector file: one branch is one query and what its columns mean.
 //!
-//! `yaml` reads a text into a tree with places, `read` turns the tree into [`Collector`]s and tells every fault.
+//! `yaml` reads a text into a tree with places, `read` turns the tree into [`Collector`]s and tells every diagnostic.
 
 mod columns;
-mod faults;
+mod diagnostic;
 mod read;
 mod top;
 mod yaml;
@@ -15,9 +15,9 @@ use std::time::Duration;
 use crate::facts::{Version, VersionRange};
 use crate::redact;
 
-pub(crate) use faults::Fault;
+pub(crate) use diagnostic::Diagnostic;
 pub(crate) use read::{is_label_name, read_file};
-pub(crate) use yaml::Place;
+pub(crate) use yaml::Position;
 
 /// One validated branch of a collector file.
 #[derive(Debug, Clone)]
@@ -53,9 +53,9 @@ pub(crate) struct Collector {
     pub top: Option<Top>,
     pub lookup: Option<Lookup>,
     pub columns: Vec<Column>,
-    /// File and place, for messages and pages.
+    /// File and position, for messages and pages.
     pub file: Arc<str>,
-    pub place: Place,
+    pub position: Position,
 }
 
 /// How a collector asks.
@@ -126,7 +126,7 @@ pub(crate) struct Column {
     /// Its select expression, in the FROM form.
     pub expression: Option<String>,
     pub versions: VersionRange,
-    pub place: Place,
+    pub position: Position,
 }
 
 /// What a column is for.
@@ -211,7 +211,7 @@ impl Collector {
             .into()
     }
 
-    /// The place of the label column of that name among the labels of a result of `version`.
+    /// The position of the label column of that name among the labels of a result of `version`.
     pub fn label_place(&self, name: &str, version: Version) -> Option<usize> {
         let mut labels = self.columns_in(version).filter(|(_, column)| column.usage == Usage::Label);
         labels.position(|(_, column)| column.name == name)
@@ -246,7 +246,7 @@ pub(crate) fn quote(name: &str) -> String {
 pub(crate) fn columns_of_test(metrics: &str) -> Vec<Column> {
     let indented = metrics.replace('\n', "\n    ");
     let text = format!("x:\n  query: x\n  metrics:\n    {indented}\n");
-    let (mut collectors, faults) = read_file("test.yml", &text, &crate::options::Tiers::default());
-    assert!(faults.errors.is_empty(), "{:?}", faults.errors);
+    let (mut collectors, diagnostics) = read_file("test.yml", &text, &crate::options::Tiers::default());
+    assert!(diagnostics.errors.is_empty(), "{:?}", diagnostics.errors);
     collectors.remove(0).columns
 }

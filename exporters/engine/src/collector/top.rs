@@ -1,6 +1,6 @@
 //! The keys `top` and `lookup`, and what `top` asks of the columns.
 
-use super::faults::Faults;
+use super::diagnostic::Diagnostics;
 use super::read::Fields;
 use super::{Collector, Column, Fold, Lookup, Top, Usage};
 
@@ -8,42 +8,49 @@ const TOP_KEYS: &[&str] = &["by", "limit", "per"];
 const LOOKUP_KEYS: &[&str] = &["of", "label"];
 
 /// Reads `top`: `{ by: <counter column>, limit: <number>, per: [<label column>] }`.
-pub(super) fn read_top(collector: &Collector, fields: &Fields<'_>, faults: &mut Faults) -> Option<Top> {
+pub(super) fn read_top(collector: &Collector, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Top> {
     let Some(node) = fields.get("top") else {
         let by_default = |column: &&Column| column.other.is_some() == (column.usage == Usage::Counter);
         for column in collector.columns.iter().filter(|column| !by_default(column)) {
-            faults.error(column.place, format!("column {}: other belongs to a branch with top", column.name));
+            diagnostics.error(column.position, format!("column {}: other belongs to a branch with top", column.name));
         }
         return None;
     };
-    let item = Fields::read(node, "top", TOP_KEYS, faults)?;
+    let item = Fields::read(node, "top", TOP_KEYS, diagnostics)?;
     let has = |name: &str, usage| collector.columns.iter().any(|column| column.name == name && column.usage == usage);
-    let by = item.text("by", faults);
-    let at = item.place("by", node.place);
+    let by = item.text("by", diagnostics);
+    let at = item.position("by", node.position);
     match by.as_deref() {
-        None => faults.error(node.place, "top: expected by, the COUNTER column whose growth ranks"),
-        Some(by) if !has(by, Usage::Counter) => faults.error(at, format!("top: by: {by} is no COUNTER of this branch")),
+        None => diagnostics.error(node.position, "top: expected by, the COUNTER column whose growth ranks"),
+        Some(by) if !has(by, Usage::Counter) => {
+            diagnostics.error(at, format!("top: by: {by} is no COUNTER of this branch"))
+        }
         Some(_) => {}
     }
-    let limit = item.count("limit", faults);
+    let limit = item.count("limit", diagnostics);
     if limit.is_none() && item.get("limit").is_none() {
-        faults.error(node.place, "top: expected limit, how many are shown by themselves");
+        diagnostics.error(node.position, "top: expected limit, how many are shown by themselves");
     }
     let mut per = Vec::new();
-    for node in item.list("per", faults) {
+    for node in item.list("per", diagnostics) {
         match node.scalar() {
             Some(name) if has(name, Usage::Label) => per.push(name.to_owned()),
-            _ => faults.error(node.place, format!("top: per: {} is no LABEL of this branch", node.describe())),
+            _ => diagnostics.error(node.position, format!("top: per: {} is no LABEL of this branch", node.describe())),
         }
     }
     if let Some(column) = collector.columns.iter().find(|column| column.usage == Usage::Histogram) {
-        faults.error(column.place, format!("column {}: a branch with top has no HISTOGRAM", column.name));
+        diagnostics.error(column.position, format!("column {}: a branch with top has no HISTOGRAM", column.name));
     }
     Some(Top { by: by?, limit: limit?, per })
 }
 
 /// Reads `other` of a column: counters are summed unless it says none, gauges are left out unless it says how.
-pub(super) fn read_other(column: &str, usage: Usage, fields: &Fields<'_>, faults: &mut Faults) -> Option<Fold> {
+pub(super) fn read_other(
+    column: &str,
+    usage: Usage,
+    fields: &Fields<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Fold> {
     let Some(node) = fields.get("other") else { return (usage == Usage::Counter).then_some(Fold::Sum) };
     match (usage, node.scalar().unwrap_or_default()) {
         (Usage::Gauge | Usage::Counter, "sum") => Some(Fold::Sum),
@@ -52,32 +59,33 @@ pub(super) fn read_other(column: &str, usage: Usage, fields: &Fields<'_>, faults
         (Usage::Gauge | Usage::Counter, "none") => None,
         (Usage::Gauge, _) => {
             let found = node.describe();
-            faults.error(node.place, format!("column {column}: other: expected sum, max, min or none, found {found}"));
+            diagnostics
+                .error(node.position, format!("column {column}: other: expected sum, max, min or none, found {found}"));
             None
         }
         (Usage::Counter, _) => {
             let found = node.describe();
-            faults.error(
-                node.place,
+            diagnostics.error(
+                node.position,
                 format!("column {column}: other: expected sum or none for a COUNTER, found {found}"),
             );
             None
         }
         _ => {
-            faults.error(node.place, format!("column {column}: other belongs to a GAUGE or COUNTER"));
+            diagnostics.error(node.position, format!("column {column}: other belongs to a GAUGE or COUNTER"));
             None
         }
     }
 }
 
 /// Reads `lookup`: `{ of: <branch with a top>, label: <label column of both> }`.
-pub(super) fn read_lookup(fields: &Fields<'_>, faults: &mut Faults) -> Option<Lookup> {
+pub(super) fn read_lookup(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Lookup> {
     let node = fields.get("lookup")?;
-    let item = Fields::read(node, "lookup", LOOKUP_KEYS, faults)?;
+    let item = Fields::read(node, "lookup", LOOKUP_KEYS, diagnostics)?;
     for (name, what) in [("of", "the branch whose label sets it gives details of"), ("label", "a label of both")] {
         if item.get(name).is_none() {
-            faults.error(node.place, format!("lookup: expected {name}, {what}"));
+            diagnostics.error(node.position, format!("lookup: expected {name}, {what}"));
         }
     }
-    Some(Lookup { of: item.text("of", faults)?, label: item.text("label", faults)? })
+    Some(Lookup { of: item.text("of", diagnostics)?, label: item.text("label", diagnostics)? })
 }

@@ -1,4 +1,4 @@
-//! A YAML text as a tree whose every node knows its place, so that all faults can be told at once.
+//! A YAML text as a tree whose every node knows its position, so that all diagnostics can be told at once.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use serde_saphyr::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Spanned};
 
 /// Line and column in a file, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     pub line: u64,
     pub column: u64,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Place {
 /// One node. Numbers and booleans keep their spelling, since `1.10` is a version and `on` may be a name.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    pub place: Place,
+    pub position: Position,
     pub kind: Kind,
     /// Its bytes in the text.
     range: Option<Range<usize>>,
@@ -56,18 +56,19 @@ impl Node {
 /// Parses one YAML document; further documents are an error.
 ///
 /// # Errors
-/// The place and the parser's message, when the text is not YAML.
-pub(crate) fn parse(text: &str) -> Result<Node, (Place, String)> {
+/// The position and the parser's message, when the text is not YAML.
+pub(crate) fn parse(text: &str) -> Result<Node, (Position, String)> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
     };
     let mut node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let place = error.location().map_or(Place::default(), |at| Place { line: at.line(), column: at.column() });
-        match tab_indent(text, place) {
+        let position =
+            error.location().map_or(Position::default(), |at| Position { line: at.line(), column: at.column() });
+        match tab_indent(text, position) {
             Some(tab) => (tab, "this line is indented with a tab: YAML allows spaces only".to_owned()),
-            None => (place, message_of(&error.to_string())),
+            None => (position, message_of(&error.to_string())),
         }
     })?;
     restore_spelling(&mut node, text);
@@ -75,15 +76,15 @@ pub(crate) fn parse(text: &str) -> Result<Node, (Place, String)> {
 }
 
 /// A tab in the indentation where the parser failed, or in the line after: it may point at the value before the tab.
-fn tab_indent(text: &str, failed: Place) -> Option<Place> {
+fn tab_indent(text: &str, failed: Position) -> Option<Position> {
     let at = |line: &str| line.bytes().take_while(u8::is_ascii_whitespace).position(|byte| byte == b'\t');
     (failed.line..=failed.line + 1).find_map(|line| {
         let content = text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
-        Some(Place { line, column: at(content)? as u64 + 1 })
+        Some(Position { line, column: at(content)? as u64 + 1 })
     })
 }
 
-/// The parser's message without its own copy of the place; where it speaks of its own workings, what that means.
+/// The parser's message without its own copy of the position; where it speaks of its own workings, what that means.
 fn message_of(full: &str) -> String {
     let line = full.lines().next().unwrap_or_default().trim_start_matches("error: ");
     let rest = line.split_once(": ").filter(|(at, _)| at.starts_with("line ")).map_or(line, |(_, rest)| rest);
@@ -119,11 +120,11 @@ impl<'de> Deserialize<'de> for Node {
         let Spanned { value: Bare(kind), defined, .. } = Spanned::<Bare>::deserialize(deserializer)?;
         let span = defined.span();
         let range = span.byte_offset().zip(span.byte_len()).map(|(start, len)| start as usize..(start + len) as usize);
-        Ok(Self { place: Place { line: defined.line(), column: defined.column() }, kind, range })
+        Ok(Self { position: Position { line: defined.line(), column: defined.column() }, kind, range })
     }
 }
 
-/// A node without its place.
+/// A node without its position.
 struct Bare(Kind);
 
 impl<'de> Deserialize<'de> for Bare {
@@ -201,7 +202,7 @@ mod tests {
                 scalars(key, out);
                 scalars(value, out);
             }),
-            _ => out.push(format!("{}:{} {}", node.place.line, node.place.column, node.describe())),
+            _ => out.push(format!("{}:{} {}", node.position.line, node.position.column, node.describe())),
         }
     }
 
@@ -244,7 +245,10 @@ mod tests {
 
     #[test]
     fn what_is_not_yaml_is_told_with_its_place() {
-        let (place, message) = parse("a: [1\nb: 2\n").unwrap_err();
-        assert_eq!((place, message.as_str()), (Place { line: 2, column: 2 }, "illegal placement of ':' indicator"));
+        let (position, message) = parse("a: [1\nb: 2\n").unwrap_err();
+        assert_eq!(
+            (position, message.as_str()),
+            (Position { line: 2, column: 2 }, "illegal placement of ':' indicator")
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::cells::number;
 use super::text::{Number, close_labels, write_label, write_number, write_sample};
+use super::value::number;
 use crate::collector::Column;
 use crate::rows::Value;
 
@@ -26,7 +26,7 @@ struct Group {
 
 /// What a histogram gives.
 pub(super) struct Written {
-    pub pieces: Vec<(usize, Vec<u8>)>,
+    pub families: Vec<(usize, Vec<u8>)>,
     pub series: usize,
     /// Series left out by the cap.
     pub over: usize,
@@ -71,8 +71,8 @@ impl<'a> Histogram<'a> {
                 self.write_group(&mut lines, set, group);
             }
         }
-        let pieces = self.families.iter().map(|(family, _)| *family).zip(lines).collect();
-        Written { pieces, series: kept * each, over: (self.order.len() - kept) * each }
+        let families = self.families.iter().map(|(family, _)| *family).zip(lines).collect();
+        Written { families, series: kept * each, over: (self.order.len() - kept) * each }
     }
 
     fn write_group(&self, [buckets, count, sum]: &mut [Vec<u8>; 3], set: &[u8], group: &Group) {

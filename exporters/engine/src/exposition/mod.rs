@@ -1,20 +1,20 @@
 //! Samples as text: the Prometheus text format 0.0.4 and OpenMetrics 1.0, plain or gzipped.
 //!
-//! `text` writes names, labels and numbers; `block` encodes the rows of one collector,
-//! with `cells` and `histogram`; `gzip` compresses blocks so that
+//! `text` writes names, labels and numbers; `result` encodes the rows of one collector,
+//! with `cells` and `histogram`; `gzip` compresses results so that
 //! they can be joined; `own` encodes what the exporter says of itself; `page` puts all of it in order.
 
-mod block;
-mod cells;
 mod gzip;
 mod histogram;
-mod own;
 mod page;
+mod result;
+mod self_metrics;
 mod text;
+mod value;
 
-pub(crate) use block::{Block, Drop, encode};
-pub(crate) use own::OwnFamilies;
 pub(crate) use page::{Page, Part};
+pub(crate) use result::{DropReason, EncodedResult, encode};
+pub(crate) use self_metrics::SelfMetrics;
 pub(crate) use text::Header;
 
 /// The format of a page.

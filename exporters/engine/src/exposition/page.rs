@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::own::OwnFamily;
-use super::{Block, Format, OwnFamilies, gzip};
+use super::self_metrics::OwnFamily;
+use super::{EncodedResult, Format, SelfMetrics, gzip};
 use crate::catalog::Catalog;
 
 /// Pieces from this size on are sent as they are, shared by all pages that hold them.
@@ -21,7 +21,7 @@ pub(crate) struct Part {
     pub collector: usize,
     /// Which of the databases it is from.
     pub database: usize,
-    pub block: Arc<Block>,
+    pub result: Arc<EncodedResult>,
 }
 
 /// A page, ready to send.
@@ -35,12 +35,12 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Puts a page together out of blocks that are already encoded.
-    pub fn build(catalog: &Catalog, parts: &[Part], own: OwnFamilies, format: Format, gzip: bool) -> Self {
+    /// Puts a page together out of results that are already encoded.
+    pub fn build(catalog: &Catalog, parts: &[Part], own: SelfMetrics, format: Format, gzip: bool) -> Self {
         let mut by_family: Vec<Vec<(&Part, usize)>> = vec![Vec::new(); catalog.families.len()];
         for part in parts {
-            for (piece, (family, _)) in part.block.pieces.iter().enumerate() {
-                by_family[*family].push((part, piece));
+            for (at, (family, _)) in part.result.families.iter().enumerate() {
+                by_family[*family].push((part, at));
             }
         }
         let mut own = own.into_families().into_iter().peekable();
@@ -51,12 +51,12 @@ impl Page {
                 writer.own_family(&name, family, format);
             }
             let header = &catalog.headers[index];
-            writer.piece(header.bytes(format), || header.deflated(format));
+            writer.family(header.bytes(format), || header.deflated(format));
             if may_repeat(found) {
                 writer.plain(without_repeats(found, &mut repeated));
             } else {
-                for (part, piece) in found {
-                    writer.piece(&part.block.pieces[*piece].1, || part.block.deflated(*piece));
+                for (part, at) in found {
+                    writer.family(&part.result.families[*at].1, || part.result.deflated(*at));
                 }
             }
         }
@@ -74,14 +74,14 @@ impl Page {
 /// Lines can only repeat when two results do not carry different databases in their labels.
 fn may_repeat(found: &[(&Part, usize)]) -> bool {
     let mut databases = HashSet::new();
-    found.len() > 1 && !found.iter().all(|(part, _)| part.block.scoped && databases.insert(part.database))
+    found.len() > 1 && !found.iter().all(|(part, _)| part.result.scoped && databases.insert(part.database))
 }
 
 fn without_repeats(found: &[(&Part, usize)], repeated: &mut BTreeMap<usize, u64>) -> Vec<u8> {
     let mut seen: HashSet<&[u8]> = HashSet::new();
     let mut kept = Vec::new();
-    for (part, piece) in found {
-        for line in part.block.pieces[*piece].1.split_inclusive(|byte| *byte == b'\n') {
+    for (part, at) in found {
+        for line in part.result.families[*at].1.split_inclusive(|byte| *byte == b'\n') {
             let series = line.iter().rposition(|byte| *byte == b' ').map_or(line, |end| &line[..end]);
             if seen.insert(series) {
                 kept.extend_from_slice(line);
@@ -93,7 +93,7 @@ fn without_repeats(found: &[(&Part, usize)], repeated: &mut BTreeMap<usize, u64>
     kept
 }
 
-/// Collects pieces into chunks, plain or compressed.
+/// Collects families into chunks, plain or compressed.
 struct Writer {
     gzip: Option<crc32fast::Hasher>,
     plain_length: u64,
@@ -107,8 +107,8 @@ impl Writer {
         Self { gzip: gzip.then(crc32fast::Hasher::new), plain_length: 0, pending, chunks: Vec::new() }
     }
 
-    /// Adds a piece that is kept both plain and, on demand, compressed.
-    fn piece<'a>(&mut self, plain: &'a Bytes, deflated: impl FnOnce() -> &'a Bytes) {
+    /// Adds a family that is kept both plain and, on demand, compressed.
+    fn family<'a>(&mut self, plain: &'a Bytes, deflated: impl FnOnce() -> &'a Bytes) {
         self.plain_length += plain.len() as u64;
         match &mut self.gzip {
             Some(crc) => {
@@ -123,7 +123,7 @@ impl Writer {
     fn plain(&mut self, text: Vec<u8>) {
         let text = Bytes::from(text);
         let deflated = if self.gzip.is_some() { gzip::deflate([&text].into_iter()).remove(0).0 } else { Bytes::new() };
-        self.piece(&text, || &deflated);
+        self.family(&text, || &deflated);
     }
 
     fn own_family(&mut self, name: &str, family: OwnFamily, format: Format) {

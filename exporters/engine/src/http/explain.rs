@@ -1,17 +1,17 @@
 //! What is planned for each database, what is not and why, and what each collector costs.
 
-use super::figures::duration;
+use super::collector_status::status;
 use super::health::word;
-use super::state::state;
+use super::humanize::duration;
 use crate::facts::{Detail, Role, ServerFacts};
 use crate::printable::Lines;
-use crate::scrape::{DatabaseView, Fleet, Scraper, View};
+use crate::scrape::{DatabaseView, Scraper, Snapshot, Targets};
 use crate::source::Source;
 
 /// The plan of every database of every server, as text.
-pub(crate) fn explain<S: Source>(fleet: &Fleet<S>) -> String {
+pub(crate) fn explain<S: Source>(targets: &Targets<S>) -> String {
     let mut out = Lines::default();
-    for (at, scraper) in fleet.scrapers.iter().enumerate() {
+    for (at, scraper) in targets.scrapers.iter().enumerate() {
         if at > 0 {
             out.line("");
         }
@@ -22,7 +22,7 @@ pub(crate) fn explain<S: Source>(fleet: &Fleet<S>) -> String {
 
 fn explain_server<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     out.line(format_args!("# server {}, collectors of {}", scraper.source.target(), scraper.catalog.origin));
-    let Some(view) = scraper.last_view() else {
+    let Some(view) = scraper.last_snapshot() else {
         return out.line("# not looked at yet: it will be at the first scrape");
     };
     let age = view.started.elapsed().as_secs();
@@ -51,7 +51,7 @@ pub(super) fn identity(facts: &ServerFacts) -> String {
 }
 
 /// What the server consists of, as last seen.
-pub(super) fn details(view: &View) -> &[Detail] {
+pub(super) fn details(view: &Snapshot) -> &[Detail] {
     view.databases.first().and_then(|main| main.facts.as_ref()).map_or(&[], |facts| &facts.details)
 }
 
@@ -60,7 +60,13 @@ pub(super) fn since(detail: &Detail) -> String {
     detail.since.map_or_else(String::new, |since| format!(", {} ago", duration(since.elapsed())))
 }
 
-fn explain_database<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &View, at: usize, database: &DatabaseView) {
+fn explain_database<S: Source>(
+    out: &mut Lines,
+    scraper: &Scraper<S>,
+    view: &Snapshot,
+    at: usize,
+    database: &DatabaseView,
+) {
     let main = if database.main { ", the main one" } else { "" };
     match &*database.name {
         // There is nothing to tell apart.
@@ -70,7 +76,7 @@ fn explain_database<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Vie
             out.line(format_args!("## database {name}{main}"));
         }
     }
-    if let Some(error) = &database.record.error {
+    if let Some(error) = &database.state.error {
         out.line(format_args!("cannot be read: {error} ({})", error.reason));
     }
     let Some(facts) = &database.facts else { return };
@@ -79,16 +85,16 @@ fn explain_database<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Vie
     out.line(format_args!("{collector:<width$} {ttl:>5} {age:>6} {ms:>8} {rows:>7} {series:>7}  {state}"));
     for one in view.shown.iter().filter(|one| one.database == at) {
         let collector = &scraper.catalog.collectors[one.collector];
-        let (age, rows, series) = match &one.record.good {
-            Some(good) => (good.at.elapsed().as_secs().to_string(), good.block.rows, good.block.series),
+        let (age, rows, series) = match &one.state.last_success {
+            Some(good) => (good.at.elapsed().as_secs().to_string(), good.result.rows, good.result.series),
             None => ("-".into(), 0, 0),
         };
         let ttl = scraper.ttl(one.collector).as_secs_f64();
-        let ms = one.record.duration.as_secs_f64() * 1e3;
-        let (key, state) = (&collector.key, self::state(collector, facts, one, view).text);
+        let ms = one.state.duration.as_secs_f64() * 1e3;
+        let (key, state) = (&collector.key, self::status(collector, facts, one, view).text);
         out.line(format_args!("{key:<width$} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}"));
     }
-    for (index, reason) in &database.plan.left_out {
+    for (index, reason) in &database.plan.skipped {
         out.line(format_args!("{:<width$} not planned: {reason}", scraper.catalog.collectors[*index].key));
     }
 }

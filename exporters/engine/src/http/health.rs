@@ -40,7 +40,7 @@ async fn answer<S: Source>(service: Arc<Service<S>>, wanted: Option<Role>, param
         Some(Ok(seconds)) if seconds >= 0.0 => Some(seconds),
         Some(_) => return text(StatusCode::BAD_REQUEST, "max_lag: expected seconds, as in ?max_lag=10"),
     };
-    match service.fleet().health(service.look_timeout, max_lag.is_some()).await {
+    match service.targets().health(service.probe_timeout, max_lag.is_some()).await {
         Ok(health) => text(status(health, wanted, max_lag), health.role.word()),
         Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, word(&error)),
     }

@@ -24,7 +24,7 @@ pub(super) async fn metrics<S: Source>(State(service): State<Arc<Service<S>>>, h
     let deadline = Instant::now() + time_to_answer(header(&headers, &TIMEOUT), service.scrape_timeout);
     let format = Format::negotiate(all(&headers, &header::ACCEPT).as_deref(), service.prefer_open_metrics);
     let gzip = accepts_gzip(all(&headers, &header::ACCEPT_ENCODING).as_deref());
-    let page = service.fleet().scrape(deadline, format, gzip).await;
+    let page = service.targets().scrape(deadline, format, gzip).await;
     let length = page.length.to_string();
     let body = Body::from_stream(stream::iter(page.chunks.into_iter().map(Ok::<_, Infallible>)));
     let head = [

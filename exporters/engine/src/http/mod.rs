@@ -1,13 +1,13 @@
 //! The HTTP interface: metrics, health by role, and pages for people.
 
+mod collector_status;
 mod cross_site;
 mod explain;
-mod figures;
 mod health;
+mod humanize;
 mod landing;
 mod metrics;
 mod pages;
-mod state;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,7 +20,7 @@ use axum::routing::{any, get, post};
 use tokio::task::spawn_blocking;
 
 use crate::catalog::{Catalog, LoadError};
-use crate::scrape::Fleet;
+use crate::scrape::Targets;
 use crate::source::Source;
 use crate::status::ProcessStatus;
 
@@ -59,10 +59,10 @@ pub(crate) struct Service<S: Source> {
     /// How long a scrape may take whose scraper does not say.
     pub scrape_timeout: Duration,
     /// How long a health endpoint waits for the server.
-    pub look_timeout: Duration,
+    pub probe_timeout: Duration,
     pub prefer_open_metrics: bool,
     pub status: ProcessStatus,
-    fleet: RwLock<Arc<Fleet<S>>>,
+    targets: RwLock<Arc<Targets<S>>>,
     load: Arc<dyn Fn() -> Result<Catalog, LoadError> + Send + Sync>,
     /// One reload at a time, so that the last one asked for is the one that stays.
     reloading: tokio::sync::Mutex<()>,
@@ -78,12 +78,12 @@ pub(crate) enum ReloadError {
 }
 
 impl<S: Source> Service<S> {
-    /// A service around its first fleet; `load` reads the collector files anew.
+    /// A service around its first targets; `load` reads the collector files anew.
     pub fn new(
         name: &'static str,
         options: &crate::options::Options,
-        look_timeout: Duration,
-        fleet: Fleet<S>,
+        probe_timeout: Duration,
+        targets: Targets<S>,
         status: ProcessStatus,
         load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -91,10 +91,10 @@ impl<S: Source> Service<S> {
             name,
             telemetry_path: options.telemetry_path.clone(),
             scrape_timeout: options.scrape_timeout,
-            look_timeout,
+            probe_timeout,
             prefer_open_metrics: options.openmetrics,
             status,
-            fleet: RwLock::new(Arc::new(fleet)),
+            targets: RwLock::new(Arc::new(targets)),
             load: Arc::new(load),
             reloading: tokio::sync::Mutex::default(),
         };
@@ -102,9 +102,9 @@ impl<S: Source> Service<S> {
         Arc::new(service)
     }
 
-    /// The fleet that is current; a request keeps the one it began with.
-    pub fn fleet(&self) -> Arc<Fleet<S>> {
-        self.fleet.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The targets that is current; a request keeps the one it began with.
+    pub fn targets(&self) -> Arc<Targets<S>> {
+        self.targets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Loads the collector files anew. With any fault in them the old collectors stay.
@@ -116,13 +116,13 @@ impl<S: Source> Service<S> {
             Ok(catalog) => {
                 let count = catalog.collectors.len();
                 tracing::info!(origin = catalog.origin, collectors = count, "collector files loaded anew");
-                let new = Arc::new(self.fleet().with(catalog));
-                *self.fleet.write().unwrap_or_else(PoisonError::into_inner) = new;
+                let new = Arc::new(self.targets().with(catalog));
+                *self.targets.write().unwrap_or_else(PoisonError::into_inner) = new;
                 Ok(count)
             }
             Err(error) => {
-                let faults = if let ReloadError::Load(error) = &error { error.faults.len() } else { 0 };
-                tracing::error!(faults, %error, "collector files have faults: the old ones stay");
+                let diagnostics = if let ReloadError::Load(error) = &error { error.diagnostics.len() } else { 0 };
+                tracing::error!(diagnostics, %error, "collector files have diagnostics: the old ones stay");
                 Err(error)
             }
         }
@@ -132,14 +132,14 @@ impl<S: Source> Service<S> {
     async fn load_anew(&self) -> Result<Catalog, ReloadError> {
         let load = Arc::clone(&self.load);
         let catalog = spawn_blocking(move || load()).await.map_err(|_| ReloadError::Panic)??;
-        match catalog.emptied_since(&self.fleet().catalog) {
+        match catalog.emptied_since(&self.targets().catalog) {
             Some(emptied) => Err(emptied.into()),
             None => Ok(catalog),
         }
     }
 
     fn note_load(&self, success: bool) {
-        for scraper in &self.fleet().scrapers {
+        for scraper in &self.targets().scrapers {
             scraper.counters.reload_successful.set(i64::from(success));
             if success {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -14,17 +14,17 @@ use crate::scrape::Scraper;
 use crate::source::Source;
 
 pub(super) async fn explain_page<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
-    text(StatusCode::OK, explain(&service.fleet()))
+    text(StatusCode::OK, explain(&service.targets()))
 }
 
 /// One line for each planned collector of each database.
 pub(super) async fn stat<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
-    let fleet = service.fleet();
+    let targets = service.targets();
     let mut out = Lines::default();
-    let head = ["datname", "collector", "visits", "hits", "errors", "skips", "series", "ttl/s", "duration/ms"];
+    let head = ["datname", "collector", "collections", "hits", "errors", "skips", "series", "ttl/s", "duration/ms"];
     line(&mut out, &head.map(String::from));
-    for scraper in &fleet.scrapers {
-        if fleet.scrapers.len() > 1 {
+    for scraper in &targets.scrapers {
+        if targets.scrapers.len() > 1 {
             out.line(format_args!("# {}", scraper.source.target()));
         }
         stat_of(&mut out, scraper);
@@ -35,18 +35,18 @@ pub(super) async fn stat<S: Source>(State(service): State<Arc<Service<S>>>) -> R
 fn stat_of<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     for database in scraper.databases() {
         for planned in &database.plan.planned {
-            let record = scraper.record(planned.collector, &database.name);
-            let series = record.good.as_ref().map_or(0, |good| good.block.series);
+            let state = scraper.state(planned.collector, &database.name);
+            let series = state.last_success.as_ref().map_or(0, |good| good.result.series);
             let cells = [
                 database.name.to_string(),
                 scraper.catalog.collectors[planned.collector].key.to_string(),
-                record.visits.to_string(),
-                record.hits.to_string(),
-                record.errors.to_string(),
-                record.skips.to_string(),
+                state.collections.to_string(),
+                state.hits.to_string(),
+                state.errors.to_string(),
+                state.skips.to_string(),
                 series.to_string(),
                 scraper.ttl(planned.collector).as_secs().to_string(),
-                format!("{:.1}", record.duration.as_secs_f64() * 1e3),
+                format!("{:.1}", state.duration.as_secs_f64() * 1e3),
             ];
             line(out, &cells);
         }

@@ -6,7 +6,7 @@ use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use serde::Deserialize;
 
 use super::ListenError;
-use super::reading::Reading;
+use super::watched_files::WatchedFiles;
 
 /// `min_version`. The two old ones are accepted and mean TLS 1.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -43,14 +43,14 @@ pub(super) enum MaxVersion {
 pub(super) fn versions(
     min: Option<MinVersion>,
     max: Option<MaxVersion>,
-    reading: &mut Reading,
+    files: &mut WatchedFiles,
 ) -> Result<Vec<&'static SupportedProtocolVersion>, ListenError> {
     if matches!(min, Some(MinVersion::Tls10 | MinVersion::Tls11)) {
-        reading.warn("tls_server_config: min_version below TLS12 is not supported, TLS12 is used");
+        files.warn("tls_server_config: min_version below TLS12 is not supported, TLS12 is used");
     }
     match (min, max) {
         (Some(MinVersion::Tls13), Some(MaxVersion::Tls12)) => {
-            Err(reading.wrong("tls_server_config: min_version TLS13 is above max_version TLS12"))
+            Err(files.wrong("tls_server_config: min_version TLS13 is above max_version TLS12"))
         }
         (Some(MinVersion::Tls13), _) => Ok(vec![&TLS13]),
         (_, Some(MaxVersion::Tls12)) => Ok(vec![&TLS12]),
@@ -131,38 +131,38 @@ impl Curve {
 pub(super) fn provider(
     ciphers: Option<&[Cipher]>,
     curves: Option<&[Curve]>,
-    reading: &mut Reading,
+    files: &mut WatchedFiles,
 ) -> Result<CryptoProvider, ListenError> {
     let mut provider = ring::default_provider();
     if let Some(ciphers) = ciphers.filter(|list| !list.is_empty()) {
-        let listed = offered_suites(ciphers, reading)?;
+        let listed = offered_suites(ciphers, files)?;
         provider.cipher_suites.retain(|suite| suite.tls13().is_some());
         provider.cipher_suites.extend(listed.into_iter().filter(|suite| suite.tls13().is_none()));
     }
     if let Some(curves) = curves.filter(|list| !list.is_empty()) {
         provider.kx_groups = curves.iter().filter_map(|curve| curve.group()).collect();
         if curves.contains(&Curve::CurveP521) {
-            reading.warn("tls_server_config: curve_preferences: CurveP521 is not supported and left out");
+            files.warn("tls_server_config: curve_preferences: CurveP521 is not supported and left out");
         }
         if provider.kx_groups.is_empty() {
-            return Err(reading.wrong("tls_server_config: curve_preferences names no supported curve"));
+            return Err(files.wrong("tls_server_config: curve_preferences names no supported curve"));
         }
     }
     Ok(provider)
 }
 
-fn offered_suites(ciphers: &[Cipher], reading: &mut Reading) -> Result<Vec<SupportedCipherSuite>, ListenError> {
+fn offered_suites(ciphers: &[Cipher], files: &mut WatchedFiles) -> Result<Vec<SupportedCipherSuite>, ListenError> {
     let mut offered = Vec::new();
     for cipher in ciphers {
         match cipher {
             Cipher::Offered(suite) => offered.push(*suite),
             Cipher::Lacking(name) => {
-                reading.warn(format!("tls_server_config: cipher_suites: {name} is not supported and left out"));
+                files.warn(format!("tls_server_config: cipher_suites: {name} is not supported and left out"));
             }
         }
     }
     if offered.is_empty() {
-        return Err(reading.wrong("tls_server_config: cipher_suites names no supported cipher suite"));
+        return Err(files.wrong("tls_server_config: cipher_suites names no supported cipher suite"));
     }
     Ok(offered)
 }
@@ -171,8 +171,8 @@ fn offered_suites(ciphers: &[Cipher], reading: &mut Reading) -> Result<Vec<Suppo
 mod tests {
     use super::*;
 
-    fn reading() -> Reading {
-        Reading::new("web.yml".into())
+    fn files() -> WatchedFiles {
+        WatchedFiles::new("web.yml".into())
     }
 
     fn ciphers(names: &[&str]) -> Vec<Cipher> {
@@ -181,9 +181,9 @@ mod tests {
 
     #[test]
     fn listed_suites_limit_tls_1_2_only() {
-        let mut reading = reading();
+        let mut files = files();
         let listed = ciphers(&["TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "TLS_RSA_WITH_AES_128_CBC_SHA"]);
-        let provider = provider(Some(&listed), None, &mut reading).unwrap();
+        let provider = provider(Some(&listed), None, &mut files).unwrap();
         let names: Vec<String> = provider.cipher_suites.iter().filter_map(go_name).collect();
         assert_eq!(
             names,
@@ -195,7 +195,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            reading.warnings,
+            files.warnings,
             ["tls_server_config: cipher_suites: TLS_RSA_WITH_AES_128_CBC_SHA is not supported and left out"]
         );
     }
@@ -203,19 +203,19 @@ mod tests {
     #[test]
     fn a_list_of_which_nothing_is_left_is_an_error() {
         let lacking = ciphers(&["TLS_RSA_WITH_AES_128_CBC_SHA"]);
-        let error = provider(Some(&lacking), None, &mut reading()).unwrap_err();
+        let error = provider(Some(&lacking), None, &mut files()).unwrap_err();
         assert_eq!(error.to_string(), "web.yml: tls_server_config: cipher_suites names no supported cipher suite");
-        let error = provider(None, Some(&[Curve::CurveP521]), &mut reading()).unwrap_err();
+        let error = provider(None, Some(&[Curve::CurveP521]), &mut files()).unwrap_err();
         assert_eq!(error.to_string(), "web.yml: tls_server_config: curve_preferences names no supported curve");
     }
 
     #[test]
     fn old_minimum_versions_mean_tls_1_2() {
-        let mut reading = reading();
-        assert_eq!(versions(Some(MinVersion::Tls10), None, &mut reading).unwrap(), [&TLS13, &TLS12]);
-        assert_eq!(reading.warnings.len(), 1);
-        assert_eq!(versions(Some(MinVersion::Tls13), None, &mut reading).unwrap(), [&TLS13]);
-        assert_eq!(versions(None, Some(MaxVersion::Tls12), &mut reading).unwrap(), [&TLS12]);
-        assert!(versions(Some(MinVersion::Tls13), Some(MaxVersion::Tls12), &mut reading).is_err());
+        let mut files = files();
+        assert_eq!(versions(Some(MinVersion::Tls10), None, &mut files).unwrap(), [&TLS13, &TLS12]);
+        assert_eq!(files.warnings.len(), 1);
+        assert_eq!(versions(Some(MinVersion::Tls13), None, &mut files).unwrap(), [&TLS13]);
+        assert_eq!(versions(None, Some(MaxVersion::Tls12), &mut files).unwrap(), [&TLS12]);
+        assert!(versions(Some(MinVersion::Tls13), Some(MaxVersion::Tls12), &mut files).is_err());
     }
 }

@@ -8,13 +8,13 @@ mod auth;
 mod cipher;
 mod client_certificate;
 mod connections;
+mod current_config;
 mod descriptors;
-mod gate;
+mod middleware;
 mod rate_limit;
-mod reading;
 mod serve;
 mod tls;
-mod watched;
+mod watched_files;
 mod web_config;
 
 #[cfg(test)]
@@ -30,8 +30,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use connections::Connections;
-use gate::Gate;
-use watched::WebConfigFile;
+use current_config::WebConfigFile;
+use middleware::Middleware;
 
 use crate::status::ProcessStatus;
 
@@ -109,7 +109,7 @@ pub(crate) enum ListenError {
 /// Sockets that are bound, and how their connections are to be treated.
 pub(crate) struct Listeners {
     sockets: Vec<(TcpListener, SocketAddr)>,
-    gate: Gate,
+    middleware: Middleware,
     connections: Arc<Connections>,
 }
 
@@ -121,13 +121,13 @@ pub(crate) async fn bind(options: &ListenOptions) -> Result<Listeners, ListenErr
     let descriptors = descriptors::raise_limit().map_err(ListenError::Descriptors)?;
     let limit = descriptors::connection_limit(options.max_connections, descriptors);
     let web_config = WebConfigFile::open(options.web_config.clone(), options.status.clone())?;
-    let gate = Gate::new(web_config)?;
+    let middleware = Middleware::new(web_config)?;
     let sockets = if options.systemd_socket {
         address::passed_by_systemd()?
     } else {
         address::bind_all(&options.addresses).await?
     };
-    Ok(Listeners { sockets, gate, connections: Connections::new(limit, options.status.clone()) })
+    Ok(Listeners { sockets, middleware, connections: Connections::new(limit, options.status.clone()) })
 }
 
 impl Listeners {
@@ -138,7 +138,7 @@ impl Listeners {
 
     /// `http` or `https`; it does not change while the process runs.
     pub(crate) fn scheme(&self) -> &'static str {
-        self.gate.scheme()
+        self.middleware.scheme()
     }
 
     /// Serves `app` until `shutdown` resolves, then stops accepting, lets running requests finish within `grace`, and
@@ -150,6 +150,6 @@ impl Listeners {
         grace: Duration,
     ) {
         let sockets = self.sockets.into_iter().map(|(socket, _)| socket).collect();
-        serve::serve(sockets, self.gate, self.connections, app, shutdown, grace).await;
+        serve::serve(sockets, self.middleware, self.connections, app, shutdown, grace).await;
     }
 }

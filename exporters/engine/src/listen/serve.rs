@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Connections, Place};
-use super::gate::Gate;
+use super::middleware::Middleware;
 
 /// For a client to acknowledge what was sent.
 #[cfg(target_os = "linux")]
@@ -38,20 +38,20 @@ const MOST_STREAMS: u32 = 16;
 
 /// What all connections share.
 struct Server {
-    gate: Gate,
+    middleware: Middleware,
     app: Router,
 }
 
-/// Serves `app` behind `gate` on `sockets` until `shutdown` resolves, then waits at most `grace` for running requests.
+/// Serves `app` behind `middleware` on `sockets` until `shutdown` resolves, then waits at most `grace` for running requests.
 pub(super) async fn serve(
     sockets: Vec<TcpListener>,
-    gate: Gate,
+    middleware: Middleware,
     connections: Arc<Connections>,
     app: Router,
     shutdown: impl Future<Output = ()>,
     grace: Duration,
 ) {
-    let server = Arc::new(Server { gate, app });
+    let server = Arc::new(Server { middleware, app });
     let graceful = GracefulShutdown::new();
     let mut tasks = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -118,7 +118,7 @@ impl Server {
     }
 
     async fn converse(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, place: &Place, watcher: Watcher) {
-        let Some(config) = self.gate.tls().await else {
+        let Some(config) = self.middleware.tls().await else {
             return self.speak(stream, Protocol::Http1, place, watcher).await;
         };
         match TlsAcceptor::from(config).accept(stream).await {
@@ -141,7 +141,7 @@ impl Server {
             let (server, noted) = (Arc::clone(self), place.request());
             async move {
                 let app = server.app.clone();
-                let response = server.gate.answer(request.map(Body::new), app).await;
+                let response = server.middleware.answer(request.map(Body::new), app).await;
                 Ok::<_, Infallible>(noted.responds(response))
             }
         });
@@ -175,7 +175,7 @@ impl Protocol {
 fn set_options(stream: &TcpStream) -> io::Result<()> {
     // The end of a response is not to wait until the client has acknowledged the part before it.
     stream.set_nodelay(true)?;
-    // The system drops a connection whose client stops reading, and with it the response it holds in memory.
+    // The system drops a connection whose client stops files, and with it the response it holds in memory.
     #[cfg(target_os = "linux")]
     socket2::SockRef::from(stream).set_tcp_user_timeout(Some(WRITE_TIMEOUT))?;
     Ok(())

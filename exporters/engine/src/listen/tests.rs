@@ -1,7 +1,7 @@
 //! The module as a whole, over real sockets.
 
 mod connections;
-mod gate;
+mod middleware;
 mod tls;
 mod web_config;
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::ListenError;
 use super::cipher::{self, Cipher, Curve, MaxVersion, MinVersion};
 use super::client_certificate::{ClientAuth, ClientCertificates};
-use super::reading::Reading;
+use super::watched_files::WatchedFiles;
 use super::web_config::{TlsProtection, unless_blank};
 
 /// `tls_server_config`. An absent, null and empty value mean the same.
@@ -64,29 +64,29 @@ impl TlsSection {
     pub(super) fn server_config(
         mut self,
         http2: bool,
-        reading: &mut Reading,
+        files: &mut WatchedFiles,
     ) -> Result<Option<Arc<ServerConfig>>, ListenError> {
-        let cert = pem("cert", self.cert.take(), self.cert_file.take(), reading)?;
-        let key = pem("key", self.key.take(), self.key_file.take(), reading)?;
-        let client_ca = pem("client_ca", self.client_ca.take(), self.client_ca_file.take(), reading)?;
+        let cert = pem("cert", self.cert.take(), self.cert_file.take(), files)?;
+        let key = pem("key", self.key.take(), self.key_file.take(), files)?;
+        let client_ca = pem("client_ca", self.client_ca.take(), self.client_ca_file.take(), files)?;
         if cert.is_none() && key.is_none() && client_ca.is_none() && self.client_auth_type.is_none() {
-            reading.warn("tls_server_config names no certificate, so this is plain HTTP");
+            files.warn("tls_server_config names no certificate, so this is plain HTTP");
             return Ok(None);
         }
-        let Some(cert) = cert else { return Err(missing("cert", reading)) };
-        let Some(key) = key else { return Err(missing("key", reading)) };
+        let Some(cert) = cert else { return Err(missing("cert", files)) };
+        let Some(key) = key else { return Err(missing("key", files)) };
 
-        let versions = cipher::versions(self.min_version, self.max_version, reading)?;
+        let versions = cipher::versions(self.min_version, self.max_version, files)?;
         let curves = self.curve_preferences.as_deref();
-        let provider = Arc::new(cipher::provider(self.cipher_suites.as_deref(), curves, reading)?);
-        let clients = self.client_certificates(client_ca.as_ref(), &provider, reading)?;
-        let (chain, private_key) = (certificates(&cert, reading)?, private_key(&key, reading)?);
+        let provider = Arc::new(cipher::provider(self.cipher_suites.as_deref(), curves, files)?);
+        let clients = self.client_certificates(client_ca.as_ref(), &provider, files)?;
+        let (chain, private_key) = (certificates(&cert, files)?, private_key(&key, files)?);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
-            .map_err(|error| reading.wrong(format!("tls_server_config: {error}")))?
+            .map_err(|error| files.wrong(format!("tls_server_config: {error}")))?
             .with_client_cert_verifier(clients)
             .with_single_cert(chain, private_key)
-            .map_err(|error| reading.wrong(format!("{} and {}: {error}", cert.origin, key.origin)))?;
+            .map_err(|error| files.wrong(format!("{} and {}: {error}", cert.origin, key.origin)))?;
         config.ignore_client_order = self.prefer_server_cipher_suites.unwrap_or(true);
         if http2 {
             config.alpn_protocols.push(b"h2".to_vec());
@@ -99,31 +99,31 @@ impl TlsSection {
         &self,
         client_ca: Option<&Pem>,
         provider: &Arc<CryptoProvider>,
-        reading: &mut Reading,
+        files: &mut WatchedFiles,
     ) -> Result<Arc<dyn ClientCertVerifier>, ListenError> {
         let auth = self.client_auth_type.unwrap_or_default();
         if self.client_allowed_sans.is_some() && !auth.is_mandatory() {
-            return Err(reading.wrong(
+            return Err(files.wrong(
                 "tls_server_config: client_allowed_sans needs client_auth_type RequireAnyClientCert or \
                  RequireAndVerifyClientCert",
             ));
         }
         let roots = match client_ca {
             Some(_) if auth == ClientAuth::NoClientCert => {
-                return Err(reading.wrong("tls_server_config: a client CA needs a client_auth_type"));
+                return Err(files.wrong("tls_server_config: a client CA needs a client_auth_type"));
             }
             None if auth.verifies() => {
                 let message = "tls_server_config: client_ca_file or client_ca is needed to verify client certificates";
-                return Err(reading.wrong(message));
+                return Err(files.wrong(message));
             }
             None => RootCertStore::empty(),
-            Some(client_ca) => roots(client_ca, reading)?,
+            Some(client_ca) => roots(client_ca, files)?,
         };
         if auth == ClientAuth::NoClientCert {
             return Ok(Arc::new(NoClientAuth));
         }
         let clients = ClientCertificates::new(auth, roots, self.client_allowed_sans.clone(), provider)
-            .map_err(|error| reading.wrong(format!("tls_server_config: client_ca: {error}")))?;
+            .map_err(|error| files.wrong(format!("tls_server_config: client_ca: {error}")))?;
         Ok(Arc::new(clients))
     }
 }
@@ -132,44 +132,44 @@ fn pem(
     setting: &str,
     inline: Option<String>,
     file: Option<PathBuf>,
-    reading: &mut Reading,
+    files: &mut WatchedFiles,
 ) -> Result<Option<Pem>, ListenError> {
     if let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) {
-        let content = reading.read_beside(&file)?;
+        let content = files.read_beside(&file)?;
         return Ok(Some(Pem { origin: format!("{setting}_file {}", file.display()), content }));
     }
     let inline = inline.filter(|text| !text.is_empty());
     Ok(inline.map(|text| Pem { origin: setting.to_owned(), content: text.into_bytes() }))
 }
 
-fn missing(setting: &str, reading: &Reading) -> ListenError {
-    reading.wrong(format!("tls_server_config: {setting}_file or {setting} is missing"))
+fn missing(setting: &str, files: &WatchedFiles) -> ListenError {
+    files.wrong(format!("tls_server_config: {setting}_file or {setting} is missing"))
 }
 
-fn certificates(pem: &Pem, reading: &Reading) -> Result<Vec<CertificateDer<'static>>, ListenError> {
+fn certificates(pem: &Pem, files: &WatchedFiles) -> Result<Vec<CertificateDer<'static>>, ListenError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem.content)
         .collect::<Result<_, _>>()
-        .map_err(|error| reading.wrong(format!("{}: {error}", pem.origin)))?;
+        .map_err(|error| files.wrong(format!("{}: {error}", pem.origin)))?;
     if chain.is_empty() {
-        return Err(reading.wrong(format!("{}: no certificate in it", pem.origin)));
+        return Err(files.wrong(format!("{}: no certificate in it", pem.origin)));
     }
     Ok(chain)
 }
 
-fn private_key(pem: &Pem, reading: &Reading) -> Result<PrivateKeyDer<'static>, ListenError> {
+fn private_key(pem: &Pem, files: &WatchedFiles) -> Result<PrivateKeyDer<'static>, ListenError> {
     // The parser's error may show a line of the input, and this input is secret.
     PrivateKeyDer::from_pem_slice(&pem.content)
-        .map_err(|_| reading.wrong(format!("{}: no private key in it, or a malformed one", pem.origin)))
+        .map_err(|_| files.wrong(format!("{}: no private key in it, or a malformed one", pem.origin)))
 }
 
-fn roots(pem: &Pem, reading: &mut Reading) -> Result<RootCertStore, ListenError> {
+fn roots(pem: &Pem, files: &mut WatchedFiles) -> Result<RootCertStore, ListenError> {
     let mut roots = RootCertStore::empty();
-    let (_, unusable) = roots.add_parsable_certificates(certificates(pem, reading)?);
+    let (_, unusable) = roots.add_parsable_certificates(certificates(pem, files)?);
     if roots.is_empty() {
-        return Err(reading.wrong(format!("{}: no usable certificate in it", pem.origin)));
+        return Err(files.wrong(format!("{}: no usable certificate in it", pem.origin)));
     }
     if unusable > 0 {
-        reading.warn(format!("{}: {unusable} certificates are not usable and left out", pem.origin));
+        files.warn(format!("{}: {unusable} certificates are not usable and left out", pem.origin));
     }
     Ok(roots)
 }

@@ -11,8 +11,8 @@ use serde_saphyr::{MessageFormatter as _, UserMessageFormatter};
 use super::ListenError;
 use super::auth::Users;
 use super::rate_limit::{RateLimit, RateLimitSection};
-use super::reading::Reading;
 use super::tls::TlsSection;
+use super::watched_files::WatchedFiles;
 
 /// The settings of a web configuration, checked and ready for use. The default is that of an empty file.
 #[derive(Default)]
@@ -156,14 +156,14 @@ impl WebConfig {
     ///
     /// # Errors
     /// A file cannot be read, is malformed, or the settings cannot be followed.
-    pub(super) fn read(reading: &mut Reading) -> Result<Self, ListenError> {
-        let text = reading.read_config()?;
-        let sections = parse(&text, reading)?;
+    pub(super) fn read(files: &mut WatchedFiles) -> Result<Self, ListenError> {
+        let text = files.read_config()?;
+        let sections = parse(&text, files)?;
         let http = sections.http_server_config.unwrap_or_default();
         let section = sections.tls_server_config;
         let tls_protection = section.as_ref().map(TlsSection::protection).unwrap_or_default();
         let tls = match section {
-            Some(section) => section.server_config(http.http2.unwrap_or(true), reading)?,
+            Some(section) => section.server_config(http.http2.unwrap_or(true), files)?,
             None => None,
         };
         let basic_auth_is_off = sections.basic_auth_users.as_ref().is_some_and(Users::is_empty);
@@ -173,12 +173,12 @@ impl WebConfig {
             basic_auth_is_off,
             tls: TlsProtection { on: tls.is_some(), ..tls_protection },
         };
-        let rate_limit = sections.rate_limit.unwrap_or_default().limit().map_err(|message| reading.wrong(message))?;
+        let rate_limit = sections.rate_limit.unwrap_or_default().limit().map_err(|message| files.wrong(message))?;
         Ok(Self { tls, headers: http.headers.unwrap_or_default().headers(), users, rate_limit, protection })
     }
 }
 
-fn parse(text: &[u8], reading: &Reading) -> Result<Sections, ListenError> {
+fn parse(text: &[u8], files: &WatchedFiles) -> Result<Sections, ListenError> {
     let parsed: Result<Option<Sections>, _> = serde_saphyr::from_slice(text);
     match parsed {
         Ok(sections) => Ok(sections.unwrap_or_default()),
@@ -187,7 +187,7 @@ fn parse(text: &[u8], reading: &Reading) -> Result<Sections, ListenError> {
             let error = error.without_snippet();
             let location = error.location();
             Err(ListenError::Syntax {
-                path: reading.path().to_owned(),
+                path: files.path().to_owned(),
                 line: location.map_or(1, |location| location.line()),
                 column: location.map_or(1, |location| location.column()),
                 message: UserMessageFormatter.format_message(error).into_owned(),

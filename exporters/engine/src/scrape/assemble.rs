@@ -3,86 +3,86 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::collection::Collection;
 use super::history::Outcome;
-use super::pass::Pass;
-use super::{DatabaseView, Record, Scraper, epoch};
+use super::{CollectorState, DatabaseView, Scraper, plan_fingerprint};
 use crate::error::SourceError;
-use crate::exposition::{Block, OwnFamilies, Part};
+use crate::exposition::{EncodedResult, Part, SelfMetrics};
 use crate::facts::ServerFacts;
 use crate::plan::Planned;
 use crate::source::Source;
 
-/// What a pass made of a server. The page that is scraped and the one that people read are both made of it.
-pub(crate) struct View {
-    /// When the pass began.
+/// What a collection made of a server. The page that is scraped and the one that people read are both made of it.
+pub(crate) struct Snapshot {
+    /// When the collection began.
     pub started: Instant,
-    /// Whether a query was answered in this pass.
+    /// Whether a query was answered in this collection.
     pub up: Result<Arc<ServerFacts>, SourceError>,
     pub databases: Vec<DatabaseView>,
     /// Every planned collector of every database.
-    pub shown: Vec<Shown>,
+    pub shown: Vec<CollectorView>,
 }
 
 /// One planned collector of one database, as a page shows it.
-pub(crate) struct Shown {
+pub(crate) struct CollectorView {
     pub collector: usize,
     /// Index of its database in the view.
     pub database: usize,
     /// Its lines; `None` if there is nothing that may be served.
-    pub block: Option<Arc<Block>>,
+    pub result: Option<Arc<EncodedResult>>,
     /// Whether it is a good result of now or within its time to live.
     pub success: bool,
-    /// Whether the result was read in this pass.
+    /// Whether the result was read in this collection.
     pub now: bool,
     pub age: Option<Duration>,
     /// Whether it stays off the page since a collector of its database is fatal and has failed.
     pub withheld: bool,
-    pub record: Record,
+    pub state: CollectorState,
 }
 
 /// One server's part of a page.
-pub(super) struct Sheet {
+pub(super) struct TargetPage {
     pub parts: Vec<Part>,
-    pub own: OwnFamilies,
+    pub own: SelfMetrics,
     /// How many databases its parts are from.
     pub databases: usize,
     pub outcome: Outcome,
 }
 
-impl View {
+impl Snapshot {
     fn outcome(&self) -> Outcome {
-        let count = |of: fn(&Shown) -> bool| self.shown.iter().filter(|one| of(one)).count();
+        let count = |of: fn(&CollectorView) -> bool| self.shown.iter().filter(|one| of(one)).count();
         Outcome {
             took: Duration::ZERO,
             up: self.up.is_ok(),
             planned: self.shown.len(),
             failed: count(|one| !one.success),
             fetched: count(|one| one.now),
-            series: self.parts().map(|(_, block)| block.series).sum(),
+            series: self.parts().map(|(_, result)| result.series).sum(),
         }
     }
 
     /// What goes onto the page.
-    fn parts(&self) -> impl Iterator<Item = (&Shown, &Arc<Block>)> {
-        self.shown.iter().filter(|one| !one.withheld).filter_map(|one| Some((one, one.block.as_ref()?)))
+    fn parts(&self) -> impl Iterator<Item = (&CollectorView, &Arc<EncodedResult>)> {
+        self.shown.iter().filter(|one| !one.withheld).filter_map(|one| Some((one, one.result.as_ref()?)))
     }
 }
 
 impl<S: Source> Scraper<S> {
-    /// What goes onto the page after a pass. What did not come in time is left out and said to be so.
-    pub(super) fn sheet(&self, pass: &Pass) -> Sheet {
-        let mut view = self.view(pass.started, self.look_since(pass.started));
+    /// What goes onto the page after a collection. What did not come in time is left out and said to be so.
+    pub(super) fn page(&self, collection: &Collection) -> TargetPage {
+        let mut view = self.view(collection.started, self.probe_since(collection.started));
         for one in &mut view.shown {
-            let slot = (one.collector, view.databases[one.database].name.clone());
-            one.record = self.ledger.wanted(&slot, one.success && !one.now);
+            let key = (one.collector, view.databases[one.database].name.clone());
+            one.state = self.store.wanted(&key, one.success && !one.now);
         }
         self.counters.scraped(view.up.is_ok());
-        let part = |(one, block): (&Shown, &Arc<Block>)| Part {
+        let part = |(one, result): (&CollectorView, &Arc<EncodedResult>)| Part {
             collector: one.collector,
             database: one.database,
-            block: block.clone(),
+            result: result.clone(),
         };
-        Sheet {
+        TargetPage {
             parts: view.parts().map(part).collect(),
             own: self.report(&view),
             databases: view.databases.len(),
@@ -90,26 +90,26 @@ impl<S: Source> Scraper<S> {
         }
     }
 
-    /// What the last pass showed, or the one that runs has so far; `None` before the first.
-    pub fn last_view(&self) -> Option<View> {
-        let pass = self.pass.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let (look, _) = self.last_look()?;
+    /// What the last collection showed, or the one that runs has so far; `None` before the first.
+    pub fn last_snapshot(&self) -> Option<Snapshot> {
+        let collection = self.collection.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let (probe, _) = self.last_probe()?;
         // One that runs may still get its answer.
-        let up = if pass.is_running() { look } else { self.look_since(pass.started) };
-        Some(self.view(pass.started, up))
+        let up = if collection.is_running() { probe } else { self.probe_since(collection.started) };
+        Some(self.view(collection.started, up))
     }
 
-    /// The look of this pass; an older one does not count, since up means "a query answered now".
-    fn look_since(&self, started: Instant) -> Result<Arc<ServerFacts>, SourceError> {
-        match self.last_look() {
-            Some((look, at)) if at >= started => look,
+    /// The probe of this collection; an older one does not count, since up means "a query answered now".
+    fn probe_since(&self, started: Instant) -> Result<Arc<ServerFacts>, SourceError> {
+        match self.last_probe() {
+            Some((probe, at)) if at >= started => probe,
             _ => {
                 Err(SourceError::new("timeout", format!("no answer from {} before the deadline", self.source.target())))
             }
         }
     }
 
-    fn view(&self, started: Instant, mut up: Result<Arc<ServerFacts>, SourceError>) -> View {
+    fn view(&self, started: Instant, mut up: Result<Arc<ServerFacts>, SourceError>) -> Snapshot {
         let databases = self.databases();
         let mut shown = Vec::new();
         for (at, database) in databases.iter().enumerate() {
@@ -124,35 +124,42 @@ impl<S: Source> Scraper<S> {
             }
             shown.extend(mine);
         }
-        View { started, up, databases, shown }
+        Snapshot { started, up, databases, shown }
     }
 
-    fn show_database(&self, at: usize, database: &DatabaseView, started: Instant, up: bool) -> Vec<Shown> {
+    fn show_database(&self, at: usize, database: &DatabaseView, started: Instant, up: bool) -> Vec<CollectorView> {
         let Some(facts) = &database.facts else { return Vec::new() };
-        let show = |planned| Shown { database: at, ..self.show(planned, facts, &database.name, started, up) };
+        let show = |planned| CollectorView { database: at, ..self.show(planned, facts, &database.name, started, up) };
         database.plan.planned.iter().map(show).collect()
     }
 
-    fn show(&self, planned: &Planned, facts: &ServerFacts, database: &Arc<str>, started: Instant, up: bool) -> Shown {
-        let record = self.ledger.record(&(planned.collector, database.clone()));
-        let good = record.good.as_ref().filter(|good| good.epoch == epoch(planned, facts));
+    fn show(
+        &self,
+        planned: &Planned,
+        facts: &ServerFacts,
+        database: &Arc<str>,
+        started: Instant,
+        up: bool,
+    ) -> CollectorView {
+        let state = self.store.state(&(planned.collector, database.clone()));
+        let good = state.last_success.as_ref().filter(|good| good.plan_fingerprint == plan_fingerprint(planned, facts));
         let now = good.is_some_and(|good| good.at >= started);
-        // As of the pass's beginning: what was fresh then was not fetched, though it may have expired since.
+        // As of the collection's beginning: what was fresh then was not fetched, though it may have expired since.
         let age = good.map(|good| started.saturating_duration_since(good.at));
-        let still = record.failure.is_none() && age.is_some_and(|age| age < self.ttl(planned.collector));
+        let still = state.failure.is_none() && age.is_some_and(|age| age < self.ttl(planned.collector));
         let fresh = up && (now || still);
         let held = facts.fault.is_some() && (now || still);
         let stale = self.catalog.collectors[planned.collector].stale;
         let servable = good.filter(|good| fresh || held || (good.at.elapsed() <= stale && stale > Duration::ZERO));
-        Shown {
+        CollectorView {
             collector: planned.collector,
             database: 0,
-            block: servable.map(|good| good.block.clone()),
+            result: servable.map(|good| good.result.clone()),
             success: fresh,
             now,
             age: servable.map(|good| good.at.elapsed()),
             withheld: false,
-            record,
+            state,
         }
     }
 }

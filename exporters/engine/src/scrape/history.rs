@@ -17,7 +17,7 @@ pub(crate) struct Scrape {
     /// Bytes of the page as it was sent.
     pub bytes: u64,
     pub gzip: bool,
-    /// What it brought of each server, in the fleet's order.
+    /// What it brought of each server, in the targets's order.
     pub servers: Vec<Outcome>,
 }
 

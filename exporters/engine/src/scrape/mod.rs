@@ -1,16 +1,16 @@
-//! One scrape: look at the server, fetch what is due, answer before the deadline with what is there.
+//! One scrape: probe at the server, fetch what is due, answer before the deadline with what is there.
 //!
-//! `pass` collects (scrapes that come while it runs share it), `visit` reads one database, `ledger` remembers what became
+//! `collection` collects (scrapes that come while it runs share it), `batch` reads one database, `store` remembers what became
 //! of each collector, `assemble` makes a server's part of the page, `report` adds what the exporter says of itself,
-//! `fleet` puts the page together from one server or several, `history` remembers the last scrapes.
+//! `targets` puts the page together from one server or several, `history` remembers the last scrapes.
 
 mod assemble;
-mod fleet;
+mod batch;
+mod collection;
 mod history;
-mod ledger;
-mod pass;
 mod report;
-mod visit;
+mod store;
+mod targets;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,20 +22,20 @@ use crate::cache::Results;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::error::SourceError;
-use crate::exposition::Block;
+use crate::exposition::EncodedResult;
 use crate::facts::{Health, ServerFacts};
 use crate::options::Labels;
 use crate::plan::{Plan, Planned, Selection, plan};
 use crate::source::Source;
 use crate::status::ProcessStatus;
 
-pub(crate) use assemble::{Shown, View};
-pub(crate) use fleet::Fleet;
+pub(crate) use assemble::{CollectorView, Snapshot};
+use collection::Collection;
 pub(crate) use history::{Outcome, REMEMBERED, Scrape};
-pub(crate) use ledger::{DatabaseRecord, Record};
-use ledger::{Ledger, Slot};
-use pass::Pass;
 pub(crate) use report::reserved_names;
+use store::{CollectorKey, CollectorStore};
+pub(crate) use store::{CollectorState, DatabaseState};
+pub(crate) use targets::Targets;
 
 /// How old an answer of the server may be for a health endpoint.
 const HEALTH_AGE: Duration = Duration::from_secs(1);
@@ -60,40 +60,40 @@ pub(crate) struct Scraper<S: Source> {
     pub source: Arc<S>,
     pub settings: ScrapeSettings,
     pub counters: Arc<Counters>,
-    results: Results<ResultKey, Arc<Block>>,
+    results: Results<ResultKey, Arc<EncodedResult>>,
     /// By whether the lag is in it.
     health: Results<bool, Health>,
-    ledger: Arc<Ledger>,
-    pass: Mutex<Option<Pass>>,
+    store: Arc<CollectorStore>,
+    collection: Mutex<Option<Collection>>,
     known: RwLock<Known>,
     /// Whether some scraper takes gzip: then results are compressed as they come, while the server works on the next.
     compress: AtomicBool,
 }
 
-/// A slot and what it was asked of.
+/// A key and what it was asked of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct ResultKey {
-    slot: Slot,
-    epoch: u64,
+    key: CollectorKey,
+    plan_fingerprint: u64,
 }
 
-/// The last look at the server, and the facts of each database from its last visit.
+/// The last probe at the server, and the facts of each database from its last collection.
 #[derive(Default)]
 struct Known {
-    look: Option<(Result<Arc<ServerFacts>, SourceError>, Instant)>,
+    probe: Option<(Result<Arc<ServerFacts>, SourceError>, Instant)>,
     main: Option<Arc<ServerFacts>>,
     databases: HashMap<Arc<str>, Arc<ServerFacts>>,
-    passes: u64,
+    collections: u64,
 }
 
 /// One database as a page sees it.
 pub(crate) struct DatabaseView {
     pub name: Arc<str>,
     pub main: bool,
-    /// `None` until the first visit.
+    /// `None` until the first collection.
     pub facts: Option<Arc<ServerFacts>>,
     pub plan: Plan,
-    pub record: DatabaseRecord,
+    pub state: DatabaseState,
 }
 
 impl<S: Source> Scraper<S> {
@@ -105,27 +105,27 @@ impl<S: Source> Scraper<S> {
             counters,
             results: Results::new(),
             health: Results::new(),
-            ledger: Arc::default(),
-            pass: Mutex::default(),
+            store: Arc::default(),
+            collection: Mutex::default(),
             known: RwLock::default(),
             compress: AtomicBool::new(false),
         })
     }
 
     /// Collects by `deadline`, whatever the server does.
-    async fn collect(self: &Arc<Self>, deadline: Instant, gzip: bool) -> Pass {
+    async fn collect(self: &Arc<Self>, deadline: Instant, gzip: bool) -> Collection {
         self.compress.fetch_or(gzip, Ordering::Relaxed);
-        let pass = self.join_pass(deadline);
-        pass.wait(deadline).await;
-        pass
+        let collection = self.join_collection(deadline);
+        collection.wait(deadline).await;
+        collection
     }
 
-    /// The pass that runs, if it may still take its time, or a new one.
-    fn join_pass(self: &Arc<Self>, deadline: Instant) -> Pass {
-        let mut current = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The collection that runs, if it may still take its time, or a new one.
+    fn join_collection(self: &Arc<Self>, deadline: Instant) -> Collection {
+        let mut current = self.collection.lock().unwrap_or_else(PoisonError::into_inner);
         match &*current {
-            Some(pass) if pass.is_running() => pass.clone(),
-            _ => current.insert(Pass::start(self.clone(), deadline)).clone(),
+            Some(collection) if collection.is_running() => collection.clone(),
+            _ => current.insert(Collection::start(self.clone(), deadline)).clone(),
         }
     }
 
@@ -138,9 +138,9 @@ impl<S: Source> Scraper<S> {
         })
     }
 
-    /// The outcome of the last look of any kind, without asking the server.
-    pub fn last_look(&self) -> Option<(Result<Arc<ServerFacts>, SourceError>, Instant)> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).look.clone()
+    /// The outcome of the last probe of any kind, without asking the server.
+    pub fn last_probe(&self) -> Option<(Result<Arc<ServerFacts>, SourceError>, Instant)> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).probe.clone()
     }
 
     /// Every database as it is known now, the main one first.
@@ -159,7 +159,7 @@ impl<S: Source> Scraper<S> {
                     main: at == 0,
                     facts,
                     plan,
-                    record: self.ledger.database(name),
+                    state: self.store.database(name),
                 }
             })
             .collect()
@@ -168,15 +168,15 @@ impl<S: Source> Scraper<S> {
     /// Takes over what the scraper before a reload remembers of collectors with a `top` that has not changed: else the
     /// counters of their rest would begin anew.
     fn inherit(&self, before: &Self) {
-        self.ledger.inherit(&before.ledger, |index| {
+        self.store.inherit(&before.store, |index| {
             let old = &before.catalog.collectors[index];
             self.catalog.index_of(&old.key).filter(|new| self.catalog.collectors[*new].top == old.top)
         });
     }
 
     /// What is remembered of a collector in a database.
-    pub fn record(&self, collector: usize, database: &Arc<str>) -> Record {
-        self.ledger.record(&(collector, database.clone()))
+    pub fn state(&self, collector: usize, database: &Arc<str>) -> CollectorState {
+        self.store.state(&(collector, database.clone()))
     }
 
     fn plan(&self, facts: &ServerFacts, main: bool) -> Plan {
@@ -189,8 +189,8 @@ impl<S: Source> Scraper<S> {
     }
 }
 
-/// What a result depends on beside its slot, as one number.
-pub(crate) fn epoch(planned: &Planned, facts: &ServerFacts) -> u64 {
+/// What a result depends on beside its key, as one number.
+pub(crate) fn plan_fingerprint(planned: &Planned, facts: &ServerFacts) -> u64 {
     let mut hasher = DefaultHasher::new();
     (facts.version, facts.role, &planned.query.text).hash(&mut hasher);
     hasher.finish()

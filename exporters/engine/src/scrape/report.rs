@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::{DatabaseView, ScrapeSettings, Scraper, Shown, View};
-use crate::exposition::OwnFamilies;
+use super::{CollectorView, DatabaseView, ScrapeSettings, Scraper, Snapshot};
+use crate::exposition::SelfMetrics;
 use crate::facts::Role;
 use crate::source::Source;
 use crate::status::{ProcessStatus, WebConfigState};
@@ -66,8 +66,8 @@ pub(crate) fn reserved_names(namespace: &str) -> Vec<String> {
 }
 
 impl<S: Source> Scraper<S> {
-    pub(super) fn report(&self, view: &View) -> OwnFamilies {
-        let mut families = OwnFamilies::new(&self.settings.constant_labels);
+    pub(super) fn report(&self, view: &Snapshot) -> SelfMetrics {
+        let mut families = SelfMetrics::new(&self.settings.constant_labels);
         let mut own = Own { families: &mut families, namespace: &self.settings.namespace };
         own.gauge("up", "Whether a query was answered now", &[], f64::from(view.up.is_ok()));
         if self.settings.disable_intro {
@@ -102,11 +102,17 @@ impl<S: Source> Scraper<S> {
         own.counter("exporter_connections_opened_total", "Connections to the server opened", connections.opened);
     }
 
-    fn collector(&self, own: &mut Own<'_>, one: &Shown, database: &Arc<str>, named: &mut BTreeSet<(Arc<str>, String)>) {
+    fn collector(
+        &self,
+        own: &mut Own<'_>,
+        one: &CollectorView,
+        database: &Arc<str>,
+        named: &mut BTreeSet<(Arc<str>, String)>,
+    ) {
         let collector = &self.catalog.collectors[one.collector];
         let labels: &[(&str, &str)] = &[("collector", &collector.key), ("datname", database)];
-        let block = one.block.as_deref();
-        let seconds = one.record.duration.as_secs_f64();
+        let result = one.result.as_deref();
+        let seconds = one.state.duration.as_secs_f64();
         own.gauge(
             "exporter_collector_success",
             "Whether the collector has a good result within its time to live",
@@ -123,15 +129,15 @@ impl<S: Source> Scraper<S> {
             "exporter_collector_rows",
             "Rows of the result that is shown",
             labels,
-            block.map_or(0, |block| block.rows) as f64,
+            result.map_or(0, |result| result.rows) as f64,
         );
         own.gauge(
             "exporter_collector_series",
             "Series of the result that is shown",
             labels,
-            block.map_or(0, |block| block.series) as f64,
+            result.map_or(0, |result| result.series) as f64,
         );
-        if let Some(others) = block.and_then(|block| block.others) {
+        if let Some(others) = result.and_then(|result| result.others) {
             own.gauge(
                 "exporter_collector_other_rows",
                 "Rows of the result that are not shown by themselves but summed into the one called other",
@@ -147,26 +153,26 @@ impl<S: Source> Scraper<S> {
         }
         let labels: &[(&str, &str)] = &[("datname", database), ("query", &collector.name)];
         let left = one.age.map_or(0.0, |age| self.ttl(one.collector).saturating_sub(age).as_secs_f64());
-        let record = &one.record;
+        let state = &one.state;
         own.gauge("exporter_query_cache_ttl", "Seconds until the result is fetched again", labels, left);
         own.gauge(
             "exporter_query_scrape_total_count",
             "How often a scrape wanted the query's result",
             labels,
-            record.visits as f64,
+            state.collections as f64,
         );
         own.gauge(
             "exporter_query_scrape_hit_count",
             "How often the result came from the cache",
             labels,
-            record.hits as f64,
+            state.hits as f64,
         );
-        own.gauge("exporter_query_scrape_error_count", "How often the query failed", labels, record.errors as f64);
+        own.gauge("exporter_query_scrape_error_count", "How often the query failed", labels, state.errors as f64);
         own.gauge(
             "exporter_query_scrape_metric_count",
             "Series in the result",
             labels,
-            block.map_or(0, |block| block.series) as f64,
+            result.map_or(0, |result| result.series) as f64,
         );
         own.gauge("exporter_query_scrape_duration", "Seconds that the query's last run took", labels, seconds);
         if !collector.predicates.is_empty() {
@@ -174,14 +180,14 @@ impl<S: Source> Scraper<S> {
                 "exporter_query_scrape_predicate_skip_count",
                 "How often a predicate said no",
                 labels,
-                record.skips as f64,
+                state.skips as f64,
             );
         }
     }
 }
 
 /// What the exporter says of itself as a program, whatever it reads.
-pub(super) fn program(families: &mut OwnFamilies, settings: &ScrapeSettings, asked: Instant) {
+pub(super) fn program(families: &mut SelfMetrics, settings: &ScrapeSettings, asked: Instant) {
     let seconds = asked.elapsed().as_secs_f64();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let uptime = settings.started.elapsed().as_secs_f64();
@@ -198,7 +204,7 @@ pub(super) fn program(families: &mut OwnFamilies, settings: &ScrapeSettings, ask
 
 /// Families under a namespace.
 struct Own<'a> {
-    families: &'a mut OwnFamilies,
+    families: &'a mut SelfMetrics,
     namespace: &'a str,
 }
 
@@ -238,7 +244,7 @@ impl Own<'_> {
         );
     }
 
-    fn server(&mut self, view: &View) {
+    fn server(&mut self, view: &Snapshot) {
         match &view.up {
             Ok(facts) if facts.role == Role::Neither => {}
             Ok(facts) => {
@@ -253,26 +259,26 @@ impl Own<'_> {
     }
 
     fn database(&mut self, database: &DatabaseView) {
-        let record = &database.record;
+        let state = &database.state;
         let labels: &[(&str, &str)] = &[("datname", &database.name)];
         self.gauge(
             "exporter_server_scrape_duration",
-            "Seconds that the last visit of the database took",
+            "Seconds that the last collection of the database took",
             labels,
-            record.last.as_secs_f64(),
+            state.last.as_secs_f64(),
         );
         self.gauge(
             "exporter_server_scrape_total_seconds",
-            "Seconds that all visits of the database took",
+            "Seconds that all collections of the database took",
             labels,
-            record.total.as_secs_f64(),
+            state.total.as_secs_f64(),
         );
-        self.gauge("exporter_server_scrape_total_count", "Visits of the database", labels, record.visits as f64);
+        self.gauge("exporter_server_scrape_total_count", "Visits of the database", labels, state.collections as f64);
         self.gauge(
             "exporter_server_scrape_error_count",
             "Visits of the database that failed",
             labels,
-            record.errors as f64,
+            state.errors as f64,
         );
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{OTHER, Rest, SEPARATOR};
+use super::{OTHER, OtherSeries, SEPARATOR};
 use crate::collector::{Collector, Fold, Top, Usage};
 use crate::error::SourceError;
-use crate::exposition::Drop;
+use crate::exposition::DropReason;
 use crate::facts::Version;
 use crate::rows::Value;
 
@@ -75,7 +75,7 @@ impl Layout {
     }
 
     /// The cells of a row that are no numbers and so are not in the rest.
-    pub fn unreadable(&self, row: &[Value]) -> impl Iterator<Item = (Drop, String)> {
+    pub fn unreadable(&self, row: &[Value]) -> impl Iterator<Item = (DropReason, String)> {
         let metrics = self.counters.iter().chain(&self.gauges);
         metrics.filter_map(|metric| {
             let why = row[metric.cell].number().err()?;
@@ -83,7 +83,7 @@ impl Layout {
         })
     }
 
-    pub fn other_row(&self, width: usize, rest: &Rest) -> Vec<Value> {
+    pub fn other_row(&self, width: usize, rest: &OtherSeries) -> Vec<Value> {
         let mut row = vec![Value::Null; width];
         let mut kept = rest.kept.iter();
         for (cell, is_kept) in &self.labels {

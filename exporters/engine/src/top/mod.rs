@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::collector::{Collector, Fold, Top};
 use crate::error::SourceError;
-use crate::exposition::Drop;
+use crate::exposition::DropReason;
 use crate::facts::Version;
 use crate::rows::{Rows, Value};
 use layout::Layout;
@@ -26,13 +26,13 @@ const SEPARATOR: char = '\0';
 
 /// What is remembered of the results of one collector in one database.
 #[derive(Debug, Default)]
-pub(crate) struct Standings {
+pub(crate) struct TopN {
     /// The columns of the last result: other ones, after an upgrade, are another beginning.
     columns: Vec<String>,
     result: u64,
     sets: HashMap<Arc<str>, Standing>,
     /// The rest, by those of its labels that are kept.
-    rest: BTreeMap<String, Rest>,
+    rest: BTreeMap<String, OtherSeries>,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ struct Standing {
 }
 
 #[derive(Debug, Default)]
-struct Rest {
+struct OtherSeries {
     result: u64,
     kept: Vec<Value>,
     counters: Vec<Option<f64>>,
@@ -55,30 +55,30 @@ struct Rest {
 
 /// A result in which the rest is one row for each combination of the labels that are kept.
 #[derive(Debug)]
-pub(crate) struct Folded {
+pub(crate) struct Aggregated {
     pub rows: Rows,
     /// How many rows are in the rest.
     pub others: usize,
     /// Rows and cells that could not be counted in.
-    pub drops: Vec<(Drop, String)>,
+    pub drops: Vec<(DropReason, String)>,
 }
 
-impl Standings {
+impl TopN {
     /// Takes the next result.
     ///
     /// # Errors
     /// `shape` when a column that is needed is missing.
-    pub fn fold(
+    pub fn aggregate(
         &mut self,
         collector: &Collector,
         top: &Top,
         version: Version,
         rows: Rows,
-    ) -> Result<Folded, SourceError> {
+    ) -> Result<Aggregated, SourceError> {
         let mut drops = Vec::new();
         if rows.is_empty() {
             *self = Self::default();
-            return Ok(Folded { rows, others: 0, drops });
+            return Ok(Aggregated { rows, others: 0, drops });
         }
         let layout = Layout::new(collector, top, version, &rows.columns)?;
         if self.columns != rows.columns {
@@ -97,13 +97,16 @@ impl Standings {
     }
 
     /// The label sets of a result, the busiest first.
-    fn rank(&mut self, layout: &Layout, rows: &Rows, drops: &mut Vec<(Drop, String)>) -> Vec<Arc<str>> {
+    fn rank(&mut self, layout: &Layout, rows: &Rows, drops: &mut Vec<(DropReason, String)>) -> Vec<Arc<str>> {
         let mut ranking: Vec<(f64, f64, Arc<str>)> = Vec::with_capacity(rows.len());
         for row in rows.iter() {
             let Some(key) = layout.key(row) else { continue };
             let standing = self.sets.entry(key.clone()).or_default();
             if standing.result == self.result {
-                drops.push((Drop::Duplicate, format!("two rows have the labels {}", key.replace(SEPARATOR, ", "))));
+                drops.push((
+                    DropReason::Duplicate,
+                    format!("two rows have the labels {}", key.replace(SEPARATOR, ", ")),
+                ));
                 continue;
             }
             standing.result = self.result;
@@ -155,7 +158,7 @@ impl Standings {
     }
 
     /// The rows that are shown as they are, then the rest.
-    fn split(&mut self, layout: &Layout, rows: Rows, mut drops: Vec<(Drop, String)>) -> Folded {
+    fn split(&mut self, layout: &Layout, rows: Rows, mut drops: Vec<(DropReason, String)>) -> Aggregated {
         let mut cells = Vec::new();
         let mut others = 0;
         let mut done = BTreeSet::new();
@@ -192,11 +195,11 @@ impl Standings {
         for rest in self.rest.values() {
             cells.extend(layout.other_row(rows.columns.len(), rest));
         }
-        Folded { rows: Rows { cells, ..rows }, others, drops }
+        Aggregated { rows: Rows { cells, ..rows }, others, drops }
     }
 }
 
-impl Rest {
+impl OtherSeries {
     fn add(&mut self, layout: &Layout, row: &[Value], before: &[f64], now: &[f64]) {
         for (at, (sum, now)) in self.counters.iter_mut().zip(now).enumerate() {
             if !now.is_nan() {

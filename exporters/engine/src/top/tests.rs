@@ -32,12 +32,12 @@ fn rows(calls: &[(&str, i64)]) -> Rows {
 }
 
 /// What is shown of a result: query, calls, rows.
-fn shown(standings: &mut Standings, collector: &Collector, calls: &[(&str, i64)]) -> Vec<(String, f64, f64)> {
+fn shown(top_n: &mut TopN, collector: &Collector, calls: &[(&str, i64)]) -> Vec<(String, f64, f64)> {
     let top = collector.top.as_ref().unwrap();
-    let folded = standings.fold(collector, top, Version(180_000), rows(calls)).unwrap();
-    assert!(folded.drops.is_empty(), "{:?}", folded.drops);
+    let aggregated = top_n.aggregate(collector, top, Version(180_000), rows(calls)).unwrap();
+    assert!(aggregated.drops.is_empty(), "{:?}", aggregated.drops);
     let number = |cell: &Value| cell.number().unwrap().unwrap();
-    folded.rows.iter().map(|row| (row[1].label().unwrap().into(), number(&row[2]), number(&row[3]))).collect()
+    aggregated.rows.iter().map(|row| (row[1].label().unwrap().into(), number(&row[2]), number(&row[3]))).collect()
 }
 
 fn names(shown: &[(String, f64, f64)]) -> Vec<&str> {
@@ -46,30 +46,30 @@ fn names(shown: &[(String, f64, f64)]) -> Vec<&str> {
 
 #[test]
 fn the_busiest_are_shown_and_the_rest_is_one_row_that_sums() {
-    let (collector, mut standings) = (collector(2, "datname"), Standings::default());
+    let (collector, mut top_n) = (collector(2, "datname"), TopN::default());
     let top = collector.top.clone().unwrap();
     let result = rows(&[("a", 5), ("b", 100), ("c", 3), ("d", 50)]);
-    let folded = standings.fold(&collector, &top, Version(180_000), result).unwrap();
-    let rest = folded.rows.iter().last().unwrap();
-    assert_eq!((folded.rows.len(), folded.others), (3, 2));
+    let aggregated = top_n.aggregate(&collector, &top, Version(180_000), result).unwrap();
+    let rest = aggregated.rows.iter().last().unwrap();
+    assert_eq!((aggregated.rows.len(), aggregated.others), (3, 2));
     let (app, other) = (Value::Text("app".into()), Value::Text("other".into()));
     let [calls, rows, dead, age] = [8.0, 80.0, 2.0, 7.0].map(Value::Float);
     assert_eq!(rest, [app, other, calls, rows, dead, age, Value::Null]);
-    assert_eq!(standings.shown(1), BTreeSet::from(["b".to_owned(), "d".to_owned()]));
+    assert_eq!(top_n.shown(1), BTreeSet::from(["b".to_owned(), "d".to_owned()]));
 }
 
 #[test]
 fn a_label_that_is_not_kept_is_other_too() {
-    let (collector, mut standings) = (collector(1, ""), Standings::default());
+    let (collector, mut top_n) = (collector(1, ""), TopN::default());
     let top = collector.top.clone().unwrap();
-    let folded = standings.fold(&collector, &top, Version(180_000), rows(&[("a", 5), ("b", 1)])).unwrap();
-    assert_eq!(folded.rows.iter().last().unwrap()[0], Value::Text("other".into()));
+    let aggregated = top_n.aggregate(&collector, &top, Version(180_000), rows(&[("a", 5), ("b", 1)])).unwrap();
+    assert_eq!(aggregated.rows.iter().last().unwrap()[0], Value::Text("other".into()));
 }
 
 #[test]
 fn growth_ranks_and_a_member_stays_for_a_while() {
-    let (collector, mut standings) = (collector(2, "datname"), Standings::default());
-    let mut show = |calls: &[(&str, i64)]| shown(&mut standings, &collector, calls);
+    let (collector, mut top_n) = (collector(2, "datname"), TopN::default());
+    let mut show = |calls: &[(&str, i64)]| shown(&mut top_n, &collector, calls);
     assert_eq!(names(&show(&[("a", 900), ("b", 800), ("c", 1), ("d", 1)])), ["a", "b", "other"]);
     // "c" and "d" are the busiest from now on.
     for result in 1..=2 {
@@ -83,9 +83,9 @@ fn growth_ranks_and_a_member_stays_for_a_while() {
 
 #[test]
 fn the_rest_grows_by_what_the_rest_does_and_never_falls() {
-    let (collector, mut standings) = (collector(1, "datname"), Standings::default());
+    let (collector, mut top_n) = (collector(1, "datname"), TopN::default());
     let mut other = |calls: &[(&str, i64)]| {
-        let page = shown(&mut standings, &collector, calls);
+        let page = shown(&mut top_n, &collector, calls);
         page.into_iter().find(|(query, ..)| query == "other").map(|(_, calls, rows)| (calls, rows))
     };
     assert_eq!(other(&[("a", 100), ("b", 20), ("c", 10)]), Some((30.0, 300.0)));
@@ -102,7 +102,7 @@ fn the_rest_grows_by_what_the_rest_does_and_never_falls() {
 
 #[test]
 fn growth_of_the_page_is_growth_of_the_view() {
-    let (collector, mut standings) = (collector(3, "datname"), Standings::default());
+    let (collector, mut top_n) = (collector(3, "datname"), TopN::default());
     let queries: Vec<String> = (0..20).map(|n| format!("q{n}")).collect();
     let mut calls = [0; 20];
     let mut before: Option<(f64, HashMap<String, f64>)> = None;
@@ -112,7 +112,7 @@ fn growth_of_the_page_is_growth_of_the_view() {
             calls[(result / 5 + step * step) % 20] += 1 + step as i64;
         }
         let view: Vec<(&str, i64)> = queries.iter().map(String::as_str).zip(calls).collect();
-        let page = shown(&mut standings, &collector, &view);
+        let page = shown(&mut top_n, &collector, &view);
         assert!(page.len() <= 4, "{page:?}");
         let total: i64 = calls.iter().sum();
         // As rate() sees it: a series that was not there before tells no growth.
@@ -129,13 +129,13 @@ fn growth_of_the_page_is_growth_of_the_view() {
 
 #[test]
 fn what_cannot_be_counted_in_is_told() {
-    let (collector, mut standings) = (collector(1, ""), Standings::default());
+    let (collector, mut top_n) = (collector(1, ""), TopN::default());
     let mut result = rows(&[("a", 5), ("b", 1), ("c", 1), ("c", 1)]);
     result.cells[7 + 3] = Value::Text("many".into());
-    let folded = standings.fold(&collector, collector.top.as_ref().unwrap(), Version(180_000), result).unwrap();
-    let told: Vec<_> = folded.drops.iter().map(|(why, _)| *why).collect();
-    assert_eq!(told, [Drop::Duplicate, Drop::Unreadable]);
+    let aggregated = top_n.aggregate(&collector, collector.top.as_ref().unwrap(), Version(180_000), result).unwrap();
+    let told: Vec<_> = aggregated.drops.iter().map(|(why, _)| *why).collect();
+    assert_eq!(told, [DropReason::Duplicate, DropReason::Unreadable]);
     let gone = Rows { columns: vec!["query".into()], cells: vec![Value::Null], ..Rows::default() };
-    let missing = standings.fold(&collector, collector.top.as_ref().unwrap(), Version(180_000), gone);
+    let missing = top_n.aggregate(&collector, collector.top.as_ref().unwrap(), Version(180_000), gone);
     assert_eq!(missing.unwrap_err().reason, "shape");
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::http::figures::{duration, grouped};
+use crate::http::humanize::{duration, grouped};
 use crate::scrape::{Outcome, REMEMBERED, Scrape};
 
 /// Below this all are alike.

@@ -5,20 +5,20 @@ use std::fmt::Write;
 
 use super::html::text;
 use super::server::Server;
-use crate::http::figures::{duration, grouped};
-use crate::http::state::{Kind, State};
-use crate::plan::LeftOut;
-use crate::scrape::{DatabaseView, Shown, View};
+use crate::http::collector_status::{CollectorStatus, Kind};
+use crate::http::humanize::{duration, grouped};
+use crate::plan::SkipReason;
+use crate::scrape::{CollectorView, DatabaseView, Snapshot};
 use crate::source::Source;
 
 /// A collector with its state.
-type Row<'a> = (&'a Shown, &'a State);
+type Row<'a> = (&'a CollectorView, &'a CollectorStatus);
 
 /// How many databases with ills stand open; the others say so in their line.
 const OPEN: usize = 3;
 
 /// Every database of a server, the main one first, then those with ills; `alone` if there is no other server.
-pub(super) fn write<S: Source>(page: &mut String, server: &Server<'_, S>, view: &View, alone: bool) {
+pub(super) fn write<S: Source>(page: &mut String, server: &Server<'_, S>, view: &Snapshot, alone: bool) {
     let mut databases: Vec<(&DatabaseView, Vec<Row<'_>>)> =
         view.databases.iter().enumerate().map(|(at, database)| (database, rows(server, view, at))).collect();
     databases.sort_by_key(|(database, rows)| (!database.main, !has_ills(database, rows)));
@@ -28,26 +28,26 @@ pub(super) fn write<S: Source>(page: &mut String, server: &Server<'_, S>, view: 
         opened += usize::from(ills);
         let open = if ills || (database.main && alone) { " open" } else { "" };
         write!(page, "<details{open}><summary>{}</summary>", head(database, rows)).ok();
-        if let (Some(error), Ok(_)) = (&database.record.error, &view.up) {
+        if let (Some(error), Ok(_)) = (&database.state.error, &view.up) {
             write!(page, "<p class=bad>{} ({})</p>", text(&error.message), text(error.reason)).ok();
         }
         if !rows.is_empty() {
             table(page, server, rows);
         }
-        left_out(page, server, database);
+        skipped(page, server, database);
         page.push_str("</details>");
     }
 }
 
-fn rows<'a, S: Source>(server: &'a Server<'_, S>, view: &'a View, database: usize) -> Vec<Row<'a>> {
+fn rows<'a, S: Source>(server: &'a Server<'_, S>, view: &'a Snapshot, database: usize) -> Vec<Row<'a>> {
     let all = view.shown.iter().zip(&server.states);
     let mut rows: Vec<Row<'_>> = all.filter(|(one, _)| one.database == database).collect();
-    rows.sort_by_key(|(one, state)| (state.kind, Reverse(one.record.duration)));
+    rows.sort_by_key(|(one, state)| (state.kind, Reverse(one.state.duration)));
     rows
 }
 
 fn has_ills(database: &DatabaseView, rows: &[Row<'_>]) -> bool {
-    database.record.error.is_some() || rows.iter().any(|(_, state)| state.kind <= Kind::Flawed)
+    database.state.error.is_some() || rows.iter().any(|(_, state)| state.kind <= Kind::Flawed)
 }
 
 /// A database in one line.
@@ -58,7 +58,7 @@ fn head(database: &DatabaseView, rows: &[Row<'_>]) -> String {
         name if database.main => format!("<h3><bdi>{}</bdi> <small>main</small></h3>", text(name)),
         name => format!("<h3><bdi>{}</bdi></h3>", text(name)),
     };
-    if database.record.error.is_some() {
+    if database.state.error.is_some() {
         head.push_str(" <span class=bad>cannot be read</span>");
     }
     for (many, class, what) in [
@@ -71,15 +71,15 @@ fn head(database: &DatabaseView, rows: &[Row<'_>]) -> String {
             write!(head, " <span class={class}>{many} {what}</span>").ok();
         }
     }
-    let series = rows.iter().filter_map(|(one, _)| one.block.as_ref()).map(|block| block.series).sum();
-    let (series, visit) = (grouped(series), duration(database.record.last));
+    let series = rows.iter().filter_map(|(one, _)| one.result.as_ref()).map(|result| result.series).sum();
+    let (series, visit) = (grouped(series), duration(database.state.last));
     write!(head, " <span class=off>{series} series</span> <span class=off>last visit {visit}</span>").ok();
     head
 }
 
 fn table<S: Source>(page: &mut String, server: &Server<'_, S>, rows: &[Row<'_>]) {
     page.push_str("<table><thead><tr><th>collector<th>age of ttl<th>ms<th>rows<th>series<th>state<tbody>");
-    let slowest = rows.iter().map(|(one, _)| one.record.duration.as_secs_f64()).fold(f64::MIN_POSITIVE, f64::max);
+    let slowest = rows.iter().map(|(one, _)| one.state.duration.as_secs_f64()).fold(f64::MIN_POSITIVE, f64::max);
     for (one, state) in rows {
         let class = match state.kind {
             Kind::Failed => "bad",
@@ -91,10 +91,10 @@ fn table<S: Source>(page: &mut String, server: &Server<'_, S>, rows: &[Row<'_>])
         let key = &server.scraper.catalog.collectors[one.collector].key;
         write!(page, "<tr class=\"{class}\"><td>{}", text(key)).ok();
         age(page, one, server.scraper.ttl(one.collector).as_secs_f64());
-        let seconds = one.record.duration.as_secs_f64();
+        let seconds = one.state.duration.as_secs_f64();
         write!(page, "<td class=part style=\"--part:{:.0}%\">{:.1}", 100.0 * seconds / slowest, seconds * 1e3).ok();
-        match &one.block {
-            Some(block) => write!(page, "<td>{}<td>{}", grouped(block.rows), grouped(block.series)).ok(),
+        match &one.result {
+            Some(result) => write!(page, "<td>{}<td>{}", grouped(result.rows), grouped(result.series)).ok(),
             None => write!(page, "<td>–<td>–").ok(),
         };
         write!(page, "<td>{}", text(&state.text)).ok();
@@ -103,8 +103,8 @@ fn table<S: Source>(page: &mut String, server: &Server<'_, S>, rows: &[Row<'_>])
 }
 
 /// How old the result is, as a number and as a part of its time to live, if it has one.
-fn age(page: &mut String, one: &Shown, ttl_seconds: f64) {
-    let seconds = one.record.good.as_ref().map(|good| good.at.elapsed().as_secs_f64());
+fn age(page: &mut String, one: &CollectorView, ttl_seconds: f64) {
+    let seconds = one.state.last_success.as_ref().map(|good| good.at.elapsed().as_secs_f64());
     match seconds {
         None => page.push_str("<td>–"),
         Some(seconds) if ttl_seconds > 0.0 => {
@@ -118,15 +118,15 @@ fn age(page: &mut String, one: &Shown, ttl_seconds: f64) {
 }
 
 /// What is not planned, and why.
-fn left_out<S: Source>(page: &mut String, server: &Server<'_, S>, database: &DatabaseView) {
+fn skipped<S: Source>(page: &mut String, server: &Server<'_, S>, database: &DatabaseView) {
     // Said once below, since it would be most of the page.
-    let (elsewhere, left_out): (Vec<_>, Vec<_>) =
-        database.plan.left_out.iter().partition(|(_, reason)| *reason == LeftOut::MainDatabaseOnly);
-    if left_out.is_empty() && elsewhere.is_empty() {
+    let (elsewhere, skipped): (Vec<_>, Vec<_>) =
+        database.plan.skipped.iter().partition(|(_, reason)| *reason == SkipReason::MainDatabaseOnly);
+    if skipped.is_empty() && elsewhere.is_empty() {
         return;
     }
-    write!(page, "<details class=out><summary>{} left out</summary><dl>", database.plan.left_out.len()).ok();
-    for (index, reason) in left_out {
+    write!(page, "<details class=out><summary>{} left out</summary><dl>", database.plan.skipped.len()).ok();
+    for (index, reason) in skipped {
         let key = &server.scraper.catalog.collectors[*index].key;
         write!(page, "<div><dt>{}<dd>not planned: {}</div>", text(key), text(&reason.to_string())).ok();
     }

@@ -36,10 +36,10 @@ pub(super) async fn landing<S: Source>(extract::State(service): extract::State<A
 
 /// Writing to a String cannot fail, here and in all that writes a part of the page.
 fn page<S: Source>(service: &Service<S>) -> String {
-    let fleet = service.fleet();
-    let history = fleet.history();
+    let targets = service.targets();
+    let history = targets.history();
     let servers: Vec<Server<'_, S>> =
-        fleet.scrapers.iter().enumerate().map(|(at, scraper)| Server::new(at, scraper, &history)).collect();
+        targets.scrapers.iter().enumerate().map(|(at, scraper)| Server::new(at, scraper, &history)).collect();
     let (program, metrics) = (service.name, text(&service.telemetry_path));
     let (verdict, class) = verdict(&servers);
     let mut page = format!(

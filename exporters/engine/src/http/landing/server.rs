@@ -5,28 +5,28 @@ use std::fmt::Write;
 
 use super::html::text;
 use super::{chart, collectors};
+use crate::http::collector_status::{CollectorStatus, Kind, status};
 use crate::http::explain::{details, identity, since};
-use crate::http::figures::{bytes, duration, grouped};
 use crate::http::health;
-use crate::http::state::{Kind, State, state};
-use crate::scrape::{Outcome, Scrape, Scraper, View};
+use crate::http::humanize::{bytes, duration, grouped};
+use crate::scrape::{Outcome, Scrape, Scraper, Snapshot};
 use crate::source::Source;
 
 /// Everything that the page tells of one server.
 pub(super) struct Server<'a, S: Source> {
-    /// Its place in the fleet.
+    /// Its place in the targets.
     at: usize,
     pub scraper: &'a Scraper<S>,
     /// `None` before the first scrape.
-    pub view: Option<View>,
+    pub view: Option<Snapshot>,
     /// The state of each collector that the view shows.
-    pub states: Vec<State>,
+    pub states: Vec<CollectorStatus>,
     scrapes: Vec<(&'a Scrape, &'a Outcome)>,
 }
 
 impl<'a, S: Source> Server<'a, S> {
     pub fn new(at: usize, scraper: &'a Scraper<S>, history: &'a [Scrape]) -> Self {
-        let view = scraper.last_view();
+        let view = scraper.last_snapshot();
         let states = view.as_ref().map(|view| states(scraper, view)).unwrap_or_default();
         let scrapes = history.iter().filter_map(|scrape| Some((scrape, scrape.servers.get(at)?))).collect();
         Self { at, scraper, view, states, scrapes }
@@ -99,7 +99,7 @@ impl<'a, S: Source> Server<'a, S> {
         }
     }
 
-    fn tiles(&self, page: &mut String, view: &View) {
+    fn tiles(&self, page: &mut String, view: &Snapshot) {
         page.push_str("<dl class=tiles>");
         let ok = self.count(Kind::Ok) + self.count(Kind::Flawed);
         let class = if self.failed() > 0 { "warn" } else { "" };
@@ -111,7 +111,7 @@ impl<'a, S: Source> Server<'a, S> {
             tile(page, "last scrape", &duration(outcome.took), &work(scrape, outcome), class);
         }
         if view.databases.len() > 1 {
-            let unread = view.databases.iter().filter(|database| database.record.error.is_some()).count();
+            let unread = view.databases.iter().filter(|database| database.state.error.is_some()).count();
             let (note, class) = match unread {
                 0 => ("all can be read".to_owned(), ""),
                 unread => (format!("{unread} cannot be read"), "warn"),
@@ -128,24 +128,24 @@ impl<'a, S: Source> Server<'a, S> {
     }
 
     /// The collectors that are not well, or not here.
-    fn others(&self, view: &View) -> String {
+    fn others(&self, view: &Snapshot) -> String {
         if view.databases.is_empty() {
             return "the server has never been seen".into();
         }
         let planned: BTreeSet<usize> = view.shown.iter().map(|one| one.collector).collect();
-        let left_out = self.scraper.catalog.collectors.len() - planned.len();
+        let skipped = self.scraper.catalog.collectors.len() - planned.len();
         let counts = [
             (self.failed(), "failing"),
             (self.count(Kind::Held), "held"),
             (self.count(Kind::Absent), "not shown"),
             (self.count(Kind::Flawed), "with dropped samples"),
-            (left_out, "left out"),
+            (skipped, "left out"),
         ];
         let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         told.collect::<Vec<_>>().join(", ")
     }
 
-    fn details(&self, page: &mut String, view: &View) {
+    fn details(&self, page: &mut String, view: &Snapshot) {
         let details = details(view);
         if details.is_empty() {
             return;
@@ -166,12 +166,14 @@ impl<'a, S: Source> Server<'a, S> {
     }
 }
 
-fn states<S: Source>(scraper: &Scraper<S>, view: &View) -> Vec<State> {
-    let of = |one: &crate::scrape::Shown| {
+fn states<S: Source>(scraper: &Scraper<S>, view: &Snapshot) -> Vec<CollectorStatus> {
+    let of = |one: &crate::scrape::CollectorView| {
         let facts = view.databases[one.database].facts.as_deref();
         let collector = &scraper.catalog.collectors[one.collector];
         // What is shown was planned, and by facts.
-        facts.map_or(State { kind: Kind::Absent, text: String::new() }, |facts| state(collector, facts, one, view))
+        facts.map_or(CollectorStatus { kind: Kind::Absent, text: String::new() }, |facts| {
+            status(collector, facts, one, view)
+        })
     };
     view.shown.iter().map(of).collect()
 }

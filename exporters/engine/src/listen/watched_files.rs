@@ -1,4 +1,4 @@
-//! Reading the web configuration and the files it names, and noticing that one has changed.
+//! WatchedFiles the web configuration and the files it names, and noticing that one has changed.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::ListenError;
 
-/// One reading of the web configuration: which files were opened, and what the operator should know about it.
-pub(super) struct Reading {
+/// One files of the web configuration: which files were opened, and what the operator should know about it.
+pub(super) struct WatchedFiles {
     path: PathBuf,
     /// Whether the files are read for the first time, when a pipe will do.
     first: bool,
@@ -19,13 +19,13 @@ pub(super) struct Reading {
     pub(super) warnings: Vec<String>,
 }
 
-impl Reading {
-    /// A reading that starts at the web configuration at `path`; nothing is read yet.
+impl WatchedFiles {
+    /// A files that starts at the web configuration at `path`; nothing is read yet.
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, first: true, opened: Vec::new(), interrupted: false, warnings: Vec::new() }
     }
 
-    /// Another reading of the same files; nothing is read yet.
+    /// Another files of the same files; nothing is read yet.
     pub(super) fn again(&self) -> Self {
         Self { first: false, ..Self::new(self.path.clone()) }
     }
@@ -73,7 +73,7 @@ impl Reading {
         self.warnings.push(message.into());
     }
 
-    /// Whether another reading may give another result: a file that was opened, or failed to open, looks different now.
+    /// Whether another files may give another result: a file that was opened, or failed to open, looks different now.
     pub(super) fn is_outdated(&self) -> bool {
         self.interrupted || self.opened.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)
     }

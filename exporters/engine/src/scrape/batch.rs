@@ -1,4 +1,4 @@
-//! A visit to one database: its facts and everything that is due, in one flight.
+//! A collection to one database: its facts and everything that is due, in one batch.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -7,42 +7,42 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::{ResultKey, Scraper, Slot, epoch};
+use super::{CollectorKey, ResultKey, Scraper, plan_fingerprint};
 use crate::collector::{Lookup, quote};
 use crate::error::SourceError;
-use crate::exposition::{Block, Drop, encode};
+use crate::exposition::{DropReason, EncodedResult, encode};
 use crate::facts::ServerFacts;
 use crate::plan::{Planned, version_of_columns};
 use crate::rows::{Rows, Value};
 use crate::source::{Query, Session, Source};
-use crate::top::Folded;
+use crate::top::Aggregated;
 
-/// A connection that had died while nobody used it is noticed only in use: then the visit is made again, once.
+/// A connection that had died while nobody used it is noticed only in use: then the collection is made again, once.
 const CLOSED: &str = "closed";
-/// A query that took longer than this goes behind the others of its flight.
+/// A query that took longer than this goes behind the others of its batch.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// What the queries of one flight share.
-struct Flight<'a, T> {
+/// What the queries of one batch share.
+struct Batch<'a, T> {
     session: &'a T,
     /// What they were planned by.
     facts: &'a Arc<ServerFacts>,
     main: bool,
-    /// Whether the visit may be made again on another connection.
+    /// Whether the collection may be made again on another connection.
     again: bool,
 }
 
 impl<S: Source> Scraper<S> {
-    /// Reads one database; `on_look` hears the facts, or why there are none, as soon as they are known.
-    pub(super) async fn visit(
+    /// Reads one database; `on_probe` hears the facts, or why there are none, as soon as they are known.
+    pub(super) async fn collect_database(
         self: &Arc<Self>,
         database: Option<&str>,
-        mut on_look: impl FnMut(&Result<Arc<ServerFacts>, SourceError>) + Send,
+        mut on_probe: impl FnMut(&Result<Arc<ServerFacts>, SourceError>) + Send,
     ) -> Result<Arc<ServerFacts>, SourceError> {
         let mut again = true;
         loop {
             let found = match self.source.open(database).await {
-                Ok(session) => self.read(&session, database, again, &mut on_look).await,
+                Ok(session) => self.read(&session, database, again, &mut on_probe).await,
                 Err(error) => Err(error),
             };
             match found {
@@ -50,7 +50,7 @@ impl<S: Source> Scraper<S> {
                 Err(error) => {
                     self.fail_due(database, &error);
                     let failed = Err(error);
-                    on_look(&failed);
+                    on_probe(&failed);
                     return failed;
                 }
                 Ok(facts) => return Ok(facts),
@@ -63,28 +63,28 @@ impl<S: Source> Scraper<S> {
         session: &S::Session,
         database: Option<&str>,
         again: bool,
-        on_look: &mut (impl FnMut(&Result<Arc<ServerFacts>, SourceError>) + Send),
+        on_probe: &mut (impl FnMut(&Result<Arc<ServerFacts>, SourceError>) + Send),
     ) -> Result<Arc<ServerFacts>, SourceError> {
         let main = database.is_none();
         let before = self.known_facts(database);
         let due = before.as_ref().map(|facts| self.due(facts, main)).unwrap_or_default();
-        let look = async {
-            let look = session.facts(before.as_deref()).await.map(Arc::new);
-            if look.is_ok() {
-                on_look(&look);
+        let probe = async {
+            let probe = session.facts(before.as_deref()).await.map(Arc::new);
+            if probe.is_ok() {
+                on_probe(&probe);
             }
-            look
+            probe
         };
         let first = async {
             let Some(facts) = &before else { return false };
-            self.fetch_all(&Flight { session, facts, main, again }, due).await
+            self.fetch_all(&Batch { session, facts, main, again }, due).await
         };
-        // The look goes out first, so that no slow query stands before it.
-        let (facts, mut cut) = tokio::join!(look, first);
+        // The probe goes out first, so that no slow query stands before it.
+        let (facts, mut cut) = tokio::join!(probe, first);
         let facts = facts?;
         if !cut && before.as_ref().is_none_or(|before| !before.plans_like(&facts)) {
             let due = self.due(&facts, main);
-            cut = self.fetch_all(&Flight { session, facts: &facts, main, again }, due).await;
+            cut = self.fetch_all(&Batch { session, facts: &facts, main, again }, due).await;
         }
         if cut && again { Err(SourceError::new(CLOSED, "the connection ended between queries")) } else { Ok(facts) }
     }
@@ -103,11 +103,11 @@ impl<S: Source> Scraper<S> {
         let database: Arc<str> = facts.database.as_str().into();
         let mut due: Vec<(bool, Planned)> = Vec::new();
         for planned in self.plan(facts, main).planned {
-            let record = self.ledger.record(&(planned.collector, database.clone()));
+            let state = self.store.state(&(planned.collector, database.clone()));
             let fresh = self.is_fresh(&planned, facts, &database);
-            let paused = record.failure.as_ref().is_some_and(|failure| failure.next_try > now);
-            if !fresh && !paused && !record.in_flight {
-                due.push((record.duration > SLOW, planned));
+            let paused = state.failure.as_ref().is_some_and(|failure| failure.next_try > now);
+            if !fresh && !paused && !state.in_flight {
+                due.push((state.duration > SLOW, planned));
             }
         }
         due.sort_by_key(|(slow, _)| *slow);
@@ -116,42 +116,45 @@ impl<S: Source> Scraper<S> {
 
     /// Whether there is a result within its time to live, asked of the same version and role by the same query.
     fn is_fresh(&self, planned: &Planned, facts: &ServerFacts, database: &Arc<str>) -> bool {
-        self.results.has(&ResultKey { slot: (planned.collector, database.clone()), epoch: epoch(planned, facts) })
+        self.results.has(&ResultKey {
+            key: (planned.collector, database.clone()),
+            plan_fingerprint: plan_fingerprint(planned, facts),
+        })
     }
 
     /// Fetches all that is due. Returns whether the connection ended before that.
-    async fn fetch_all(&self, flight: &Flight<'_, S::Session>, due: Vec<Planned>) -> bool {
-        join_all(due.into_iter().map(|planned| self.fetch(flight, planned))).await.contains(&true)
+    async fn fetch_all(&self, batch: &Batch<'_, S::Session>, due: Vec<Planned>) -> bool {
+        join_all(due.into_iter().map(|planned| self.fetch(batch, planned))).await.contains(&true)
     }
 
     /// Fetches one collector and notes what became of it. Returns whether the connection ended before that.
-    async fn fetch(&self, flight: &Flight<'_, S::Session>, planned: Planned) -> bool {
-        let slot: Slot = (planned.collector, flight.facts.database.as_str().into());
-        let Some(_in_flight) = self.ledger.begin(&slot) else { return false };
-        let epoch = epoch(&planned, flight.facts);
-        let key = ResultKey { slot: slot.clone(), epoch };
+    async fn fetch(&self, batch: &Batch<'_, S::Session>, planned: Planned) -> bool {
+        let key: CollectorKey = (planned.collector, batch.facts.database.as_str().into());
+        let Some(_in_flight) = self.store.begin(&key) else { return false };
+        let plan_fingerprint = plan_fingerprint(&planned, batch.facts);
+        let result_key = ResultKey { key: key.clone(), plan_fingerprint };
         let run = async {
             let begun = Instant::now();
-            let fetched = self.run(flight.session, flight.facts, &planned, &slot).await;
+            let fetched = self.run(batch.session, batch.facts, &planned, &key).await;
             match &fetched {
-                Ok(block) => self.note_success(&slot, block.clone(), epoch),
-                Err(error) if error.reason == CLOSED && flight.again => {}
-                Err(_) if !self.is_still_planned(flight, planned.collector, epoch) => {}
-                Err(error) => self.note_failure(&slot, error.clone(), begun.elapsed()),
+                Ok(result) => self.note_success(&key, result.clone(), plan_fingerprint),
+                Err(error) if error.reason == CLOSED && batch.again => {}
+                Err(_) if !self.is_still_planned(batch, planned.collector, plan_fingerprint) => {}
+                Err(error) => self.note_failure(&key, error.clone(), begun.elapsed()),
             }
             fetched
         };
-        let fetched = self.results.get_or_fetch(key, self.ttl(planned.collector), run).await;
+        let fetched = self.results.get_or_fetch(result_key, self.ttl(planned.collector), run).await;
         fetched.is_err_and(|error| error.reason == CLOSED)
     }
 
-    /// Whether the look of this flight still plans the same query. After a change of role, or of an extension, a query
+    /// Whether the probe of this batch still plans the same query. After a change of role, or of an extension, a query
     /// planned before it may fail, which is nobody's fault.
-    fn is_still_planned(&self, flight: &Flight<'_, S::Session>, collector: usize, asked: u64) -> bool {
-        let database = (!flight.main).then_some(flight.facts.database.as_str());
+    fn is_still_planned(&self, batch: &Batch<'_, S::Session>, collector: usize, asked: u64) -> bool {
+        let database = (!batch.main).then_some(batch.facts.database.as_str());
         let Some(now) = self.known_facts(database) else { return true };
-        let plan = self.plan(&now, flight.main);
-        plan.planned.iter().any(|planned| planned.collector == collector && epoch(planned, &now) == asked)
+        let plan = self.plan(&now, batch.main);
+        plan.planned.iter().any(|planned| planned.collector == collector && plan_fingerprint(planned, &now) == asked)
     }
 
     /// Asks the predicates, then the query, and encodes the rows.
@@ -160,38 +163,44 @@ impl<S: Source> Scraper<S> {
         session: &S::Session,
         facts: &ServerFacts,
         planned: &Planned,
-        slot: &Slot,
-    ) -> Result<Arc<Block>, SourceError> {
+        key: &CollectorKey,
+    ) -> Result<Arc<EncodedResult>, SourceError> {
         let (rows, skipped) = match &self.catalog.collectors[planned.collector].lookup {
-            Some(lookup) => self.look_up(session, lookup, facts, planned, slot).await?,
-            None => match self.unmet_predicate(session, facts, planned, slot).await? {
-                Some(reason) => return Ok(Arc::new(Block::skipped(reason))),
+            Some(lookup) => self.look_up(session, lookup, facts, planned, key).await?,
+            None => match self.unmet_predicate(session, facts, planned, key).await? {
+                Some(reason) => return Ok(Arc::new(EncodedResult::skipped(reason))),
                 None => (self.ask(session, &planned.query).await?, None),
             },
         };
-        let mut block = self.encode(rows, facts, planned, slot)?;
-        block.skipped = skipped;
+        let mut result = self.encode(rows, facts, planned, key)?;
+        result.skipped = skipped;
         if self.compress.load(Ordering::Relaxed) {
-            block.compress();
+            result.compress();
         }
-        Ok(Arc::new(block))
+        Ok(Arc::new(result))
     }
 
     /// The rows as lines; where the collector has a `top`, the rest is summed first.
-    fn encode(&self, rows: Rows, facts: &ServerFacts, planned: &Planned, slot: &Slot) -> Result<Block, SourceError> {
+    fn encode(
+        &self,
+        rows: Rows,
+        facts: &ServerFacts,
+        planned: &Planned,
+        key: &CollectorKey,
+    ) -> Result<EncodedResult, SourceError> {
         let collector = &self.catalog.collectors[planned.collector];
         let labels = &self.settings.constant_labels;
         let encode = |rows| encode(&self.catalog, planned.collector, rows, planned.version, &facts.database, labels);
         let Some(top) = &collector.top else { return encode(&rows) };
-        let standings = self.ledger.standings(slot);
-        let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
-        let Folded { rows, others, drops } = standings.fold(collector, top, planned.version, rows)?;
-        let mut block = encode(&rows)?;
-        block.others = Some(others);
+        let top_n = self.store.top_n(key);
+        let mut top_n = top_n.lock().unwrap_or_else(PoisonError::into_inner);
+        let Aggregated { rows, others, drops } = top_n.aggregate(collector, top, planned.version, rows)?;
+        let mut result = encode(&rows)?;
+        result.others = Some(others);
         for (why, example) in drops {
-            block.dropped(why, 1, || example);
+            result.dropped(why, 1, || example);
         }
-        Ok(block)
+        Ok(result)
     }
 
     /// Asks for details that are not known yet of what the other collector shows, at growing intervals; gives all that are
@@ -202,15 +211,15 @@ impl<S: Source> Scraper<S> {
         lookup: &Lookup,
         facts: &ServerFacts,
         planned: &Planned,
-        slot: &Slot,
+        key: &CollectorKey,
     ) -> Result<(Rows, Option<String>), SourceError> {
         let lock = PoisonError::into_inner;
-        let wanted = self.shown(lookup, facts, &slot.1);
-        let details = self.ledger.details(slot);
+        let wanted = self.shown(lookup, facts, &key.1);
+        let details = self.store.details(key);
         let missing = details.lock().unwrap_or_else(lock).missing(&wanted);
         let mut skipped = None;
         if !missing.is_empty() {
-            skipped = self.unmet_predicate(session, facts, planned, slot).await?;
+            skipped = self.unmet_predicate(session, facts, planned, key).await?;
             if skipped.is_none() && details.lock().unwrap_or_else(lock).may_ask(Instant::now()) {
                 let query = Query { values: Some(missing.clone()), ..planned.query.clone() };
                 let answer = self.ask(session, &query).await?;
@@ -226,9 +235,9 @@ impl<S: Source> Scraper<S> {
         let collector = &self.catalog.collectors[of];
         let version = version_of_columns(collector, facts);
         let Some(at) = collector.label_place(&lookup.label, version) else { return BTreeSet::new() };
-        let standings = self.ledger.standings(&(of, database.clone()));
-        let standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
-        standings.shown(at)
+        let top_n = self.store.top_n(&(of, database.clone()));
+        let top_n = top_n.lock().unwrap_or_else(PoisonError::into_inner);
+        top_n.shown(at)
     }
 
     /// Why the first predicate that does not hold skips the collector; `None` if all hold.
@@ -237,10 +246,10 @@ impl<S: Source> Scraper<S> {
         session: &S::Session,
         facts: &ServerFacts,
         planned: &Planned,
-        slot: &Slot,
+        key: &CollectorKey,
     ) -> Result<Option<String>, SourceError> {
         for (index, query) in planned.predicates.iter().enumerate() {
-            if !self.predicate_holds(session, planned, slot, index, query).await? {
+            if !self.predicate_holds(session, planned, key, index, query).await? {
                 let predicate = &self.catalog.collectors[planned.collector].predicates[index];
                 let reason = predicate.reason.as_deref().unwrap_or("skipped by a predicate");
                 return Ok(Some(reason.replace("@user@", &quote(&facts.user))));
@@ -253,12 +262,12 @@ impl<S: Source> Scraper<S> {
         &self,
         session: &S::Session,
         planned: &Planned,
-        slot: &Slot,
+        key: &CollectorKey,
         index: usize,
         query: &Query,
     ) -> Result<bool, SourceError> {
         let predicate = &self.catalog.collectors[planned.collector].predicates[index];
-        if let Some(answer) = self.ledger.predicate(slot, index, predicate.ttl) {
+        if let Some(answer) = self.store.predicate(key, index, predicate.ttl) {
             return Ok(answer);
         }
         let rows = self.ask(session, query).await?;
@@ -272,7 +281,7 @@ impl<S: Source> Scraper<S> {
                 return Err(SourceError::new("shape", message));
             }
         };
-        self.ledger.keep_predicate(slot, index, answer);
+        self.store.keep_predicate(key, index, answer);
         Ok(answer)
     }
 
@@ -288,48 +297,42 @@ impl<S: Source> Scraper<S> {
         rows
     }
 
-    fn note_success(&self, slot: &Slot, block: Arc<Block>, epoch: u64) {
-        let collector = &self.catalog.collectors[slot.0];
-        for (why, (count, example)) in &block.drops {
-            self.note_dropped(slot.0, &slot.1, *why, *count, example);
+    fn note_success(&self, key: &CollectorKey, result: Arc<EncodedResult>, plan_fingerprint: u64) {
+        let collector = &self.catalog.collectors[key.0];
+        for (why, (count, example)) in &result.drops {
+            self.note_dropped(key.0, &key.1, *why, *count, example);
         }
-        if let Some(reason) = &block.skipped
-            && self.ledger.record(slot).good.is_none_or(|before| before.block.skipped.as_ref() != Some(reason))
+        if let Some(reason) = &result.skipped
+            && self.store.state(key).last_success.is_none_or(|before| before.result.skipped.as_ref() != Some(reason))
         {
-            tracing::info!(collector = &*collector.key, datname = &*slot.1, reason, "collector skipped");
+            tracing::info!(collector = &*collector.key, datname = &*key.1, reason, "collector skipped");
         }
-        let failed_before = self.ledger.succeeded(slot, block, epoch);
+        let failed_before = self.store.succeeded(key, result, plan_fingerprint);
         if failed_before > 0 {
-            tracing::info!(collector = &*collector.key, datname = &*slot.1, failed_before, "collector works again");
+            tracing::info!(collector = &*collector.key, datname = &*key.1, failed_before, "collector works again");
         }
     }
 
     /// Counts samples that were left out, and logs the first of their kind.
-    pub(super) fn note_dropped(&self, collector: usize, datname: &str, why: Drop, count: u64, example: &str) {
+    pub(super) fn note_dropped(&self, collector: usize, datname: &str, why: DropReason, count: u64, example: &str) {
         let key = &*self.catalog.collectors[collector].key;
         self.counters.dropped(key, why, count);
-        if self.ledger.first_drop(collector, why) {
+        if self.store.first_drop(collector, why) {
             tracing::warn!(collector = key, datname, reason = why.word(), count, example, "samples dropped");
         }
     }
 
-    fn note_failure(&self, slot: &Slot, error: SourceError, duration: Duration) {
-        let collector = &self.catalog.collectors[slot.0];
-        self.counters.failed(&collector.key, &slot.1, error.reason);
+    fn note_failure(&self, key: &CollectorKey, error: SourceError, duration: Duration) {
+        let collector = &self.catalog.collectors[key.0];
+        self.counters.failed(&collector.key, &key.1, error.reason);
         let message = error.message.clone();
         let reason = error.reason;
-        if self.ledger.failed(slot, error, self.ttl(slot.0), duration) {
-            tracing::warn!(
-                collector = &*collector.key,
-                datname = &*slot.1,
-                reason,
-                error = message,
-                "collector failed"
-            );
+        if self.store.failed(key, error, self.ttl(key.0), duration) {
+            tracing::warn!(collector = &*collector.key, datname = &*key.1, reason, error = message, "collector failed");
         } else {
             tracing::debug!(
                 collector = &*collector.key,
-                datname = &*slot.1,
+                datname = &*key.1,
                 reason,
                 error = message,
                 "collector failed again"
@@ -341,9 +344,9 @@ impl<S: Source> Scraper<S> {
     fn fail_due(&self, database: Option<&str>, error: &SourceError) {
         let Some(facts) = self.known_facts(database) else { return };
         for planned in self.due(&facts, database.is_none()) {
-            let slot: Slot = (planned.collector, facts.database.as_str().into());
-            self.counters.failed(&self.catalog.collectors[slot.0].key, &slot.1, error.reason);
-            self.ledger.missed(&slot);
+            let key: CollectorKey = (planned.collector, facts.database.as_str().into());
+            self.counters.failed(&self.catalog.collectors[key.0].key, &key.1, error.reason);
+            self.store.missed(&key);
         }
     }
 }

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::cells::{label_set, number};
 use super::gzip::{self, Deflated};
 use super::histogram::Histogram;
 use super::text::write_sample;
+use super::value::{label_set, number};
 use crate::catalog::Catalog;
 use crate::collector::{Collector, Column, Usage};
 use crate::error::SourceError;
 use crate::facts::Version;
 use crate::redact::secrets;
-use crate::rows::{Broken, Rows, Value};
+use crate::rows::{CellError, Rows, Value};
 
 /// Why samples were left out; the word is the value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Drop {
+pub(crate) enum DropReason {
     Duplicate,
     Unreadable,
     Utf8,
@@ -27,7 +27,7 @@ pub(crate) enum Drop {
     Missing,
 }
 
-impl Drop {
+impl DropReason {
     pub fn word(self) -> &'static str {
         match self {
             Self::Duplicate => "duplicate",
@@ -39,20 +39,20 @@ impl Drop {
     }
 }
 
-impl From<Broken> for Drop {
-    fn from(broken: Broken) -> Self {
+impl From<CellError> for DropReason {
+    fn from(broken: CellError) -> Self {
         match broken {
-            Broken::Utf8 => Self::Utf8,
-            Broken::Unreadable => Self::Unreadable,
+            CellError::Utf8 => Self::Utf8,
+            CellError::Unreadable => Self::Unreadable,
         }
     }
 }
 
 /// One encoded result.
 #[derive(Debug, Default)]
-pub(crate) struct Block {
+pub(crate) struct EncodedResult {
     /// Family (index into the catalog) and lines; empty ones are left out.
-    pub pieces: Vec<(usize, Bytes)>,
+    pub families: Vec<(usize, Bytes)>,
     pub rows: usize,
     pub series: usize,
     /// How many rows are summed into `other`, if the collector shows the busiest only.
@@ -60,7 +60,7 @@ pub(crate) struct Block {
     /// How long the source worked on it.
     pub took: Duration,
     /// How many samples were left out, and an example of each kind.
-    pub drops: BTreeMap<Drop, (u64, String)>,
+    pub drops: BTreeMap<DropReason, (u64, String)>,
     /// Whether every line carries the database in `datname`: then it cannot repeat a line of another database.
     pub scoped: bool,
     /// Why nothing was asked, if a predicate did not hold: then there is nothing by intent, or what a lookup knew before.
@@ -68,7 +68,7 @@ pub(crate) struct Block {
     deflated: OnceLock<Vec<Deflated>>,
 }
 
-impl Block {
+impl EncodedResult {
     /// What a collector has whose predicate does not hold.
     pub fn skipped(reason: String) -> Self {
         Self { skipped: Some(reason), scoped: true, ..Self::default() }
@@ -76,15 +76,15 @@ impl Block {
 
     /// Compresses its lines, if that is not done yet.
     pub(crate) fn compress(&self) -> &[Deflated] {
-        self.deflated.get_or_init(|| gzip::deflate(self.pieces.iter().map(|(_, lines)| lines)))
+        self.deflated.get_or_init(|| gzip::deflate(self.families.iter().map(|(_, lines)| lines)))
     }
 
-    pub(super) fn deflated(&self, piece: usize) -> &Bytes {
-        &self.compress()[piece].0
+    pub(super) fn deflated(&self, family: usize) -> &Bytes {
+        &self.compress()[family].0
     }
 
     /// Counts samples that were left out.
-    pub fn dropped(&mut self, why: Drop, samples: usize, example: impl FnOnce() -> String) {
+    pub fn dropped(&mut self, why: DropReason, samples: usize, example: impl FnOnce() -> String) {
         if samples > 0 {
             self.drops.entry(why).or_insert_with(|| (0, example())).0 += samples as u64;
         }
@@ -105,14 +105,14 @@ pub(crate) fn encode(
     version: Version,
     database: &str,
     constant_labels: &[(String, String)],
-) -> Result<Block, SourceError> {
+) -> Result<EncodedResult, SourceError> {
     let collector = &catalog.collectors[index];
-    let mut block = Block { rows: rows.len(), took: rows.took, scoped: true, ..Block::default() };
+    let mut result = EncodedResult { rows: rows.len(), took: rows.took, scoped: true, ..EncodedResult::default() };
     if rows.is_empty() {
         // Then the names of its columns may be unknown.
-        return Ok(block);
+        return Ok(result);
     }
-    let mut layout = Layout::new(catalog, index, &rows.columns, version, &mut block)?;
+    let mut layout = Layout::new(catalog, index, &rows.columns, version, &mut result)?;
     let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(rows.len());
     let cap = collector.max_series.unwrap_or(usize::MAX);
     for row in rows.iter() {
@@ -120,30 +120,30 @@ pub(crate) fn encode(
         let set = match label_set(&layout.labels, row, constant_labels) {
             Ok(set) => set,
             Err(why) => {
-                block.dropped(why, samples.max(1), || "a label of a row cannot be read".into());
+                result.dropped(why, samples.max(1), || "a label of a row cannot be read".into());
                 continue;
             }
         };
-        block.scoped &= layout.names_database(row, database);
+        result.scoped &= layout.names_database(row, database);
         layout.observe(row, &set)?;
         if samples == 0 {
             continue;
         }
         if seen.contains(&set) {
-            block.dropped(Drop::Duplicate, samples, || {
+            result.dropped(DropReason::Duplicate, samples, || {
                 format!("two rows have the labels {}", String::from_utf8_lossy(&set))
             });
             continue;
         }
-        if block.series + samples > cap {
-            block.dropped(Drop::Cap, samples, || format!("max_series is {cap}"));
+        if result.series + samples > cap {
+            result.dropped(DropReason::Cap, samples, || format!("max_series is {cap}"));
             continue;
         }
-        layout.write(row, &set, &mut block);
+        layout.write(row, &set, &mut result);
         seen.insert(set);
     }
-    layout.finish(cap, &mut block);
-    Ok(block)
+    layout.finish(cap, &mut result);
+    Ok(result)
 }
 
 /// Where the cells of a result go, and the lines written so far.
@@ -169,7 +169,7 @@ impl<'a> Layout<'a> {
         index: usize,
         names: &[String],
         version: Version,
-        block: &mut Block,
+        result: &mut EncodedResult,
     ) -> Result<Self, SourceError> {
         let collector = &catalog.collectors[index];
         let mut layout = Self { collector, labels: Vec::new(), metrics: Vec::new(), histograms: Vec::new() };
@@ -188,7 +188,7 @@ impl<'a> Layout<'a> {
                     layout.metrics.push(Metric { cell, column, family, name, lines: Vec::new() });
                 }
                 (Usage::Gauge | Usage::Counter, None, _) => {
-                    block.dropped(Drop::Missing, 1, || format!("the result has no column {}", column.name));
+                    result.dropped(DropReason::Missing, 1, || format!("the result has no column {}", column.name));
                 }
                 (Usage::Label | Usage::Histogram, None, _) => {
                     let message = format!("column {} is missing from the result of {}", column.name, collector.key);
@@ -222,15 +222,15 @@ impl<'a> Layout<'a> {
         Ok(())
     }
 
-    fn write(&mut self, row: &[Value], set: &[u8], block: &mut Block) {
+    fn write(&mut self, row: &[Value], set: &[u8], result: &mut EncodedResult) {
         for metric in &mut self.metrics {
             match number(&row[metric.cell], metric.column) {
                 Ok(Some(number)) => {
                     write_sample(&mut metric.lines, metric.name, set, number);
-                    block.series += 1;
+                    result.series += 1;
                 }
                 Ok(None) => {}
-                Err(why) => block.dropped(why, 1, || {
+                Err(why) => result.dropped(why, 1, || {
                     let cell = format!("{:?}", row[metric.cell]);
                     format!("column {}: {}", metric.column.name, secrets(&cell))
                 }),
@@ -239,16 +239,16 @@ impl<'a> Layout<'a> {
     }
 
     /// Hands the lines over; groups of histograms over the cap are dropped.
-    fn finish(self, cap: usize, block: &mut Block) {
-        let mut pieces: Vec<(usize, Vec<u8>)> =
+    fn finish(self, cap: usize, result: &mut EncodedResult) {
+        let mut families: Vec<(usize, Vec<u8>)> =
             self.metrics.into_iter().map(|metric| (metric.family, metric.lines)).collect();
         for histogram in self.histograms {
-            let written = histogram.write(cap.saturating_sub(block.series));
-            block.series += written.series;
-            block.dropped(Drop::Cap, written.over, || format!("max_series is {cap}"));
-            pieces.extend(written.pieces);
+            let written = histogram.write(cap.saturating_sub(result.series));
+            result.series += written.series;
+            result.dropped(DropReason::Cap, written.over, || format!("max_series is {cap}"));
+            families.extend(written.families);
         }
-        let filled = pieces.into_iter().filter(|(_, lines)| !lines.is_empty());
-        block.pieces = filled.map(|(family, lines)| (family, Bytes::from(lines.into_boxed_slice()))).collect();
+        let filled = families.into_iter().filter(|(_, lines)| !lines.is_empty());
+        result.families = filled.map(|(family, lines)| (family, Bytes::from(lines.into_boxed_slice()))).collect();
     }
 }

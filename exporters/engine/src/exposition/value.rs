@@ -1,6 +1,6 @@
 //! Single cells: as part of a label set, as a number.
 
-use super::block::Drop;
+use super::result::DropReason;
 use super::text::{Number, close_labels, write_label};
 use crate::collector::Column;
 use crate::rows::Value;
@@ -10,7 +10,7 @@ pub(super) fn label_set(
     labels: &[(usize, &Column)],
     row: &[Value],
     constant: &[(String, String)],
-) -> Result<Vec<u8>, Drop> {
+) -> Result<Vec<u8>, DropReason> {
     let mut set = Vec::with_capacity(64);
     for (cell, column) in labels {
         let value = row[*cell].label()?;
@@ -25,7 +25,7 @@ pub(super) fn label_set(
 }
 
 /// The number that a cell stands for: `None` is no sample.
-pub(super) fn number(value: &Value, column: &Column) -> Result<Option<Number>, Drop> {
+pub(super) fn number(value: &Value, column: &Column) -> Result<Option<Number>, DropReason> {
     let number = match value {
         Value::Null => match column.default {
             Some(default) => Number::Float(default),
@@ -39,10 +39,10 @@ pub(super) fn number(value: &Value, column: &Column) -> Result<Option<Number>, D
             match (text.parse::<i64>(), text.parse::<f64>()) {
                 (Ok(value), _) => Number::Int(value),
                 (_, Ok(value)) => Number::Float(value),
-                _ => return Err(Drop::Unreadable),
+                _ => return Err(DropReason::Unreadable),
             }
         }
-        Value::Broken(broken) => return Err((*broken).into()),
+        Value::Invalid(broken) => return Err((*broken).into()),
     };
     Ok(Some(match (column.scale, number) {
         (None, number) => number,
@@ -55,7 +55,7 @@ pub(super) fn number(value: &Value, column: &Column) -> Result<Option<Number>, D
 mod tests {
     use super::*;
     use crate::collector::columns_of_test;
-    use crate::rows::Broken;
+    use crate::rows::CellError;
 
     #[test]
     fn cells_become_numbers_by_scale_and_default() {
@@ -70,8 +70,8 @@ mod tests {
             (Value::Int(1500), scaled, Ok(Some(Number::Float(1.5)))),
             (text(" 42 "), plain, Ok(Some(Number::Int(42)))),
             (text("-Infinity"), plain, Ok(Some(Number::Float(f64::NEG_INFINITY)))),
-            (text("nine"), plain, Err(Drop::Unreadable)),
-            (Value::Broken(Broken::Utf8), plain, Err(Drop::Utf8)),
+            (text("nine"), plain, Err(DropReason::Unreadable)),
+            (Value::Invalid(CellError::Utf8), plain, Err(DropReason::Utf8)),
         ] {
             assert_eq!(number(&value, column), expected, "{value:?}");
         }
@@ -84,6 +84,9 @@ mod tests {
         let constant = [("b".to_owned(), "no".to_owned()), ("site".to_owned(), "x".to_owned())];
         let set = label_set(&labels, &[Value::Null, Value::Bool(false), Value::Int(1)], &constant).unwrap();
         assert_eq!(String::from_utf8(set).unwrap(), "{a=\"\",b=\"false\",site=\"x\"}");
-        assert_eq!(label_set(&labels, &[Value::Broken(Broken::Utf8), Value::Null, Value::Null], &[]), Err(Drop::Utf8));
+        assert_eq!(
+            label_set(&labels, &[Value::Invalid(CellError::Utf8), Value::Null, Value::Null], &[]),
+            Err(DropReason::Utf8)
+        );
     }
 }

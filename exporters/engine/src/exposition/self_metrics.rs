@@ -8,7 +8,7 @@ use super::text::{Header, Number, close_labels, write_label, write_sample};
 
 /// The exporter's own families, by name.
 #[derive(Debug, Default)]
-pub(crate) struct OwnFamilies {
+pub(crate) struct SelfMetrics {
     families: BTreeMap<String, OwnFamily>,
     constant_labels: Vec<(String, String)>,
 }
@@ -27,7 +27,7 @@ impl OwnFamily {
     }
 }
 
-impl OwnFamilies {
+impl SelfMetrics {
     /// No family yet; every sample will carry `constant_labels`.
     pub fn new(constant_labels: &[(String, String)]) -> Self {
         Self { families: BTreeMap::new(), constant_labels: constant_labels.to_vec() }

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
 
+use super::collection::Collection;
 use super::history::{History, Outcome, Scrape};
-use super::pass::Pass;
 use super::{ScrapeSettings, Scraper, report};
 use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::error::SourceError;
-use crate::exposition::{Drop, Format, OwnFamilies, Page, Part};
+use crate::exposition::{DropReason, Format, Page, Part, SelfMetrics};
 use crate::facts::Health;
 use crate::options::Labels;
 use crate::source::Source;
@@ -23,14 +23,14 @@ use crate::source::Source;
 const TARGET: &str = "target";
 
 /// One scraper for each server, all with the same collectors; at least one.
-pub(crate) struct Fleet<S: Source> {
+pub(crate) struct Targets<S: Source> {
     pub catalog: Arc<Catalog>,
     pub scrapers: Vec<Arc<Scraper<S>>>,
     settings: ScrapeSettings,
     history: Arc<History>,
 }
 
-impl<S: Source> Fleet<S> {
+impl<S: Source> Targets<S> {
     /// Scrapers for these sources.
     pub fn new(catalog: Catalog, sources: Vec<S>, settings: ScrapeSettings) -> Self {
         let catalog = Arc::new(catalog);
@@ -62,15 +62,15 @@ impl<S: Source> Fleet<S> {
     pub async fn scrape(&self, deadline: Instant, format: Format, gzip: bool) -> Page {
         let asked = Instant::now();
         let collect = async |scraper: &Arc<Scraper<S>>| (scraper.collect(deadline, gzip).await, asked.elapsed());
-        let passes: Vec<(Pass, Duration)> = join_all(self.scrapers.iter().map(collect)).await;
-        let mut own = OwnFamilies::new(&self.settings.constant_labels);
+        let collections: Vec<(Collection, Duration)> = join_all(self.scrapers.iter().map(collect)).await;
+        let mut own = SelfMetrics::new(&self.settings.constant_labels);
         let (mut parts, mut databases, mut servers) = (Vec::new(), 0, Vec::new());
-        for (scraper, (pass, took)) in self.scrapers.iter().zip(&passes) {
-            let sheet = scraper.sheet(pass);
-            own.merge(sheet.own);
-            parts.extend(sheet.parts.into_iter().map(|part| Part { database: databases + part.database, ..part }));
-            databases += sheet.databases;
-            servers.push(Outcome { took: *took, ..sheet.outcome });
+        for (scraper, (collection, took)) in self.scrapers.iter().zip(&collections) {
+            let page = scraper.page(collection);
+            own.merge(page.own);
+            parts.extend(page.parts.into_iter().map(|part| Part { database: databases + part.database, ..part }));
+            databases += page.databases;
+            servers.push(Outcome { took: *took, ..page.outcome });
         }
         if !self.settings.disable_intro {
             report::program(&mut own, &self.settings, asked);
@@ -79,7 +79,7 @@ impl<S: Source> Fleet<S> {
         if let Some(first) = self.scrapers.first() {
             for (collector, count) in &page.repeated {
                 let example = "another result of the page has the same series";
-                first.note_dropped(*collector, "", Drop::Duplicate, *count, example);
+                first.note_dropped(*collector, "", DropReason::Duplicate, *count, example);
             }
         }
         let allowed = deadline.saturating_duration_since(asked);

@@ -1,36 +1,36 @@
-//! Faults of collector files: each with its place, all at once.
+//! Diagnostics of collector files: each with its position, all at once.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::yaml::Place;
+use super::yaml::Position;
 
-/// One fault in one file.
+/// One diagnostic in one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct Diagnostic {
     pub file: Arc<str>,
     /// Line 0 means the file as a whole.
-    pub place: Place,
+    pub position: Position,
     pub message: String,
     /// The line of the file that it is about; empty until it is shown.
     pub line: String,
 }
 
-impl Fault {
-    pub fn new(file: &Arc<str>, place: Place, message: impl Into<String>) -> Self {
-        Self { file: file.clone(), place, message: message.into(), line: String::new() }
+impl Diagnostic {
+    pub fn new(file: &Arc<str>, position: Position, message: impl Into<String>) -> Self {
+        Self { file: file.clone(), position, message: message.into(), line: String::new() }
     }
 
     /// Adds the line out of the file's text.
     pub fn show_line(&mut self, text: &str) {
-        let at = usize::try_from(self.place.line).unwrap_or_default().checked_sub(1);
+        let at = usize::try_from(self.position.line).unwrap_or_default().checked_sub(1);
         self.line = at.and_then(|at| text.lines().nth(at)).unwrap_or_default().to_owned();
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { line, column } = self.place;
+        let Position { line, column } = self.position;
         if line == 0 {
             return write!(f, "{}: {}", self.file, self.message);
         }
@@ -49,24 +49,24 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Faults and warnings of one file while it is read.
+/// Diagnostics and warnings of one file while it is read.
 #[derive(Debug)]
-pub(crate) struct Faults {
+pub(crate) struct Diagnostics {
     pub file: Arc<str>,
-    pub errors: Vec<Fault>,
-    pub warnings: Vec<Fault>,
+    pub errors: Vec<Diagnostic>,
+    pub warnings: Vec<Diagnostic>,
 }
 
-impl Faults {
+impl Diagnostics {
     pub fn new(file: &str) -> Self {
         Self { file: file.into(), errors: Vec::new(), warnings: Vec::new() }
     }
 
-    pub fn error(&mut self, place: Place, message: impl Into<String>) {
-        self.errors.push(Fault::new(&self.file, place, message));
+    pub fn error(&mut self, position: Position, message: impl Into<String>) {
+        self.errors.push(Diagnostic::new(&self.file, position, message));
     }
 
-    pub fn warning(&mut self, place: Place, message: impl Into<String>) {
-        self.warnings.push(Fault::new(&self.file, place, message));
+    pub fn warning(&mut self, position: Position, message: impl Into<String>) {
+        self.warnings.push(Diagnostic::new(&self.file, position, message));
     }
 }

@@ -1,4 +1,4 @@
-//! What every request passes before the router, and every response after it.
+//! What every request collections before the router, and every response after it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,19 +12,19 @@ use tower::ServiceExt as _;
 
 use super::ListenError;
 use super::auth::{Logins, Verdict};
+use super::current_config::WebConfigFile;
 use super::rate_limit::Bucket;
-use super::watched::WebConfigFile;
 use super::web_config::WebConfig;
 
 /// The web configuration and what is remembered between requests because of it.
-pub(super) struct Gate {
+pub(super) struct Middleware {
     web_config: WebConfigFile,
     bucket: Bucket,
     logins: Logins,
 }
 
-impl Gate {
-    /// A gate that follows `web_config`.
+impl Middleware {
+    /// A middleware that follows `web_config`.
     ///
     /// # Errors
     /// The system gives no random numbers.

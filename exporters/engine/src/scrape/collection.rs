@@ -1,4 +1,4 @@
-//! A pass over all databases. It runs on its own: a scraper that hangs up does not stop it.
+//! A collection over all databases. It runs on its own: a scraper that hangs up does not stop it.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -12,22 +12,22 @@ use crate::error::SourceError;
 use crate::facts::{Health, Role, ServerFacts};
 use crate::source::Source;
 
-/// A pass that runs or has run; clones are the same pass.
+/// A collection that runs or has run; clones are the same collection.
 #[derive(Clone)]
-pub(super) struct Pass {
+pub(super) struct Collection {
     pub started: Instant,
     deadline: Instant,
     done: watch::Receiver<bool>,
 }
 
-impl Pass {
+impl Collection {
     /// Begins to collect. After the deadline no further database is begun; queries that run go on to their own timeouts
     /// and land in the cache.
     pub fn start<S: Source>(scraper: Arc<Scraper<S>>, deadline: Instant) -> Self {
         let (finished, done) = watch::channel(false);
         let started = Instant::now();
         tokio::spawn(async move {
-            scraper.run_pass(deadline).await;
+            scraper.run_collection(deadline).await;
             finished.send_replace(true);
         });
         Self { started, deadline, done }
@@ -48,33 +48,33 @@ impl Pass {
 }
 
 impl<S: Source> Scraper<S> {
-    async fn run_pass(self: &Arc<Self>, deadline: Instant) {
-        let (looked, look) = oneshot::channel();
+    async fn run_collection(self: &Arc<Self>, deadline: Instant) {
+        let (probed, probe) = oneshot::channel();
         let scraper = self.clone();
-        let main = tokio::spawn(async move { scraper.visit_main(looked).await });
-        // The other databases are known as soon as the look is there, while the main one's queries still run.
-        if let Ok(facts) = look.await {
-            self.visit_others(&facts, deadline).await;
+        let main = tokio::spawn(async move { scraper.collect_main(probed).await });
+        // The other databases are known as soon as the probe is there, while the main one's queries still run.
+        if let Ok(facts) = probe.await {
+            self.collect_others(&facts, deadline).await;
         }
         if let Err(panic) = main.await {
-            tracing::error!(%panic, "a visit of the main database ended in a panic");
+            tracing::error!(%panic, "a collection of the main database ended in a panic");
         }
     }
 
-    async fn visit_main(self: &Arc<Self>, looked: oneshot::Sender<Arc<ServerFacts>>) {
-        let mut looked = Some(looked);
+    async fn collect_main(self: &Arc<Self>, probed: oneshot::Sender<Arc<ServerFacts>>) {
+        let mut probed = Some(probed);
         let begun = Instant::now();
         let found = self
-            .visit(None, |look| {
-                self.note_look(look.clone(), begun);
-                if let (Ok(facts), Some(looked)) = (look, looked.take()) {
-                    // Nobody waits when the pass was abandoned.
-                    looked.send(facts.clone()).ok();
+            .collect_database(None, |probe| {
+                self.note_probe(probe.clone(), begun);
+                if let (Ok(facts), Some(probed)) = (probe, probed.take()) {
+                    // Nobody waits when the collection was abandoned.
+                    probed.send(facts.clone()).ok();
                 }
             })
             .await;
         self.keep_health(&found).await;
-        self.ledger.visited(&self.main_name(), begun.elapsed(), found.err());
+        self.store.collected(&self.main_name(), begun.elapsed(), found.err());
     }
 
     /// Health endpoints take over what a scrape has just found.
@@ -92,27 +92,27 @@ impl<S: Source> Scraper<S> {
         }
     }
 
-    /// Notes the outcome of a look of a visit that began then.
-    fn note_look(&self, look: Result<Arc<ServerFacts>, SourceError>, begun: Instant) {
+    /// Notes the outcome of a probe of a collection that began then.
+    fn note_probe(&self, probe: Result<Arc<ServerFacts>, SourceError>, begun: Instant) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if look.is_err() && matches!(&known.look, Some((Ok(_), at)) if *at > begun) {
-            // A later visit had an answer while this one still waited for its own.
+        if probe.is_err() && matches!(&known.probe, Some((Ok(_), at)) if *at > begun) {
+            // A later collection had an answer while this one still waited for its own.
             return;
         }
-        let reason = |look: &Result<_, SourceError>| look.as_ref().err().map(|error| error.reason);
-        let before = known.look.as_ref().and_then(|(look, _)| reason(look));
-        let answered = look.clone().and_then(answered_now);
+        let reason = |probe: &Result<_, SourceError>| probe.as_ref().err().map(|error| error.reason);
+        let before = known.probe.as_ref().and_then(|(probe, _)| reason(probe));
+        let answered = probe.clone().and_then(answered_now);
         match &answered {
             Err(error) if before != Some(error.reason) => {
                 tracing::warn!(target = self.source.target(), reason = error.reason, %error, "server is down");
             }
-            Ok(facts) if before.is_some() || known.look.is_none() => {
+            Ok(facts) if before.is_some() || known.probe.is_none() => {
                 let (target, role) = (self.source.target(), facts.role.word());
                 tracing::info!(target, role, version = %facts.version, "server is up");
             }
             _ => {}
         }
-        if let Ok(facts) = &look {
+        if let Ok(facts) = &probe {
             // A version that was not known yet has not changed.
             let differs = |before: &&Arc<ServerFacts>| {
                 before.role != facts.role || (before.version != facts.version && before.version.0 != 0)
@@ -132,11 +132,11 @@ impl<S: Source> Scraper<S> {
                 known.databases.extract_if(|name, _| !is_there(name)).map(|(name, _)| name).collect();
             if !gone.is_empty() {
                 // One of that name may come again; it is not the same.
-                self.results.forget_all(move |key| gone.contains(&key.slot.1));
+                self.results.forget_all(move |key| gone.contains(&key.key.1));
             }
-            self.ledger.retain(|name| *name == *facts.database || is_there(name));
+            self.store.retain(|name| *name == *facts.database || is_there(name));
         }
-        known.look = Some((answered, Instant::now()));
+        known.probe = Some((answered, Instant::now()));
     }
 
     pub(super) fn main_name(&self) -> Arc<str> {
@@ -144,31 +144,33 @@ impl<S: Source> Scraper<S> {
         known.main.as_ref().map_or_else(|| "".into(), |facts| facts.database.as_str().into())
     }
 
-    /// Visits the databases beside the main one, a few at a time. The order turns round at each pass: those visited last
-    /// still have their connections and come first, and what one deadline cuts off is first in the next pass.
-    async fn visit_others(self: &Arc<Self>, main: &ServerFacts, deadline: Instant) {
+    /// Visits the databases beside the main one, a few at a time. The order turns round at each collection: those collected last
+    /// still have their connections and come first, and what one deadline cuts off is first in the next collection.
+    async fn collect_others(self: &Arc<Self>, main: &ServerFacts, deadline: Instant) {
         let mut names: Vec<&String> = main.databases.iter().filter(|name| **name != main.database).collect();
         let turn = {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            known.passes += 1;
-            known.passes.is_multiple_of(2)
+            known.collections += 1;
+            known.collections.is_multiple_of(2)
         };
         if turn {
             names.reverse();
         }
-        let visits = names.into_iter().map(|name| async move {
+        let collections = names.into_iter().map(|name| async move {
             if Instant::now() < deadline && self.is_due(name) {
                 let scraper = self.clone();
                 let name: Arc<str> = name.as_str().into();
-                if let Err(panic) = tokio::spawn(async move { scraper.visit_other(name).await }).await {
-                    tracing::error!(%panic, "a visit of a database ended in a panic");
+                if let Err(panic) = tokio::spawn(async move { scraper.collect_other(name).await }).await {
+                    tracing::error!(%panic, "a collection of a database ended in a panic");
                 }
             }
         });
-        stream::iter(visits).for_each_concurrent(self.source.lanes().max(1), |visit| visit).await;
+        stream::iter(collections)
+            .for_each_concurrent(self.source.max_parallel_databases().max(1), |collection| collection)
+            .await;
     }
 
-    /// Whether a database was never visited or has something that is no longer fresh.
+    /// Whether a database was never collected or has something that is no longer fresh.
     fn is_due(&self, name: &str) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let Some(facts) = known.databases.get(name).cloned() else { return true };
@@ -176,18 +178,18 @@ impl<S: Source> Scraper<S> {
         !self.due(&facts, false).is_empty()
     }
 
-    async fn visit_other(self: &Arc<Self>, name: Arc<str>) {
+    async fn collect_other(self: &Arc<Self>, name: Arc<str>) {
         let begun = Instant::now();
         let found = self
-            .visit(Some(&name), |look| {
-                if let Ok(facts) = look {
+            .collect_database(Some(&name), |probe| {
+                if let Ok(facts) = probe {
                     let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
                     known.databases.insert(name.clone(), facts.clone());
                 }
             })
             .await;
         let error = found.err();
-        if self.ledger.visited(&name, begun.elapsed(), error.clone()) {
+        if self.store.collected(&name, begun.elapsed(), error.clone()) {
             match error {
                 Some(error) => {
                     tracing::warn!(datname = &*name, reason = error.reason, %error, "database cannot be read")

@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 use pgclient::Connection;
 use tokio_postgres::Statement;
 
-use crate::pool::{Pool, net};
+use crate::pool::{Pool, statement_timeout};
 use crate::purpose::Purpose;
 
 /// How long the server has to end a session that is over.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An open connection of a pool.
-pub(crate) struct Kept {
+pub(crate) struct PooledConnection {
     pub(crate) purpose: Purpose,
     pub(crate) connection: Connection,
     /// Its `statement_timeout`.
-    net: Mutex<Duration>,
+    statement_timeout: Mutex<Duration>,
     /// SQL that was run on it: once so far, or prepared.
     statements: Mutex<HashMap<Arc<str>, Option<Statement>>>,
     /// Since when nobody uses it.
@@ -33,10 +33,10 @@ pub(crate) struct Hold {
     at: usize,
 }
 
-impl Kept {
-    pub(crate) fn new(purpose: Purpose, connection: Connection, net: Duration) -> Self {
-        let (net, statements) = (Mutex::new(net), Mutex::default());
-        Self { purpose, connection, net, statements, idle_since: Instant::now(), hold: None }
+impl PooledConnection {
+    pub(crate) fn new(purpose: Purpose, connection: Connection, statement_timeout: Duration) -> Self {
+        let (statement_timeout, statements) = (Mutex::new(statement_timeout), Mutex::default());
+        Self { purpose, connection, statement_timeout, statements, idle_since: Instant::now(), hold: None }
     }
 
     /// The same, in use at a place of a pool.
@@ -51,13 +51,13 @@ impl Kept {
 
     /// Lets queries run so long: after a reload that may be more than what the connection was opened for.
     pub(crate) async fn allow(&self, query_timeout: Duration) -> Result<(), tokio_postgres::Error> {
-        let wanted = net(query_timeout);
+        let wanted = statement_timeout(query_timeout);
         {
-            let mut net = self.net.lock().unwrap_or_else(PoisonError::into_inner);
-            if *net >= wanted {
+            let mut statement_timeout = self.statement_timeout.lock().unwrap_or_else(PoisonError::into_inner);
+            if *statement_timeout >= wanted {
                 return Ok(());
             }
-            *net = wanted;
+            *statement_timeout = wanted;
         }
         self.connection.client().batch_execute(&format!("SET statement_timeout = {}", wanted.as_millis())).await
     }

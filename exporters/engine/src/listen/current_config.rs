@@ -9,17 +9,17 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::ListenError;
-use super::reading::Reading;
+use super::watched_files::WatchedFiles;
 use super::web_config::WebConfig;
 use crate::status::{ProcessStatus, WebConfigState};
 
 /// How long a request waits for a look at the files, which may lie on a file system that has stopped answering.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The web configuration file and what it says.
 pub(super) struct WebConfigFile {
     /// `None` where there is no file. Whoever looks at the files holds it, and nobody waits for it.
-    reading: Option<Arc<Mutex<Reading>>>,
+    files: Option<Arc<Mutex<WatchedFiles>>>,
     shared: Arc<Shared>,
     is_tls: bool,
 }
@@ -35,18 +35,18 @@ impl WebConfigFile {
     /// # Errors
     /// The configuration is bad.
     pub(super) fn open(path: Option<PathBuf>, status: ProcessStatus) -> Result<Self, ListenError> {
-        let mut reading = path.map(Reading::new);
-        let config = match &mut reading {
-            Some(reading) => WebConfig::read(reading)?,
+        let mut files = path.map(WatchedFiles::new);
+        let config = match &mut files {
+            Some(files) => WebConfig::read(files)?,
             None => WebConfig::default(),
         };
-        if let Some(reading) = &reading {
-            log_warnings(reading);
+        if let Some(files) = &files {
+            log_warnings(files);
             status.note_web_config(WebConfigState::InForce);
         }
         let is_tls = config.tls.is_some();
         let shared = Arc::new(Shared { in_force: RwLock::new(Arc::new(config)), status });
-        Ok(Self { reading: reading.map(Mutex::new).map(Arc::new), shared, is_tls })
+        Ok(Self { files: files.map(Mutex::new).map(Arc::new), shared, is_tls })
     }
 
     /// Whether connections speak TLS; this is settled when the file is first read.
@@ -56,13 +56,13 @@ impl WebConfigFile {
 
     /// The configuration in force, after a look whether the files have changed.
     pub(super) async fn current(&self) -> Arc<WebConfig> {
-        if let Some(reading) = &self.reading
-            && let Ok(mut reading) = Arc::clone(reading).try_lock_owned()
+        if let Some(files) = &self.files
+            && let Ok(mut files) = Arc::clone(files).try_lock_owned()
         {
             let shared = Arc::clone(&self.shared);
-            let look = spawn_blocking(move || shared.refresh(&mut reading));
+            let look = spawn_blocking(move || shared.refresh(&mut files));
             // If it is late, what was in force still is. A panic is logged where it happens.
-            timeout(LOOK_TIMEOUT, look).await.ok();
+            timeout(PROBE_TIMEOUT, look).await.ok();
         }
         self.shared.in_force()
     }
@@ -73,11 +73,11 @@ impl Shared {
         Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn refresh(&self, reading: &mut Reading) {
-        if !reading.is_outdated() {
+    fn refresh(&self, files: &mut WatchedFiles) {
+        if !files.is_outdated() {
             return;
         }
-        let mut new_reading = reading.again();
+        let mut new_reading = files.again();
         let file = new_reading.path().display().to_string();
         match WebConfig::read(&mut new_reading) {
             Ok(new) => match change(&self.in_force(), &new) {
@@ -91,7 +91,7 @@ impl Shared {
             },
             Err(error) => self.refuse(error.to_string()),
         }
-        *reading = new_reading;
+        *files = new_reading;
     }
 
     fn refuse(&self, problem: String) {
@@ -111,8 +111,8 @@ fn change(old: &WebConfig, new: &WebConfig) -> Result<(), String> {
     Ok(())
 }
 
-fn log_warnings(reading: &Reading) {
-    for warning in &reading.warnings {
-        tracing::warn!(file = %reading.path().display(), "{warning}");
+fn log_warnings(files: &WatchedFiles) {
+    for warning in &files.warnings {
+        tracing::warn!(file = %files.path().display(), "{warning}");
     }
 }
