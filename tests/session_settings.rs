@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lab::{BouncerRelease, Major, PgBouncer, Postgres};
-use pgclient::{ConnectError, Connection, Environment, Place, Reason, Target};
+use pgclient::{ConnectError, Connection, Environment, Place, Target};
+use reason::Reason;
 
 const LIMIT: Duration = Duration::from_secs(30);
 

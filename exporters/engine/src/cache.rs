@@ -84,6 +84,8 @@ where
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use reason::Reason;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(3600);
@@ -97,7 +99,7 @@ mod tests {
         let fetch = async {
             tokio::task::yield_now().await;
             let count = fetches.fetch_add(1, Ordering::SeqCst) + 1;
-            if fail { Err(SourceError::new("sql", "no")) } else { Ok(count) }
+            if fail { Err(SourceError::new(Reason::Sql, "no")) } else { Ok(count) }
         };
         results.get_or_fetch(7, ttl, fetch).await
     }

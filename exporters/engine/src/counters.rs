@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use reason::Reason;
 
 use crate::exposition::DropReason;
 
@@ -83,8 +84,9 @@ impl Counters {
     }
 
     /// Counts a failed fetch.
-    pub fn failed(&self, collector: &str, database: &str, reason: &str) {
-        let labels = ErrorLabels { collector: collector.into(), datname: database.into(), reason: reason.into() };
+    pub fn failed(&self, collector: &str, database: &str, reason: Reason) {
+        let labels =
+            ErrorLabels { collector: collector.into(), datname: database.into(), reason: reason.as_str().into() };
         self.errors.get_or_create(&labels).inc();
     }
 

@@ -1,4 +1,6 @@
-//! Why something could not be had from a server.
+//! Errors returned by a source.
+
+use reason::Reason;
 
 use crate::printable::Printable;
 use crate::redact;
@@ -7,8 +9,8 @@ use crate::redact;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SourceError {
-    /// One short stable word, the value of a label: `refused`, `timeout`, `auth`, `sql`, `permission`, `lock`, …
-    pub reason: &'static str,
+    /// The kind of failure; its word is the value of the label `reason`.
+    pub reason: Reason,
     /// What was tried, on what, and what was found; never with a password.
     pub message: String,
 }
@@ -16,7 +18,7 @@ pub struct SourceError {
 impl SourceError {
     /// An error from its reason and message. Passwords in the message are replaced, and it becomes one line of visible
     /// text: a server says in it what it likes.
-    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { reason, message: Printable(&redact::secrets(&message)).to_string() }
     }

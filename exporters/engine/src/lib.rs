@@ -42,6 +42,7 @@ pub use catalog::{CheckQuery, EmbeddedFolder};
 pub use error::SourceError;
 pub use facts::{Detail, Extension, Health, Role, ServerFacts, Version};
 pub use options::parse_bool;
+pub use reason::Reason;
 pub use rows::{CellError, Rows, Value};
 pub use run::{Context, Exporter, Sources, run};
 pub use source::{Connections, Query, Session, Source};

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use reason::Reason;
+
 use crate::error::SourceError;
 use crate::rows::{Rows, Value};
 
@@ -51,7 +53,7 @@ impl Details {
         let at = match at {
             Some(at) => at,
             None if answer.is_empty() => 0,
-            None => return Err(SourceError::new("shape", format!("column {label} is missing from the answer"))),
+            None => return Err(SourceError::new(Reason::Shape, format!("column {label} is missing from the answer"))),
         };
         if !answer.is_empty() {
             self.columns.clone_from(&answer.columns);
@@ -112,6 +114,6 @@ mod tests {
         assert_eq!(details.rows().cells, answer(&[("2", "end")]).cells);
         details.take(vec!["4".into()], &Rows::default(), "query").unwrap();
         assert_eq!(details.missing(&wanted(&["1", "2", "4"])), ["1"]);
-        assert_eq!(details.take(vec!["1".into()], &answer(&[("1", "x")]), "id").unwrap_err().reason, "shape");
+        assert_eq!(details.take(vec!["1".into()], &answer(&[("1", "x")]), "id").unwrap_err().reason, Reason::Shape);
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use engine::{Connections, SourceError};
-use pgclient::{ConnectError, Connection, Place, Reason, Target};
+use engine::{Connections, Reason, SourceError};
+use pgclient::{ConnectError, Connection, Place, Target};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
@@ -247,18 +247,18 @@ impl Pool {
         let failed = match tokio::time::timeout(self.connect_timeout, session_start::prepare(&connection)).await {
             Ok(Ok(())) => return Ok(PooledConnection::new(purpose, connection, self.statement_timeout)),
             Ok(Err(error)) => {
-                let reason = error.code().map_or("protocol", crate::session::reason);
+                let reason = error.code().map_or(Reason::Protocol, crate::session::reason);
                 let said = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
                 SourceError::new(reason, format!("{}: preparing a session: {said}", self.label()))
             }
-            Err(_) => SourceError::new("timeout", format!("{}: preparing a session: no answer", self.label())),
+            Err(_) => SourceError::new(Reason::Timeout, format!("{}: preparing a session: no answer", self.label())),
         };
         Err(failed)
     }
 
     pub(crate) fn connect_error(&self, error: &ConnectError) -> SourceError {
         let not_ended = (error.reason() == Reason::BackendsNotEnded).then(|| self.not_ended(&self.lock())).flatten();
-        not_ended.unwrap_or_else(|| SourceError::new(error.reason().as_str(), error.to_string()))
+        not_ended.unwrap_or_else(|| SourceError::new(error.reason(), error.to_string()))
     }
 
     /// That places are taken which only the server can free, if there are any.
@@ -271,7 +271,7 @@ impl Pool {
                 self.label(),
                 state.seats.len()
             );
-            SourceError::new(Reason::BackendsNotEnded.as_str(), message)
+            SourceError::new(Reason::BackendsNotEnded, message)
         })
     }
 

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use engine::{Health, Query, Role, Rows, ServerFacts, Session, SourceError};
+use engine::{Health, Query, Reason, Role, Rows, ServerFacts, Session, SourceError};
 use futures_util::{StreamExt, join, pin_mut, try_join};
-use pgclient::Reason;
 use postgres_types::Type;
 use tokio::sync::{oneshot, watch};
 use tokio_postgres::error::SqlState;
@@ -23,9 +22,6 @@ use crate::tracking;
 
 /// How long a cancelled query has to come back before its connection is given up.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
-/// The reason that says: the connection has ended, another one may do.
-const CLOSED: &str = "closed";
-
 /// The argument of a query, if it has one: a list of texts.
 type Values<'a> = Option<&'a Vec<String>>;
 
@@ -52,7 +48,7 @@ impl PgSession {
     }
 
     fn kept(&self) -> Result<&PooledConnection, SourceError> {
-        self.kept.as_ref().ok_or_else(|| SourceError::new(CLOSED, "the connection is gone"))
+        self.kept.as_ref().ok_or_else(|| SourceError::new(Reason::Closed, "the connection is gone"))
     }
 
     /// Runs `query` within `timeout`, counted from when its turn comes. Then it is cancelled; if that does not end it,
@@ -78,7 +74,7 @@ impl PgSession {
             result = &mut query => result.map_err(|error| self.error(&error)),
             () = overdue => self.cancelled(query, timeout).await,
             () = self.given_up() => {
-                Err(SourceError::new(CLOSED, format!("{}: the connection was given up", self.pool.label())))
+                Err(SourceError::new(Reason::Closed, format!("{}: the connection was given up", self.pool.label())))
             }
         };
         // Not reached when the caller gives up before: then the query still runs, and stays counted.
@@ -101,7 +97,7 @@ impl PgSession {
     }
 
     fn timed_out(&self, timeout: Duration) -> SourceError {
-        SourceError::new("timeout", format!("{}: no result within {} ms", self.pool.label(), timeout.as_millis()))
+        SourceError::new(Reason::Timeout, format!("{}: no result within {} ms", self.pool.label(), timeout.as_millis()))
     }
 
     async fn cancelled<T>(
@@ -146,9 +142,9 @@ impl PgSession {
         } else {
             let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
             let closed = error.is_closed() || self.connection_closed();
-            (if closed { CLOSED } else { "protocol" }, format!("{label}: {error}{cause}"))
+            (if closed { Reason::Closed } else { Reason::Protocol }, format!("{label}: {error}{cause}"))
         };
-        if reason == CLOSED {
+        if reason == Reason::Closed {
             // The server may say so some time before the connection is seen to end.
             self.broken.send_replace(true);
         }
@@ -232,17 +228,17 @@ fn is_unknown_name(code: &SqlState) -> bool {
 }
 
 /// The word for what the server said.
-pub(crate) fn reason(code: &SqlState) -> &'static str {
+pub(crate) fn reason(code: &SqlState) -> Reason {
     match code.code() {
-        "57014" => "timeout",
-        "55P03" => "lock",
-        "42501" => "permission",
+        "57014" => Reason::Timeout,
+        "55P03" => Reason::Lock,
+        "42501" => Reason::Permission,
         // 57P05: idle_session_timeout, where somebody has set it shorter.
         // 25P03, 25P04: a time limit for transactions, which ends the session too.
-        "57P01" | "57P02" | "57P05" | "25P03" | "25P04" => CLOSED,
-        "57P03" => "starting",
-        "53300" => "too_many_connections",
-        _ => "sql",
+        "57P01" | "57P02" | "57P05" | "25P03" | "25P04" => Reason::Closed,
+        "57P03" => Reason::Starting,
+        "53300" => Reason::TooManyConnections,
+        _ => Reason::Sql,
     }
 }
 
@@ -260,7 +256,9 @@ impl PgSession {
             rows.first().map(read).transpose()
         };
         let (found, _) = self.limited(answer, self.pool.connect_timeout).await?;
-        found.ok_or_else(|| SourceError::new("protocol", format!("{}: no row in answer to {sql}", self.pool.label())))
+        found.ok_or_else(|| {
+            SourceError::new(Reason::Protocol, format!("{}: no row in answer to {sql}", self.pool.label()))
+        })
     }
 
     async fn role(&self) -> Result<Role, SourceError> {
@@ -323,7 +321,7 @@ impl Session for PgSession {
         let (role, catalogs) = try_join!(self.role(), catalogs)?;
         let mut facts = match catalogs {
             Ok(facts) => facts,
-            Err(error) if error.reason == CLOSED => return Err(error),
+            Err(error) if error.reason == Reason::Closed => return Err(error),
             Err(error) => self.facts_without_catalogs(known, &error)?,
         };
         facts.role = role;

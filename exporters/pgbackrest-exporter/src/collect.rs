@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::SourceError;
+use engine::{Reason, SourceError};
 use futures_util::{StreamExt, stream};
 use jaq_json::Val;
 use tokio::process::Child;
@@ -177,7 +177,7 @@ impl Collection {
         let what = stanza.map_or_else(|| "pgbackrest info".to_owned(), |stanza| format!("pgbackrest info of {stanza}"));
         if self.is_stuck() {
             let message = format!("{what}: not run, since a run before it was killed and has not gone yet");
-            return (None, Err(SourceError::new("timeout", message)));
+            return (None, Err(SourceError::new(Reason::Timeout, message)));
         }
         let output = match self.settings.program.run(&self.settings.info(stanza), deadline).await {
             Ok(output) => output,
@@ -208,7 +208,8 @@ impl Collection {
 
     async fn prepared(&self, document: Val) -> Result<Prepared, SourceError> {
         let (settings, databases) = (self.settings.clone(), self.databases.clone());
-        aside(move || prepare(&document, &settings.kept, &databases).map_err(|error| ("json", error.to_string()))).await
+        aside(move || prepare(&document, &settings.kept, &databases).map_err(|error| (Reason::Json, error.to_string())))
+            .await
     }
 
     /// Asks for the databases of each backup that is wanted and not known; what fails is tried again next time.
@@ -274,10 +275,10 @@ async fn read(output: Output) -> Result<Document, SourceError> {
 
 /// Works apart from the threads that answer scrapes: a document may have many megabytes.
 async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, (&'static str, String)> + Send + 'static,
+    work: impl FnOnce() -> Result<T, (Reason, String)> + Send + 'static,
 ) -> Result<T, SourceError> {
     let done = tokio::task::spawn_blocking(work).await;
-    let done = done.unwrap_or_else(|panic| Err(("json", format!("reading it ended in a panic: {panic}"))));
+    let done = done.unwrap_or_else(|panic| Err((Reason::Json, format!("reading it ended in a panic: {panic}"))));
     done.map_err(|(reason, message)| SourceError::new(reason, message))
 }
 
@@ -288,9 +289,9 @@ fn log_outcome(target: &Target, run: &Run) {
     let reason = |run: &Run| run.error.as_ref().map(|error| error.reason);
     match (&run.error, before.map(reason)) {
         (Some(error), before) if before != Some(Some(error.reason)) => {
-            tracing::warn!(stanza, reason = error.reason, %error, "pgbackrest info failed");
+            tracing::warn!(stanza, reason = %error.reason, %error, "pgbackrest info failed");
         }
-        (Some(error), _) => tracing::debug!(stanza, reason = error.reason, %error, "pgbackrest info failed again"),
+        (Some(error), _) => tracing::debug!(stanza, reason = %error.reason, %error, "pgbackrest info failed again"),
         (None, Some(Some(_))) => tracing::info!(stanza, "pgbackrest info works again"),
         (None, _) => tracing::debug!(stanza, seconds = run.took.as_secs_f64(), "pgbackrest info"),
     }

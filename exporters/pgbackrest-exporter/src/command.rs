@@ -1,5 +1,7 @@
 //! One child process: its own group, a deadline for all of it, nothing left behind.
 
+use engine::Reason;
+
 use std::ffi::OsString;
 use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
@@ -61,16 +63,16 @@ pub(crate) enum RunError {
 
 impl RunError {
     /// One short stable word for it.
-    pub fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> Reason {
         match self {
             Self::Start { source, .. } => match source.kind() {
-                ErrorKind::NotFound => "missing",
-                ErrorKind::PermissionDenied => "permission",
-                _ => "start",
+                ErrorKind::NotFound => Reason::Missing,
+                ErrorKind::PermissionDenied => Reason::Permission,
+                _ => Reason::Start,
             },
-            Self::Late { .. } | Self::Stuck { .. } => "timeout",
-            Self::TooLarge { .. } => "too_large",
-            Self::Read { .. } => "output",
+            Self::Late { .. } | Self::Stuck { .. } => Reason::Timeout,
+            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::Read { .. } => Reason::Output,
         }
     }
 }

@@ -5,6 +5,8 @@
 //! with `[`, and every line with a level is an error or a warning. They may quote the configuration: only
 //! [`sentences`](crate::sentences) of a known form are passed on, and no line of any other kind is.
 
+use engine::Reason;
+
 use jaq_json::Val;
 
 use crate::command::Output;
@@ -31,11 +33,11 @@ pub(crate) enum OutputError {
 
 impl OutputError {
     /// One short stable word for it.
-    pub fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Exit { .. } => "exit",
-            Self::Signal { .. } => "signal",
-            Self::NoJson { .. } | Self::Json { .. } => "json",
+            Self::Exit { .. } => Reason::Exit,
+            Self::Signal { .. } => Reason::Signal,
+            Self::NoJson { .. } | Self::Json { .. } => Reason::Json,
         }
     }
 }
@@ -163,7 +165,7 @@ mod tests {
         for (stdout, reason) in
             [("", "json"), ("hello\n", "json"), ("[{]\n", "json"), (&*deep, "json"), ("[\u{0}]", "json")]
         {
-            assert_eq!(document(&output(0, stdout, "")).unwrap_err().reason(), reason);
+            assert_eq!(document(&output(0, stdout, "")).unwrap_err().reason().as_str(), reason);
         }
         assert!(document(&Output { status: ExitStatus::from_raw(9), stdout: vec![], stderr: vec![0xff] }).is_err());
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use engine::{SourceError, Version};
+use engine::{Reason, SourceError, Version};
 use jaq_json::Val;
 
 use crate::backups::Prepared;
@@ -103,7 +103,7 @@ impl Snapshot {
     /// Why it is not the answer of now: nothing has been tried yet, or the last run of a target has failed.
     pub fn fault(&self) -> Option<SourceError> {
         if !self.complete {
-            return Some(SourceError::new("starting", "pgbackrest info has not ended yet for the first time"));
+            return Some(SourceError::new(Reason::Starting, "pgbackrest info has not ended yet for the first time"));
         }
         self.targets.iter().find_map(|target| target.last.as_ref()?.error.clone())
     }
@@ -135,7 +135,7 @@ impl Target {
             ("duration_seconds", seconds(last.map(|run| run.took.as_secs_f64()))),
             ("exit_code", last.and_then(|run| run.exit_code).map_or(Val::Null, |code| Val::from(code as isize))),
             ("warnings", last.map_or(Val::Null, |run| int(run.warnings.len() as u64))),
-            ("reason", error.map_or(Val::Null, |error| string(error.reason))),
+            ("reason", error.map_or(Val::Null, |error| string(error.reason.as_str()))),
             ("message", error.map_or(Val::Null, |error| string(&crate::output::short(&error.message)))),
             ("last_success_timestamp_seconds", seconds(good.map(|good| good.asked.unix_seconds))),
             ("age_seconds", seconds(age.map(|age| age.as_secs_f64()))),

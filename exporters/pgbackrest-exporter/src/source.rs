@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use engine::{Connections, Query, Role, Rows, ServerFacts, Session, Source, SourceError};
+use engine::{Connections, Query, Reason, Role, Rows, ServerFacts, Session, Source, SourceError};
 use jaq_json::Val;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -42,7 +42,10 @@ impl Source for BackrestSource {
 
     async fn open(&self, database: Option<&str>) -> Result<BackrestSession, SourceError> {
         if let Some(name) = database {
-            return Err(SourceError::new("protocol", format!("pgBackRest has no databases, {name} was asked for")));
+            return Err(SourceError::new(
+                Reason::Protocol,
+                format!("pgBackRest has no databases, {name} was asked for"),
+            ));
         }
         let mut snapshots = self.snapshots.clone();
         if self.wait_for_first {
@@ -129,7 +132,7 @@ impl Session for BackrestSession {
         let deadline = Instant::now() + query.timeout;
         let late = || {
             let message = format!("the filter of {} was not at its end after {:?}", query.collector, query.timeout);
-            SourceError::new("timeout", message)
+            SourceError::new(Reason::Timeout, message)
         };
         let Some(running) = Running::begin(&prepared) else { return Err(late()) };
         let (input, variables) = self.input();
@@ -142,15 +145,15 @@ impl Session for BackrestSession {
             Ok(Ok(done)) => done,
             Ok(Err(panic)) => {
                 let message = format!("the filter of {} ended in a panic: {panic}", query.collector);
-                return Err(SourceError::new("filter", message));
+                return Err(SourceError::new(Reason::Filter, message));
             }
             Err(_) => return Err(late()),
         };
         match table {
             Ok(table) => Ok(Rows { columns: table.columns, cells: table.cells, received_bytes: 0, took }),
             Err(FilterError::Late) => Err(late()),
-            Err(error @ FilterError::Shape { .. }) => Err(SourceError::new("shape", error.to_string())),
-            Err(error) => Err(SourceError::new("filter", error.to_string())),
+            Err(error @ FilterError::Shape { .. }) => Err(SourceError::new(Reason::Shape, error.to_string())),
+            Err(error) => Err(SourceError::new(Reason::Filter, error.to_string())),
         }
     }
 }
@@ -172,7 +175,7 @@ impl Filters {
         if let Some(prepared) = compiled.get(text) {
             return Ok(prepared.clone());
         }
-        let filter = Filter::compile(text).map_err(|error| SourceError::new("filter", error))?;
+        let filter = Filter::compile(text).map_err(|error| SourceError::new(Reason::Filter, error))?;
         let prepared = Arc::new(Compiled { filter, running: AtomicBool::new(false) });
         compiled.insert(text.clone(), prepared.clone());
         Ok(prepared)

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use engine::{Query, Role, Rows, ServerFacts, Session, SourceError, Version};
+use engine::{Query, Reason, Role, Rows, ServerFacts, Session, SourceError, Version};
 use pgclient::{Answer, AskError, Console};
 use tokio::time::timeout_at;
 
@@ -38,7 +38,9 @@ impl ConsoleSession {
     }
 
     fn console(&self) -> Result<&Console, SourceError> {
-        self.console.as_ref().ok_or_else(|| SourceError::new("closed", format!("{}: the console is gone", self.label)))
+        self.console
+            .as_ref()
+            .ok_or_else(|| SourceError::new(Reason::Closed, format!("{}: the console is gone", self.label)))
     }
 
     /// Asks within `timeout`, counted from when the console's turn to answer this came. Then the socket is closed, which
@@ -51,7 +53,7 @@ impl ConsoleSession {
             console.abandon();
             let waited = timeout.as_millis();
             return Err(SourceError::new(
-                "timeout",
+                Reason::Timeout,
                 format!("{}: {command}: no answer within {waited} ms", self.label),
             ));
         };
@@ -80,9 +82,9 @@ impl ConsoleSession {
 
     fn error(&self, command: &str, error: &AskError) -> SourceError {
         let reason = match error {
-            AskError::Refused(_) => "command",
-            AskError::Closed(_) => "closed",
-            AskError::Protocol(_) => "protocol",
+            AskError::Refused(_) => Reason::Command,
+            AskError::Closed(_) => Reason::Closed,
+            AskError::Protocol(_) => Reason::Protocol,
         };
         SourceError::new(reason, format!("{}: {command}: {error}", self.label))
     }
@@ -94,7 +96,7 @@ impl Session for ConsoleSession {
         let Some(version) = console.version() else {
             let found = console.reported_version();
             let message = format!("{}: no console of PgBouncer: the server calls its version {found:?}", self.label);
-            return Err(SourceError::new("no_console", message));
+            return Err(SourceError::new(Reason::NoConsole, message));
         };
         // Before 1.12 this answers with a notice, so the version is the one told at the opening; here it is the answer
         // that counts.
@@ -110,7 +112,7 @@ impl Session for ConsoleSession {
 
     async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
         let command = Command::parse(&query.text)
-            .map_err(|error| SourceError::new("command", format!("{}: {error}", query.collector)))?;
+            .map_err(|error| SourceError::new(Reason::Command, format!("{}: {error}", query.collector)))?;
         let (mut answer, took) = self.ask(&command.text, query.timeout).await?;
         let received_bytes = answer.received_bytes;
         if answer.columns.is_empty() && command.text.eq_ignore_ascii_case("SHOW VERSION") {

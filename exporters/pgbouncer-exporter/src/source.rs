@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use engine::{Connections, Source, SourceError};
-use pgclient::{ConnectError, ConsoleTarget, Reason};
+use engine::{Connections, Reason, Source, SourceError};
+use pgclient::{ConnectError, ConsoleTarget};
 
 use crate::places::Places;
 use crate::session::ConsoleSession;
@@ -34,7 +34,7 @@ impl PgBouncerSource {
                 ": the console is for users in stats_users: add {user} there in pgbouncer.ini (stats_users = {user}) and RELOAD"
             ));
         }
-        SourceError::new(error.reason().as_str(), message)
+        SourceError::new(error.reason(), message)
     }
 }
 
@@ -47,7 +47,7 @@ impl Source for PgBouncerSource {
             let message = format!(
                 "{label}: no console is opened while PgBouncer has not ended the {given_up} that were given up: is it frozen? see SHOW CLIENTS"
             );
-            SourceError::new(Reason::BackendsNotEnded.as_str(), message)
+            SourceError::new(Reason::BackendsNotEnded, message)
         })?;
         let console =
             self.target.connect(place.place(), self.connect_timeout).await.map_err(|error| self.error(&error))?;

@@ -1,7 +1,8 @@
 //! The way to a connection: over the servers of a target, each of which has a share of the time.
+use reason::Reason;
 
 use crate::connection::Connection;
-use crate::error::{ConnectError, Reason, TargetError};
+use crate::error::{ConnectError, TargetError};
 use crate::login::log_in;
 use crate::parameters::{Parameters, word};
 use crate::place::Place;

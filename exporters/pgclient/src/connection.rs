@@ -1,7 +1,8 @@
 //! An open connection and the task that drives it.
+use reason::Reason;
 
 use crate::console::CONSOLE_MARK;
-use crate::error::{ConnectError, Reason};
+use crate::error::ConnectError;
 use crate::wire::{Way, Wire};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,10 +1,12 @@
 //! The two ways it can go wrong: the target cannot be understood, or no connection comes about.
 
-use crate::login::Phase;
 use std::error::Error as _;
-use std::fmt;
 use std::io;
 use std::time::Duration;
+
+use reason::Reason;
+
+use crate::login::Phase;
 
 /// Why a conninfo, with its service file and environment, does not make a target.
 ///
@@ -51,54 +53,6 @@ pub enum TargetError {
 impl TargetError {
     pub(crate) fn value(parameter: &str, problem: impl Into<String>) -> TargetError {
         TargetError::Value { parameter: parameter.to_owned(), problem: problem.into() }
-    }
-}
-
-/// The kind of a [`ConnectError`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Reason {
-    Refused,
-    Unreachable,
-    Timeout,
-    Auth,
-    Tls,
-    Starting,
-    ShuttingDown,
-    TooManyConnections,
-    NoDatabase,
-    Dns,
-    Permission,
-    UnknownSetting,
-    BackendsNotEnded,
-    Other,
-}
-
-impl Reason {
-    /// One short stable word, for the label of a metric.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::Refused => "refused",
-            Reason::Unreachable => "unreachable",
-            Reason::Timeout => "timeout",
-            Reason::Auth => "auth",
-            Reason::Tls => "tls",
-            Reason::Starting => "starting",
-            Reason::ShuttingDown => "shutting_down",
-            Reason::TooManyConnections => "too_many_connections",
-            Reason::NoDatabase => "no_database",
-            Reason::Dns => "dns",
-            Reason::Permission => "permission",
-            Reason::UnknownSetting => "unknown_setting",
-            Reason::BackendsNotEnded => "backends_not_ended",
-            Reason::Other => "other",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

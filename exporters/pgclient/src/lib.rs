@@ -37,6 +37,6 @@ mod wire;
 pub use connection::Connection;
 pub use console::{Answer, Console, ConsoleTarget, NotUtf8, TextCell};
 pub use environment::Environment;
-pub use error::{AskError, ConnectError, Reason, TargetError};
+pub use error::{AskError, ConnectError, TargetError};
 pub use place::Place;
 pub use target::Target;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reason::Reason;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::SimpleQueryMessage;
@@ -15,7 +16,7 @@ use tracing::debug;
 
 use crate::connect::{SessionKind, share};
 use crate::connection::Connection;
-use crate::error::{ConnectError, Reason};
+use crate::error::ConnectError;
 use crate::place::ServerPlace;
 use crate::server::Server;
 use crate::target::Target;

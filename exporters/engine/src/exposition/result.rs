@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use reason::Reason;
 
 use super::gzip::{self, Deflated};
 use super::histogram::Histogram;
@@ -192,7 +193,7 @@ impl<'a> Layout<'a> {
                 }
                 (Usage::Label | Usage::Histogram, None, _) => {
                     let message = format!("column {} is missing from the result of {}", column.name, collector.key);
-                    return Err(SourceError::new("shape", message));
+                    return Err(SourceError::new(Reason::Shape, message));
                 }
                 _ => {}
             }
@@ -217,7 +218,7 @@ impl<'a> Layout<'a> {
         for histogram in &mut self.histograms {
             histogram
                 .observe(row, set)
-                .map_err(|message| SourceError::new("shape", format!("{}: {message}", self.collector.key)))?;
+                .map_err(|message| SourceError::new(Reason::Shape, format!("{}: {message}", self.collector.key)))?;
         }
         Ok(())
     }

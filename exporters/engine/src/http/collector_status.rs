@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use reason::Reason;
+
 use super::humanize::duration;
 use crate::collector::{Collector, quote};
 use crate::exposition::EncodedResult;
@@ -37,7 +39,7 @@ pub(super) fn status(
     view: &Snapshot,
 ) -> CollectorStatus {
     let status = outcome(one, view);
-    let forbidden = one.state.failure.as_ref().is_some_and(|failure| failure.error.reason == "permission");
+    let forbidden = one.state.failure.as_ref().is_some_and(|failure| failure.error.reason == Reason::Permission);
     let Some(grant) = collector.grant.as_deref() else { return status };
     let role = grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" TO ")).map(|(role, _)| role);
     // Of a grant that is no membership nobody knows whether it was given, until it is missed.
@@ -77,7 +79,7 @@ fn outcome(one: &CollectorView, view: &Snapshot) -> CollectorStatus {
             }
         }
         // Nothing has come yet, and nothing is what is shown.
-        (Some(_), Some(error)) if error.reason == "starting" => said(Kind::Absent, format!("not yet: {error}")),
+        (Some(_), Some(error)) if error.reason == Reason::Starting => said(Kind::Absent, format!("not yet: {error}")),
         // The whole message stands above all of them.
         (Some(_), Some(error)) => said(Kind::Held, format!("held: the last run failed ({})", error.reason)),
         (Some(_), None) => said(Kind::Held, "held: there is no newer result".into()),

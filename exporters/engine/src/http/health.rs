@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use reason::Reason;
 
 use super::{Service, text};
 use crate::error::SourceError;
@@ -57,7 +58,7 @@ fn status(health: Health, wanted: Option<Role>, max_lag_seconds: Option<f64>) ->
 
 /// The state of a server that could not be looked at.
 pub(super) fn word(error: &SourceError) -> &'static str {
-    if error.reason == "starting" { "starting" } else { "down" }
+    if error.reason == Reason::Starting { "starting" } else { "down" }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use reason::Reason;
+
 use super::collection::Collection;
 use super::history::Outcome;
 use super::{CollectorState, DatabaseView, Scraper, plan_fingerprint};
@@ -103,9 +105,10 @@ impl<S: Source> Scraper<S> {
     fn probe_since(&self, started: Instant) -> Result<Arc<ServerFacts>, SourceError> {
         match self.last_probe() {
             Some((probe, at)) if at >= started => probe,
-            _ => {
-                Err(SourceError::new("timeout", format!("no answer from {} before the deadline", self.source.target())))
-            }
+            _ => Err(SourceError::new(
+                Reason::Timeout,
+                format!("no answer from {} before the deadline", self.source.target()),
+            )),
         }
     }
 
@@ -118,7 +121,7 @@ impl<S: Source> Scraper<S> {
             if let Some(fatal) = failed {
                 if database.main && up.is_ok() {
                     let key = &self.catalog.collectors[fatal.collector].key;
-                    up = Err(SourceError::new("fatal", format!("collector {key} is fatal and has failed")));
+                    up = Err(SourceError::new(Reason::Fatal, format!("collector {key} is fatal and has failed")));
                 }
                 mine.iter_mut().for_each(|one| one.withheld = true);
             }

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use reason::Reason;
 
 use super::{CollectorKey, ResultKey, Scraper, plan_fingerprint};
 use crate::collector::{Lookup, quote};
@@ -17,8 +18,6 @@ use crate::rows::{Rows, Value};
 use crate::source::{Query, Session, Source};
 use crate::top::Aggregated;
 
-/// A connection that had died while nobody used it is noticed only in use: then the collection is made again, once.
-const CLOSED: &str = "closed";
 /// A query that took longer than this goes behind the others of its batch.
 const SLOW: Duration = Duration::from_millis(100);
 
@@ -39,6 +38,7 @@ impl<S: Source> Scraper<S> {
         database: Option<&str>,
         mut on_probe: impl FnMut(&Result<Arc<ServerFacts>, SourceError>) + Send,
     ) -> Result<Arc<ServerFacts>, SourceError> {
+        // A connection that died while it was idle is noticed only in use: then the collection is tried again, once.
         let mut again = true;
         loop {
             let found = match self.source.open(database).await {
@@ -46,7 +46,7 @@ impl<S: Source> Scraper<S> {
                 Err(error) => Err(error),
             };
             match found {
-                Err(error) if error.reason == CLOSED && again => again = false,
+                Err(error) if error.reason == Reason::Closed && again => again = false,
                 Err(error) => {
                     self.fail_due(database, &error);
                     let failed = Err(error);
@@ -86,7 +86,11 @@ impl<S: Source> Scraper<S> {
             let due = self.due(&facts, main);
             cut = self.fetch_all(&Batch { session, facts: &facts, main, again }, due).await;
         }
-        if cut && again { Err(SourceError::new(CLOSED, "the connection ended between queries")) } else { Ok(facts) }
+        if cut && again {
+            Err(SourceError::new(Reason::Closed, "the connection ended between queries"))
+        } else {
+            Ok(facts)
+        }
     }
 
     fn known_facts(&self, database: Option<&str>) -> Option<Arc<ServerFacts>> {
@@ -138,14 +142,14 @@ impl<S: Source> Scraper<S> {
             let fetched = self.run(batch.session, batch.facts, &planned, &key).await;
             match &fetched {
                 Ok(result) => self.note_success(&key, result.clone(), plan_fingerprint),
-                Err(error) if error.reason == CLOSED && batch.again => {}
+                Err(error) if error.reason == Reason::Closed && batch.again => {}
                 Err(_) if !self.is_still_planned(batch, planned.collector, plan_fingerprint) => {}
                 Err(error) => self.note_failure(&key, error.clone(), begun.elapsed()),
             }
             fetched
         };
         let fetched = self.results.get_or_fetch(result_key, self.ttl(planned.collector), run).await;
-        fetched.is_err_and(|error| error.reason == CLOSED)
+        fetched.is_err_and(|error| error.reason == Reason::Closed)
     }
 
     /// Whether the probe of this batch still plans the same query. After a change of role, or of an extension, a query
@@ -278,7 +282,7 @@ impl<S: Source> Scraper<S> {
                 let found = format!("{} rows of {} columns", rows.len(), rows.columns.len());
                 let message =
                     format!("predicate {} of {}: expected one boolean, found {found}", predicate.name, query.collector);
-                return Err(SourceError::new("shape", message));
+                return Err(SourceError::new(Reason::Shape, message));
             }
         };
         self.store.keep_predicate(key, index, answer);
@@ -328,12 +332,12 @@ impl<S: Source> Scraper<S> {
         let message = error.message.clone();
         let reason = error.reason;
         if self.store.failed(key, error, self.ttl(key.0), duration) {
-            tracing::warn!(collector = &*collector.key, datname = &*key.1, reason, error = message, "collector failed");
+            tracing::warn!(collector = &*collector.key, datname = &*key.1, %reason, error = message, "collector failed");
         } else {
             tracing::debug!(
                 collector = &*collector.key,
                 datname = &*key.1,
-                reason,
+                %reason,
                 error = message,
                 "collector failed again"
             );

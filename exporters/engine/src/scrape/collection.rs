@@ -104,7 +104,7 @@ impl<S: Source> Scraper<S> {
         let answered = probe.clone().and_then(answered_now);
         match &answered {
             Err(error) if before != Some(error.reason) => {
-                tracing::warn!(target = self.source.target(), reason = error.reason, %error, "server is down");
+                tracing::warn!(target = self.source.target(), reason = %error.reason, %error, "server is down");
             }
             Ok(facts) if before.is_some() || known.probe.is_none() => {
                 let (target, role) = (self.source.target(), facts.role.word());
@@ -192,7 +192,7 @@ impl<S: Source> Scraper<S> {
         if self.store.collected(&name, begun.elapsed(), error.clone()) {
             match error {
                 Some(error) => {
-                    tracing::warn!(datname = &*name, reason = error.reason, %error, "database cannot be read")
+                    tracing::warn!(datname = &*name, reason = %error.reason, %error, "database cannot be read")
                 }
                 None => tracing::info!(datname = &*name, "database is read"),
             }

@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use reason::Reason;
+
 use crate::cache::Results;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
@@ -134,7 +136,7 @@ impl<S: Source> Scraper<S> {
         let health = self.health.get_or_fetch(with_lag, HEALTH_AGE, self.source.health(with_lag));
         tokio::time::timeout(timeout, health).await.unwrap_or_else(|_| {
             let message = format!("no answer from {} within {timeout:?}", self.source.target());
-            Err(SourceError::new("timeout", message))
+            Err(SourceError::new(Reason::Timeout, message))
         })
     }
 

@@ -251,7 +251,9 @@ impl Own<'_> {
                 let standby = f64::from(facts.role == Role::Standby);
                 self.gauge("in_recovery", "1 on a standby, 0 on a primary", &[], standby);
             }
-            Err(error) => self.gauge("up_reason", "Why the server is not up", &[("reason", error.reason)], 1.0),
+            Err(error) => {
+                self.gauge("up_reason", "Why the server is not up", &[("reason", error.reason.as_str())], 1.0)
+            }
         }
         if let Some(facts) = view.databases.first().and_then(|main| main.facts.as_ref()) {
             self.gauge("version", "Version of the server as one number, as last seen", &[], f64::from(facts.version.0));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
+use reason::Reason;
 
 use super::collection::Collection;
 use super::history::{History, Outcome, Scrape};
@@ -95,7 +96,7 @@ impl<S: Source> Targets<S> {
     /// Asks every server for its health; of several the first that fails answers for all.
     pub async fn health(&self, timeout: Duration, with_lag: bool) -> Result<Health, SourceError> {
         let answers = try_join_all(self.scrapers.iter().map(|scraper| scraper.health(timeout, with_lag))).await?;
-        answers.into_iter().next().ok_or_else(|| SourceError::new("refused", "no server is configured"))
+        answers.into_iter().next().ok_or_else(|| SourceError::new(Reason::Refused, "no server is configured"))
     }
 
     /// Ends what the sources do on their own.

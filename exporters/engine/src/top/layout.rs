@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use reason::Reason;
+
 use super::{OTHER, OtherSeries, SEPARATOR};
 use crate::collector::{Collector, Fold, Top, Usage};
 use crate::error::SourceError;
@@ -35,7 +37,7 @@ impl Layout {
     pub fn new(collector: &Collector, top: &Top, version: Version, names: &[String]) -> Result<Self, SourceError> {
         let mut layout = Self { labels: Vec::new(), counters: Vec::new(), gauges: Vec::new(), by: usize::MAX };
         let missing = |name: &str| {
-            SourceError::new("shape", format!("column {name} is missing from the result of {}", collector.key))
+            SourceError::new(Reason::Shape, format!("column {name} is missing from the result of {}", collector.key))
         };
         for (_, column) in collector.columns_in(version) {
             let cell = names.iter().rposition(|name| *name == column.name);

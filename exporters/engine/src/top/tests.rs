@@ -137,5 +137,5 @@ fn what_cannot_be_counted_in_is_told() {
     assert_eq!(told, [DropReason::Duplicate, DropReason::Unreadable]);
     let gone = Rows { columns: vec!["query".into()], cells: vec![Value::Null], ..Rows::default() };
     let missing = top_n.aggregate(&collector, collector.top.as_ref().unwrap(), Version(180_000), gone);
-    assert_eq!(missing.unwrap_err().reason, "shape");
+    assert_eq!(missing.unwrap_err().reason, reason::Reason::Shape);
 }

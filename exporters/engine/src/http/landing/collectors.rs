@@ -29,7 +29,7 @@ pub(super) fn write<S: Source>(page: &mut String, server: &Server<'_, S>, view: 
         let open = if ills || (database.main && alone) { " open" } else { "" };
         write!(page, "<details{open}><summary>{}</summary>", head(database, rows)).ok();
         if let (Some(error), Ok(_)) = (&database.state.error, &view.up) {
-            write!(page, "<p class=bad>{} ({})</p>", text(&error.message), text(error.reason)).ok();
+            write!(page, "<p class=bad>{} ({})</p>", text(&error.message), text(error.reason.as_str())).ok();
         }
         if !rows.is_empty() {
             table(page, server, rows);

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use reason::Reason;
+
 use super::html::text;
 use super::{chart, collectors};
 use crate::http::collector_status::{CollectorStatus, Kind, status};
@@ -54,7 +56,7 @@ impl<'a, S: Source> Server<'a, S> {
     pub fn class(&self) -> &'static str {
         match self.view.as_ref().map(|view| &view.up) {
             None => "off",
-            Some(Err(error)) if error.reason == "starting" => "warn",
+            Some(Err(error)) if error.reason == Reason::Starting => "warn",
             Some(Err(_)) => "bad",
             Some(Ok(_)) => "ok",
         }
@@ -75,7 +77,7 @@ impl<'a, S: Source> Server<'a, S> {
         }
         write!(page, " <small>looked at {} s ago</small></h2>", view.started.elapsed().as_secs()).ok();
         if let Err(error) = &view.up {
-            write!(page, "<p class=bad>{} ({})</p>", text(&error.message), text(error.reason)).ok();
+            write!(page, "<p class=bad>{} ({})</p>", text(&error.message), text(error.reason.as_str())).ok();
         }
         for advice in view.up.iter().flat_map(|facts| &facts.advice) {
             write!(page, "<p class=advice>{}</p>", text(advice)).ok();
