@@ -332,8 +332,10 @@ impl State {
         let free = seats().filter(|(_, seat)| seat.is_free_for(target)).min_by_key(|(_, seat)| seat.place.taken());
         let idle_since = |(_, seat): &(usize, &Seat)| seat.idle().map(|kept| kept.idle_since);
         let idle = || seats().filter(|(_, seat)| seat.idle().is_some());
+        // With a budget of one, all databases take turns at it.
         let is_spare = |(_, seat): &(usize, &Seat)| {
-            seat.purpose.is_kept_back() && idle().filter(|(_, other)| other.purpose == seat.purpose).count() > 1
+            let count = idle().filter(|(_, other)| other.purpose == seat.purpose).count();
+            seat.purpose.is_kept_back() && (count > 1 || self.seats.len() == 1)
         };
         let found = free
             .filter(|_| !others_full)
