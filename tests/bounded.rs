@@ -110,6 +110,7 @@ fn adds_up(server: &Postgres, exporter: &Exporter) -> Page {
 #[test]
 fn a_text_is_asked_for_once_and_belongs_to_what_is_shown() {
     let server = Postgres::start(Major::NEWEST).unwrap();
+    support::track_monitor(&server);
     let exporter = exporter(&server, "postgres", &["--disable-cache"]);
     server.psql("postgres", "select 4711 as wanted").unwrap();
     let id = server.psql("postgres", "select queryid from pg_stat_statements where query like '%wanted'").unwrap();

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use lab::{Exporter, MONITOR_PASSWORD, Major, Postgres};
 use support::outcome::{exporter_of, scrape_until};
-use support::{Page, exporter};
+use support::{Page, exporter, track_monitor};
 
 /// With the statements of a few scrapes in each, more than the smallest pg_stat_statements has entries.
 const DATABASES: usize = 12;
@@ -87,6 +87,7 @@ fn grants_hold_for_a_library_that_is_loaded_later() {
 #[test]
 fn a_role_whose_statements_push_out_others_is_told_what_to_do() {
     let server = server(Major::NEWEST, "pg_stat_statements");
+    track_monitor(&server);
     let exporter = exporter(&server, "postgres", &["--disable-cache"]);
     read_all(&exporter).assert_clean("tracked");
     assert!(evictions(&server) > 0);
@@ -104,6 +105,7 @@ fn a_session_that_may_stop_being_counted_does_so_itself() {
         (Major::NEWEST, "monitor", "grant set on parameter pg_stat_statements.track to monitor"),
     ] {
         let server = server(major, "pg_stat_statements");
+        track_monitor(&server);
         server.psql("postgres", grant).unwrap();
         server.psql("postgres", "select pg_stat_statements_reset()").unwrap();
         let exporter = exporter_of(&server.url(user, "postgres"), &["--disable-cache"]);

@@ -52,8 +52,6 @@ fn commands_of(major: Major) {
         .setting("max_prepared_transactions", "2")
         .start()
         .unwrap();
-    // So that the exporter's own statements do not push planted ones from the page.
-    server.psql("postgres", "alter role monitor set pg_stat_statements.track = 'none'").unwrap();
     plant(&server, major);
     // One statement runs, another waits.
     let [mut holds, mut waits] = [(); 2].map(|()| Client::connect(&server.url("postgres", "postgres"), NoTls).unwrap());

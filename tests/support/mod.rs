@@ -26,6 +26,11 @@ pub fn exporter(server: &Postgres, database: &str, args: &[&str]) -> Exporter {
     Exporter::start(binary(), args, &[("PG_EXPORTER_URL", &server.url("monitor", database))]).unwrap()
 }
 
+/// Lets pg_stat_statements count the statements of `monitor`, as of a role that grants.sql did not make.
+pub fn track_monitor(server: &Postgres) {
+    server.psql("postgres", "alter role monitor reset pg_stat_statements.track").unwrap();
+}
+
 /// The page of one scrape, which must answer 200.
 pub fn scrape(exporter: &Exporter) -> Page {
     let response = exporter.get("/metrics").unwrap();

@@ -19,6 +19,8 @@ const LONG: &str = "--cache-ttls=86400,86400,86400,86400";
 pub fn run(pg_exporter: &Path, scrapes: usize) -> Result<ExitCode, LabError> {
     println!("making the load: {DATABASES} databases x {TABLES} tables with two indexes, {STATEMENTS} statements");
     let server = load()?;
+    // What it asks is counted there.
+    server.psql("postgres", "alter role monitor reset pg_stat_statements.track")?;
     let bench = Bench { server: &server, scrapes };
     let peer = Cache::open()?.postgres_exporter()?;
 

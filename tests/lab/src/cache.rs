@@ -4,6 +4,7 @@
 //! processes may want the same thing at once.
 
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,7 @@ use crate::account::{self, Account};
 use crate::architecture::Component;
 use crate::error::{LabError, run};
 use crate::folder::Folder;
-use crate::installation::Installation;
+use crate::installation::{Installation, init_sql};
 use crate::pgbackrest::{BackrestRelease, WRAPPER};
 use crate::{BouncerRelease, Major, fetch};
 
@@ -99,11 +100,14 @@ impl Cache {
         Ok(Installation { root, account: self.account })
     }
 
-    /// A data directory to start servers from copies of: initialised, with the role `monitor` and the
-    /// extension `pg_stat_statements`. All copies have the same system identifier.
+    /// A data directory to start servers from copies of, with the role `monitor` and the extension `pg_stat_statements`.
+    /// All copies have the same system identifier.
     pub(crate) fn template(&self, major: Major) -> Result<PathBuf, LabError> {
         let installation = self.installation(major)?;
-        self.item(&format!("template-{major}"), |place| {
+        // Named by what is in it, so that a change of the SQL makes a new one.
+        let mut content = DefaultHasher::new();
+        init_sql().hash(&mut content);
+        self.item(&format!("template-{major}-{:08x}", content.finish() as u32), |place| {
             let folder = Folder::new()?;
             installation.account.own(folder.path())?;
             let data = folder.path().join("data");

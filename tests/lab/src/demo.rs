@@ -120,8 +120,6 @@ impl Stage {
         let backrest = Backrest::new(BackrestRelease::V2_55, &["repo1-bundle=y", "repo1-block=y"])?;
         let primary = Postgres::builder(Major::NEWEST).setting("archive_mode", "on");
         let primary = primary.setting("archive_command", &backrest.archive_command(STANZA)).start()?;
-        // As grants.sql does.
-        primary.psql("postgres", "alter role monitor set pg_stat_statements.track = 'none'")?;
         backrest.create_stanza(STANZA, &primary)?;
         for (database, sql) in OBJECTS {
             primary.psql("postgres", &format!("create database {database}"))?;

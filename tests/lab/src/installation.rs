@@ -9,6 +9,17 @@ use crate::account::Account;
 use crate::error::{LabError, run, shown};
 use crate::postgres::MONITOR_PASSWORD;
 
+/// What a new data directory gets: the role `monitor` with what `collectors/pg/grants.sql` gives it, and the extension
+/// `pg_stat_statements`.
+pub(crate) fn init_sql() -> String {
+    format!(
+        "create role monitor login password '{MONITOR_PASSWORD}' in role pg_monitor;\n\
+         alter role monitor set pg_stat_statements.track = 'none';\n\
+         create extension pg_stat_statements;\n\
+         grant execute on function pg_stat_file(text, boolean) to monitor;\n"
+    )
+}
+
 /// An unpacked PostgreSQL, and the account that runs it.
 #[derive(Debug, Clone)]
 pub(crate) struct Installation {
@@ -32,8 +43,7 @@ impl Installation {
         command.env("LD_LIBRARY_PATH", self.root.join("lib"));
     }
 
-    /// Makes a data directory with the role `monitor`, which may do all that collectors need, and the extension
-    /// `pg_stat_statements`.
+    /// Makes a data directory and runs [`init_sql`] in it.
     pub(crate) fn init(&self, data: &Path) -> Result<(), LabError> {
         let parent = data.parent().unwrap_or(data);
         let mut initdb = self.command("initdb", None);
@@ -41,15 +51,10 @@ impl Installation {
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]);
         run(initdb.arg("-D").arg(data))?;
 
-        let sql = format!(
-            "create role monitor login password '{MONITOR_PASSWORD}' in role pg_monitor;\n\
-             create extension pg_stat_statements;\n\
-             grant execute on function pg_stat_file(text, boolean) to monitor;\n"
-        );
         let mut single = self.command("postgres", None);
         single.current_dir(parent);
         single.args(["--single", "-F", "-c", "exit_on_error=on", "-D"]).arg(data).arg("postgres");
-        feed(single, &sql).map(drop)
+        feed(single, &init_sql()).map(drop)
     }
 }
 

@@ -249,7 +249,8 @@ fn cluster(plan: &Plan, etcd: &Etcd, backrest: &Backrest) -> Result<Vec<Node>, L
 /// The role `monitor`, who may read sequences, too, and the extension that the exporters read.
 pub(crate) fn preparation() -> String {
     format!(
-        "create role monitor login password '{}' in role pg_monitor, pg_read_all_data; create extension pg_stat_statements",
+        "create role monitor login password '{}' in role pg_monitor, pg_read_all_data; \
+         alter role monitor set pg_stat_statements.track = 'none'; create extension pg_stat_statements",
         crate::MONITOR_PASSWORD
     )
 }
