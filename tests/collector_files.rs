@@ -47,6 +47,17 @@ fn names(folder: &Path, expected_texts: bool) -> Vec<String> {
 }
 
 #[test]
+fn embeds_every_collector_of_the_folder() {
+    let metrics = |config: &str| {
+        let arguments = ["metrics", "--format=json", "--config", config];
+        text(&Command::new(binary()).args(arguments).current_dir(root()).output().unwrap().stdout)
+    };
+    let embedded = metrics("builtin:pg");
+    assert!(embedded.contains("pg_db_xact"), "{embedded}");
+    assert!(embedded == metrics("collectors/pg"), "the program has other collectors than collectors/pg");
+}
+
+#[test]
 fn every_fault_is_told_with_its_place() {
     let folder = data("bad");
     let inputs = names(&folder, false);

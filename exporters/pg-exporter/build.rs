@@ -1,0 +1,5 @@
+//! Has cargo build the program again when a file comes or goes in the embedded folder: `rust-embed` tracks only those it knows.
+
+fn main() {
+    println!("cargo::rerun-if-changed=../../collectors/pg");
+}

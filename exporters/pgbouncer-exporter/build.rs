@@ -1,0 +1,6 @@
+//! Has cargo build the program again when a file comes or goes in the embedded folders: `rust-embed` tracks only those it knows.
+
+fn main() {
+    println!("cargo::rerun-if-changed=../../collectors/pgbouncer");
+    println!("cargo::rerun-if-changed=../../collectors/pgbouncer_exporter");
+}
