@@ -1,6 +1,7 @@
 //! Help, version, and what is said of wrong usage.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use super::{DOWN, out, refusal, run};
 
@@ -146,11 +147,22 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
     }
 }
 
+/// What git says of this checkout; `unknown` where there is none.
+fn git(arguments: &[&str]) -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let output = Command::new("git").arg("-C").arg(root).args(arguments).env("TZ", "UTC").output();
+    let output = output.ok().filter(|output| output.status.success());
+    output.map_or("unknown".to_owned(), |output| out(&output).trim().to_owned())
+}
+
 #[test]
-fn version_names_program_and_version() {
+fn version_names_program_version_revision_and_date() {
+    let revision = git(&["rev-parse", "--short=12", "HEAD"]);
+    let date = git(&["log", "-1", "--date=format-local:%Y-%m-%d", "--format=%cd"]);
+    let expected = format!("pg-exporter {} (revision {revision}, built {date})\n", env!("CARGO_PKG_VERSION"));
     for flag in ["--version", "-V"] {
         let output = run(&[flag], &[("PG_EXPORTER_FAIL_FAST", "")]);
         assert!(output.status.success(), "{output:?}");
-        assert_eq!(out(&output), concat!("pg-exporter ", env!("CARGO_PKG_VERSION"), "\n"));
+        assert_eq!(out(&output), expected);
     }
 }

@@ -2,23 +2,33 @@
 
 /// The version of the suite.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The commit, if the build was told.
-pub(crate) const REVISION: &str = match option_env!("EXPORTER_REVISION") {
-    Some(revision) => revision,
-    None => "unknown",
-};
 
-/// Labels of the build-info metric; operating system and architecture by the names that Go has for them.
-pub(crate) const LABELS: &[(&str, &str)] = &[
-    ("version", VERSION),
-    ("revision", REVISION),
-    ("goos", std::env::consts::OS),
-    (
-        "goarch",
-        match std::env::consts::ARCH.as_bytes() {
-            b"x86_64" => "amd64",
-            b"aarch64" => "arm64",
-            _ => std::env::consts::ARCH,
-        },
-    ),
-];
+/// What a program was built from. The engine is told it, so that a commit does not build the engine again.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildInfo {
+    /// The commit, or `unknown`.
+    pub revision: &'static str,
+    /// The day of the commit, or `unknown`.
+    pub date: &'static str,
+}
+
+impl BuildInfo {
+    /// What `--version` prints after the program's name.
+    pub(crate) fn version(self) -> String {
+        format!("{VERSION} (revision {}, built {})", self.revision, self.date)
+    }
+
+    /// Labels of the build-info metric; operating system and architecture by the names that Go has for them.
+    pub(crate) fn labels(self) -> [(&'static str, &'static str); 4] {
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        let system = match std::env::consts::OS {
+            "macos" => "darwin",
+            other => other,
+        };
+        [("version", VERSION), ("revision", self.revision), ("goos", system), ("goarch", architecture)]
+    }
+}

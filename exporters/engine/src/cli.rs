@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::build_info;
 use crate::options::{ENVIRONMENT, Options};
 use crate::run::Exporter;
 
@@ -80,7 +79,7 @@ pub(crate) fn read<O: Args>(
 
 /// All flags, which may stand before or after the name of a task.
 fn command<O: Args>(exporter: &Exporter) -> Command {
-    let command = Cli::<O>::command().name(exporter.name).about(exporter.about).version(build_info::VERSION);
+    let command = Cli::<O>::command().name(exporter.name).about(exporter.about).version(exporter.build.version());
     command.mut_args(|arg| complete(arg, exporter).global(true))
 }
 

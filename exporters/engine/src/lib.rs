@@ -38,6 +38,7 @@ mod source;
 mod status;
 mod top;
 
+pub use build_info::BuildInfo;
 pub use catalog::{CheckQuery, EmbeddedFolder};
 pub use error::SourceError;
 pub use facts::{Detail, Extension, Health, Role, ServerFacts, Version};

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::build_info::{BuildInfo, VERSION};
 use crate::catalog::{Catalog, CheckQuery, EmbeddedFolder, LoadError, Origin};
 use crate::cli::{self, Cli, ConfigPath, Task};
 use crate::exposition::Format;
@@ -34,6 +35,8 @@ pub struct Exporter {
     pub name: &'static str,
     /// One line for `--help`.
     pub about: &'static str,
+    /// What it was built from.
+    pub build: BuildInfo,
     /// The port that it listens on by default.
     pub port: u16,
     /// What its metrics begin with.
@@ -234,6 +237,7 @@ fn settings(exporter: &Exporter, options: &Options, namespace: String, status: P
     let tags = options.tag.iter().map(|tag| tag.trim().to_owned()).filter(|tag| !tag.is_empty()).collect();
     ScrapeSettings {
         namespace,
+        build: exporter.build,
         selection: Selection { product: exporter.namespace.to_owned(), tags },
         constant_labels: options.label.clone().unwrap_or_else(|| Arc::from([])),
         disable_cache: options.disable_cache,
@@ -267,14 +271,14 @@ async fn serve<S: Source>(
     let addresses: Vec<String> = listeners.addresses().iter().map(|at| format!("{scheme}://{at}")).collect();
     tracing::info!(
         program = exporter.name,
-        version = crate::build_info::VERSION,
+        version = VERSION,
         target = targets.target(),
         config = targets.catalog.origin,
         collectors = targets.catalog.collectors.len(),
         listen = addresses.join(" "),
         "started"
     );
-    let service = Service::new(exporter.name, options, probe_timeout, targets, status, load);
+    let service = Service::new(exporter.name, exporter.build, options, probe_timeout, targets, status, load);
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
     listeners.serve(http::router(service.clone()), stop_signal()?, options.scrape_timeout + GRACE).await;
     reloads.abort();

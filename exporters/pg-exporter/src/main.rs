@@ -22,7 +22,7 @@ mod tracking;
 
 use std::process::ExitCode;
 
-use engine::{EmbeddedFolder, Exporter};
+use engine::{BuildInfo, EmbeddedFolder, Exporter};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     let exporter = Exporter {
         name: "pg-exporter",
         about: "Prometheus exporter for PostgreSQL: primary and standby, every database of the instance",
+        build: BuildInfo { revision: build_info::REVISION, date: build_info::DATE },
         port: 9630,
         namespace: "pg",
         env_prefix: "PG_EXPORTER",

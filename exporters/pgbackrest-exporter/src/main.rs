@@ -19,7 +19,7 @@ mod wal;
 
 use std::process::ExitCode;
 
-use engine::{EmbeddedFolder, Exporter};
+use engine::{BuildInfo, EmbeddedFolder, Exporter};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     let exporter = Exporter {
         name: "pgbackrest-exporter",
         about: "Prometheus exporter for pgBackRest: stanzas, repositories, backups and WAL archives",
+        build: BuildInfo { revision: build_info::REVISION, date: build_info::DATE },
         port: 9854,
         namespace: "pgbackrest",
         env_prefix: options::ENV_PREFIX,

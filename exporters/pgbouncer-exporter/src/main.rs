@@ -12,7 +12,7 @@ mod source;
 
 use std::process::ExitCode;
 
-use engine::{EmbeddedFolder, Exporter};
+use engine::{BuildInfo, EmbeddedFolder, Exporter};
 use rust_embed::RustEmbed;
 
 /// The default collectors, with pg_exporter's names.
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let exporter = Exporter {
         name: "pgbouncer-exporter",
         about: "Prometheus exporter for PgBouncer, from its admin console",
+        build: BuildInfo { revision: build_info::REVISION, date: build_info::DATE },
         port: 9631,
         namespace: "pgbouncer",
         env_prefix: "PG_EXPORTER",

@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use tokio::task::spawn_blocking;
 
+use crate::build_info::BuildInfo;
 use crate::catalog::{Catalog, LoadError};
 use crate::scrape::Targets;
 use crate::source::Source;
@@ -55,6 +56,7 @@ pub(crate) const FIXED_PATHS: &[&str] = &[
 pub(crate) struct Service<S: Source> {
     /// The name of the program.
     pub name: &'static str,
+    pub build: BuildInfo,
     pub telemetry_path: String,
     /// How long a scrape may take whose scraper does not say.
     pub scrape_timeout: Duration,
@@ -81,6 +83,7 @@ impl<S: Source> Service<S> {
     /// A service around its first targets; `load` reads the collector files anew.
     pub fn new(
         name: &'static str,
+        build: BuildInfo,
         options: &crate::options::Options,
         probe_timeout: Duration,
         targets: Targets<S>,
@@ -89,6 +92,7 @@ impl<S: Source> Service<S> {
     ) -> Arc<Self> {
         let service = Self {
             name,
+            build,
             telemetry_path: options.telemetry_path.clone(),
             scrape_timeout: options.scrape_timeout,
             probe_timeout,

@@ -8,7 +8,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::{Service, explain, text};
-use crate::build_info;
 use crate::printable::Lines;
 use crate::scrape::Scraper;
 use crate::source::Source;
@@ -60,7 +59,7 @@ fn line(out: &mut Lines, [datname, collector, numbers @ ..]: &[String; 9]) {
 
 pub(super) async fn version<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
     let mut out = service.name.to_owned();
-    for (name, value) in build_info::LABELS {
+    for (name, value) in service.build.labels() {
         write!(out, "\n{name}: {value}").ok();
     }
     text(StatusCode::OK, out)

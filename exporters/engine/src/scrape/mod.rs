@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use reason::Reason;
 
+use crate::build_info::BuildInfo;
 use crate::cache::Results;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
@@ -47,6 +48,7 @@ const HEALTH_AGE: Duration = Duration::from_secs(1);
 pub(crate) struct ScrapeSettings {
     /// Prefix of the exporter's own metrics.
     pub namespace: String,
+    pub build: BuildInfo,
     pub selection: Selection,
     pub constant_labels: Labels,
     pub disable_cache: bool,

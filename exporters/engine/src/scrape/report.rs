@@ -193,7 +193,7 @@ pub(super) fn program(families: &mut SelfMetrics, settings: &ScrapeSettings, ask
     let uptime = settings.started.elapsed().as_secs_f64();
     let mut own = Own { families, namespace: &settings.namespace };
     own.gauge("exporter_up", "Always 1: the exporter answers", &[], 1.0);
-    own.gauge("exporter_build_info", "What this program is", crate::build_info::LABELS, 1.0);
+    own.gauge("exporter_build_info", "What this program is", &settings.build.labels(), 1.0);
     own.gauge("exporter_uptime", "Seconds since the exporter started", &[], uptime);
     own.gauge("exporter_last_scrape_time", "When this scrape ended, in Unix seconds", &[], now);
     own.gauge("exporter_scrape_duration", "Seconds that this scrape took", &[], seconds);
