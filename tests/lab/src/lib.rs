@@ -32,6 +32,7 @@ mod fetch;
 mod folder;
 mod http;
 mod installation;
+mod inventory;
 mod load;
 mod major;
 mod netns;

@@ -23,8 +23,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Download and prepare every server the lab can start.
-    Fetch,
+    /// Download and prepare servers, unless they are there.
+    Fetch {
+        /// What a command needs (demo, lab, bless, bench, tests), or a name as pgbouncer-1.26.
+        #[arg(default_value = "all")]
+        what: Vec<String>,
+    },
     /// A primary with load and backups, a standby, a pooler with a queue, an exporter for each and a Prometheus, until Ctrl-C.
     Demo {
         #[command(flatten)]
@@ -91,7 +95,7 @@ struct Proof {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Task::Fetch => fetch(),
+        Task::Fetch { what } => fetch(&what),
         Task::Demo { programs, seconds } => demo::run(&programs, seconds),
         Task::Architecture { programs, alerts, seconds } => stand::run(&programs, &alerts, seconds),
         Task::Vip { seconds } => address::run(seconds),
@@ -109,11 +113,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn fetch() -> Result<ExitCode, LabError> {
+fn fetch(what: &[String]) -> Result<ExitCode, LabError> {
     let begin = Instant::now();
     let cache = Cache::open()?;
-    cache.fill()?;
-    println!("lab: all there in {} ({:.1} s)", cache.root().display(), begin.elapsed().as_secs_f64());
+    cache.fetch(what)?;
+    let (words, root, seconds) = (what.join(" "), cache.root().display(), begin.elapsed().as_secs_f64());
+    println!("lab: {words}: fetched {} MB, all there in {root} ({seconds:.1} s)", cache.fetched() / 1_000_000);
     Ok(ExitCode::SUCCESS)
 }
 
