@@ -1,7 +1,8 @@
 //! What the process knows of itself, whatever servers it reads.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -34,11 +35,11 @@ pub(crate) enum WebConfigState {
 impl ProcessStatus {
     /// The state of the web configuration file.
     pub fn web_config(&self) -> WebConfigState {
-        self.web_config.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.web_config.lock().clone()
     }
 
     /// Notes what became of it.
     pub fn note_web_config(&self, state: WebConfigState) {
-        *self.web_config.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.web_config.lock() = state;
     }
 }

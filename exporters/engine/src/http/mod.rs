@@ -9,7 +9,7 @@ mod landing;
 mod metrics;
 mod pages;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -17,6 +17,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use parking_lot::RwLock;
 use tokio::task::spawn_blocking;
 
 use crate::build_info::BuildInfo;
@@ -108,7 +109,7 @@ impl<S: Source> Service<S> {
 
     /// The targets that is current; a request keeps the one it began with.
     pub fn targets(&self) -> Arc<Targets<S>> {
-        self.targets.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.targets.read().clone()
     }
 
     /// Loads the collector files anew. With any fault in them the old collectors stay.
@@ -121,7 +122,7 @@ impl<S: Source> Service<S> {
                 let count = catalog.collectors.len();
                 tracing::info!(origin = catalog.origin, collectors = count, "collector files loaded anew");
                 let new = Arc::new(self.targets().with(catalog));
-                *self.targets.write().unwrap_or_else(PoisonError::into_inner) = new;
+                *self.targets.write() = new;
                 Ok(count)
             }
             Err(error) => {

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::hint::black_box;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bcrypt::HashParts;
+use parking_lot::Mutex;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use serde::Deserialize;
@@ -171,11 +172,11 @@ impl Logins {
     }
 
     fn remembers(&self, digest: &[u8]) -> bool {
-        self.right.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+        self.right.lock().contains(digest)
     }
 
     fn remember(&self, digest: Vec<u8>) {
-        let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut right = self.right.lock();
         if right.len() >= REMEMBERED_LOGINS {
             right.clear();
         }
@@ -228,7 +229,7 @@ mod tests {
             assert_eq!(logins.check(&users, Some(&header(login))).await, verdict, "{login}");
         }
         assert_eq!(logins.check(&users, None).await, Verdict::Wrong);
-        assert_eq!(logins.right.lock().unwrap().len(), 1);
+        assert_eq!(logins.right.lock().len(), 1);
     }
 
     #[tokio::test]

@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Response;
 use http_body::{Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -121,7 +122,7 @@ impl Connections {
 
     /// Closes the connection that can be spared most. Returns whether there is one.
     pub fn displace(&self) -> bool {
-        let open = self.lock();
+        let open = self.open.lock();
         let spare = open.activities.values().filter(|activity| activity.borrow().can_be_spared());
         let order = |activity: &&Arc<watch::Sender<Activity>>| {
             let activity = activity.borrow();
@@ -132,7 +133,7 @@ impl Connections {
 
     /// Closes the connection whose client has been taking its response for longest, if too many do.
     fn bound_responses(&self) {
-        let open = self.lock();
+        let open = self.open.lock();
         let is_responding = |activity: &&Arc<watch::Sender<Activity>>| {
             let activity = activity.borrow();
             activity.kind() == Kind::Responding && !activity.is_displaced
@@ -153,16 +154,12 @@ impl Connections {
     fn taken(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Place {
         let start = Activity { working: 0, responding: 0, used: false, since: Instant::now(), is_displaced: false };
         let activity = Arc::new(watch::Sender::new(start));
-        let mut open = self.lock();
+        let mut open = self.open.lock();
         open.last_id += 1;
         let id = open.last_id;
         open.activities.insert(id, Arc::clone(&activity));
         self.status.http_connections.inc();
         Place { connections: Arc::clone(self), id, activity, _permit: permit }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -209,7 +206,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connections.lock().activities.remove(&self.id);
+        self.connections.open.lock().activities.remove(&self.id);
         self.connections.status.http_connections.dec();
     }
 }

@@ -1,9 +1,10 @@
 //! The web configuration in force: the last good one. It is read again when it, or a file it names, changes.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -70,7 +71,7 @@ impl WebConfigFile {
 
 impl Shared {
     fn in_force(&self) -> Arc<WebConfig> {
-        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.in_force.read())
     }
 
     fn refresh(&self, files: &mut WatchedFiles) {
@@ -84,7 +85,7 @@ impl Shared {
                 Ok(()) => {
                     log_warnings(&new_reading);
                     tracing::info!(file, "the web configuration has changed and is in force");
-                    *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+                    *self.in_force.write() = Arc::new(new);
                     self.status.note_web_config(WebConfigState::InForce);
                 }
                 Err(problem) => self.refuse(format!("{file}: {problem}")),

@@ -1,8 +1,8 @@
 //! The rate limit: a token bucket for all requests together.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::Deserialize;
 
 /// `rate_limit` of the web configuration.
@@ -47,7 +47,7 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Takes one token at `now`; `false` if there is none.
     pub(super) fn take(&self, limit: RateLimit, now: Instant) -> bool {
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full_at = self.full_at.lock();
         let full_now_or_later = full_at.map_or(now, |instant| instant.max(now));
         let to_refill = full_now_or_later.duration_since(now);
         if to_refill > limit.interval.saturating_mul(limit.burst - 1) {

@@ -10,10 +10,11 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use prometheus_client::metrics::counter::Counter;
 
 /// What may wait to be read: more than any burst of lines, and nothing for the memory of a server.
@@ -69,7 +70,7 @@ impl Queue {
 
     /// Adds a line, or drops it if there is no room. Waits a moment for it to be written.
     pub fn push(&self, line: Vec<u8>) {
-        let mut state = self.0.lock();
+        let mut state = self.0.state.lock();
         if state.bytes + line.len() > MOST_BYTES {
             state.untold += 1;
             self.0.dropped.inc();
@@ -84,25 +85,20 @@ impl Queue {
         }
         let own = state.added;
         let is_waiting = |state: &mut State| state.done < own && !state.is_hung;
-        let (mut state, waited) =
-            self.0.changed.wait_timeout_while(state, PATIENCE, is_waiting).unwrap_or_else(PoisonError::into_inner);
-        state.is_hung |= waited.timed_out();
+        _ = self.0.changed.wait_while_for(&mut state, is_waiting, PATIENCE);
+        state.is_hung |= state.done < own;
     }
 
     /// Waits until all is written, no longer than `limit`.
     pub fn end(&self, limit: Duration) {
-        let state = self.0.lock();
-        drop(self.0.changed.wait_timeout_while(state, limit, |state| state.done < state.added));
+        let mut state = self.0.state.lock();
+        _ = self.0.changed.wait_while_for(&mut state, |state| state.done < state.added, limit);
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn write_out(&self, mut out: impl Write) {
-        self.lock().writer = Some(thread::current().id());
+        self.state.lock().writer = Some(thread::current().id());
         loop {
             let line = self.next();
             let is_written = write(&mut out, &line).is_ok();
@@ -115,7 +111,7 @@ impl Shared {
 
     /// Notes that the line is dealt with. Returns how many were dropped and not told of, once none waits any more.
     fn done(&self, is_written: bool) -> u64 {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.done += 1;
         if !is_written {
             // The reader is gone, or the disk is full.
@@ -130,9 +126,8 @@ impl Shared {
 
     /// The next line, as soon as there is one.
     fn next(&self) -> Vec<u8> {
-        let state = self.lock();
-        let mut state =
-            self.changed.wait_while(state, |state| state.lines.is_empty()).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
+        self.changed.wait_while(&mut state, |state| state.lines.is_empty());
         let line = state.lines.pop_front().unwrap_or_default();
         state.bytes -= line.len();
         line
