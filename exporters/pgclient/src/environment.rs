@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{Uid, User};
+
 /// The variables, home folder, user name and socket folders that a [`Target`](crate::Target) is resolved against.
 ///
 /// [`Environment::from_process`] takes them from the process; the other constructors make one by hand.
@@ -18,19 +20,15 @@ pub struct Environment {
 impl Environment {
     /// The environment of this process. A variable that is not UTF-8 is left out.
     ///
-    /// The user is the one of the effective user id, as it is for libpq and for `peer` authentication, else `$USER`
-    /// or `$LOGNAME`. The home folder is `$HOME`, else the one in `/etc/passwd`.
+    /// The user is the effective one, as for libpq and `peer` authentication, else `$USER` or `$LOGNAME`. The home
+    /// folder is `$HOME`, else the one in the user database.
     pub fn from_process() -> Environment {
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let mut environment = Environment::from_variables(variables);
-        let account = effective_user_id().and_then(|id| {
-            let accounts = files::read_text(Path::new("/etc/passwd")).ok()?;
-            account(&accounts, &id)
-        });
-        if let Some((user, home)) = account {
-            environment.user = Some(user);
-            environment.home.get_or_insert(home);
+        if let Ok(Some(user)) = User::from_uid(Uid::effective()) {
+            environment.user = Some(user.name);
+            environment.home.get_or_insert(user.dir);
         }
         environment
     }
@@ -101,49 +99,26 @@ impl fmt::Debug for Environment {
     }
 }
 
-fn effective_user_id() -> Option<String> {
-    let status = files::read_text(Path::new("/proc/self/status")).ok()?;
-    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    ids.split_whitespace().nth(1).map(str::to_owned)
-}
-
-/// User name and home folder of the account with this id, from the text of `/etc/passwd`.
-fn account(accounts: &str, id: &str) -> Option<(String, PathBuf)> {
-    accounts.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        match fields[..] {
-            [name, _, user_id, _, _, home, ..] if user_id == id => Some((name.to_owned(), home.into())),
-            _ => None,
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_account_of_an_id() {
-        let accounts = "root:x:0:0:root:/root:/bin/sh\nmon:x:990:990::/srv/mon:/bin/false\n";
-        assert_eq!(account(accounts, "990"), Some(("mon".into(), "/srv/mon".into())));
-        assert_eq!(account(accounts, "99"), None);
-    }
-
-    #[test]
-    fn empty_counts_as_unset() {
+    fn treats_empty_variable_as_unset() {
         let environment = Environment::from_variables([("PGHOST", ""), ("USER", ""), ("LOGNAME", "mon")]);
         assert_eq!(environment.variable("PGHOST"), None);
         assert_eq!(environment.user(), Some("mon"));
     }
 
     #[test]
-    fn debug_shows_no_value() {
+    fn debug_omits_values() {
         let environment = Environment::from_variables([("PGPASSWORD", "s3cret")]);
         assert!(!format!("{environment:?}").contains("s3cret"));
     }
 
     #[test]
-    fn the_process_has_a_user() {
-        assert!(Environment::from_process().user().is_some());
+    fn takes_the_user_from_the_effective_user_id() {
+        let user = User::from_uid(Uid::effective()).unwrap().unwrap();
+        assert_eq!(Environment::from_process().user(), Some(&*user.name));
     }
 }
