@@ -45,9 +45,8 @@ check: deny python
 	./target/debug/pgbouncer-exporter check collectors/pgbouncer
 	./target/debug/pgbouncer-exporter check collectors/pgbouncer_exporter
 	./target/debug/pgbackrest-exporter check collectors/pgbackrest
-	./target/debug/pg-exporter metrics --format markdown | diff docs/metrics.md - || { echo 'docs/metrics.md is old: make bless'; exit 1; }
-	./target/debug/pgbouncer-exporter metrics --format markdown | diff docs/metrics-pgbouncer.md - || { echo 'docs/metrics-pgbouncer.md is old: make bless'; exit 1; }
-	./target/debug/pgbackrest-exporter metrics --format markdown | diff docs/metrics-pgbackrest.md - || { echo 'docs/metrics-pgbackrest.md is old: make bless'; exit 1; }
+	sh docs/reference/generate.sh target/debug target/reference
+	for page in target/reference/*.md; do diff docs/reference/$${page##*/} $$page || { echo "docs/reference/$${page##*/} is old: make bless"; exit 1; }; done
 	python3 -B dashboards/source/generate.py --check
 	! $(CARGO) tree --package pgbackrest-exporter --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|pgclient|sqlx|rusqlite|mysql)'
 	! $(CARGO) tree --package engine --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|sqlx|rusqlite|mysql)'
@@ -59,9 +58,8 @@ bench: fetch
 
 ## bless: writes anew what is generated and checked in; read the diff
 bless: fetch dashboards
-	$(CARGO) run --quiet --package pg-exporter -- metrics --format markdown > docs/metrics.md
-	$(CARGO) run --quiet --package pgbouncer-exporter -- metrics --format markdown > docs/metrics-pgbouncer.md
-	$(CARGO) run --quiet --package pgbackrest-exporter -- metrics --format markdown > docs/metrics-pgbackrest.md
+	$(CARGO) build --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
+	sh docs/reference/generate.sh target/debug docs/reference
 	UPDATE_EXPECT=1 $(CARGO) test --quiet --package pg-exporter --test collector_files --test versions
 
 ## dashboards: writes dashboards/*.json from dashboards/source; nothing but Python's own library is needed

@@ -22,10 +22,10 @@ SELECTORS = {
 def times_to_live():
     """Seconds for which each collector's result is kept, by metric, as the catalogues tell."""
     found = {}
-    for path in sorted((ROOT / "docs").glob("metrics*.md")):
+    for path in sorted((ROOT / "docs/reference").glob("metrics*.md")):
         seconds = 0
         for line in path.read_text().splitlines():
-            if told := re.search(r"Time to live: (\d+) s", line):
+            if told := re.match(r"\| ttl \| (\d+) s", line):
                 seconds = int(told[1])
             elif name := re.match(r"\| `(\w+)`", line):
                 found[name[1]] = max(seconds, found.get(name[1], 0))

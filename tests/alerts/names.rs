@@ -25,11 +25,11 @@ pub struct Used {
 /// All metrics of the exporters' pages and of the list of what others tell.
 pub fn documented() -> Known {
     let mut known = Known::new();
-    for page in ["docs/metrics.md", "docs/metrics-pgbouncer.md", "docs/metrics-pgbackrest.md"] {
+    for page in ["metrics.md", "metrics-pgbouncer.md", "metrics-pgbackrest.md"] {
         let mut labels = BTreeSet::new();
-        for line in fs::read_to_string(super::rules::path(page)).unwrap().lines() {
-            if let Some((listed, _)) = line.strip_prefix("Labels: ").and_then(|rest| rest.split_once(". Tags:")) {
-                labels = listed.split(", ").map(|label| label.trim_matches('`').to_owned()).collect();
+        for line in fs::read_to_string(super::rules::path(&format!("docs/reference/{page}"))).unwrap().lines() {
+            if let Some(listed) = line.strip_prefix("| Labels | ") {
+                labels = listed.split('`').skip(1).step_by(2).map(str::to_owned).collect();
             } else if let Some((name, _)) = line.strip_prefix("| `").and_then(|rest| rest.split_once('`')) {
                 let metric = known.entry(name.to_owned()).or_default();
                 metric.extend(labels.iter().cloned());

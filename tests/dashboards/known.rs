@@ -31,7 +31,7 @@ impl Known {
     pub fn read(root: &Path) -> Known {
         let mut known = Known(BTreeMap::new());
         for catalogue in ["metrics.md", "metrics-pgbouncer.md", "metrics-pgbackrest.md"] {
-            known.add_catalogue(&std::fs::read_to_string(root.join("docs").join(catalogue)).unwrap());
+            known.add_catalogue(&std::fs::read_to_string(root.join("docs/reference").join(catalogue)).unwrap());
         }
         known.add_own();
         for list in ["external.txt", "recorded.txt"] {
@@ -47,13 +47,12 @@ impl Known {
         metric.labels.extend(labels.into_iter().map(str::to_owned));
     }
 
-    /// Reads a page of docs/, which `make check` keeps equal to what the exporters list.
+    /// Reads a page of docs/reference/, which `make check` keeps equal to what the exporters list.
     fn add_catalogue(&mut self, text: &str) {
         let mut labels = Vec::new();
         for line in text.lines() {
-            if let Some(told) = line.strip_prefix("Labels: ") {
-                let told = told.split(" Tags:").next().unwrap();
-                labels = told.split('`').skip(1).step_by(2).collect();
+            if let Some(listed) = line.strip_prefix("| Labels | ") {
+                labels = listed.split('`').skip(1).step_by(2).collect();
             } else if let Some(row) = line.strip_prefix("| `") {
                 let (name, rest) = row.split_once("` | ").unwrap();
                 let bucket = name.ends_with("_bucket").then_some("le");

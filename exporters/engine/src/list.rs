@@ -103,20 +103,40 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
     keys.sort_by(|a, b| a.key.cmp(&b.key));
     for collector in keys {
         // Writing to a String cannot fail, here and below.
-        writeln!(out, "\n## {}\n\n{}", collector.key, collector.description).ok();
-        if let Some(source) = &collector.source {
-            writeln!(out, "Source: <{source}>").ok();
-        }
+        writeln!(out, "\n## {}\n\n{}", collector.key, wrapped(&collector.description)).ok();
         let labels = collector.labels().iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
         let labels = if labels.is_empty() { "none".into() } else { labels };
         let tags =
             if collector.tags.is_empty() { "none, so in every database".into() } else { collector.tags.join(", ") };
-        writeln!(out, "\nLabels: {labels}. Tags: {tags}. Time to live: {} s.\n", collector.ttl.as_secs_f64()).ok();
-        out.push_str("| metric | type | versions | meaning |\n|---|---|---|---|\n");
+        let ttl = collector.ttl.as_secs_f64();
+        writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| Tags | {tags} |\n| ttl | {ttl} s |").ok();
+        if let Some(source) = &collector.source {
+            writeln!(out, "| Source | <{source}> |").ok();
+        }
+        out.push_str("\n| metric | type | versions | meaning |\n|---|---|---|---|\n");
         for metric in metrics.iter().filter(|metric| *metric.collector == *collector.key) {
             let help = metric.help.replace('|', "\\|");
             writeln!(out, "| `{}` | {} | {} | {help} |", metric.name, metric.r#type, metric.versions).ok();
         }
+    }
+    out
+}
+
+/// Breaks a paragraph into lines of at most 100 characters, as in all Markdown of the repository.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut width = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > 100 {
+            out.push('\n');
+            width = 0;
+        } else if width > 0 {
+            out.push(' ');
+            width += 1;
+        }
+        out.push_str(word);
+        width += length;
     }
     out
 }

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Writes the pages that are made from the programs' own output:
+#     docs/reference/generate.sh FOLDER-OF-PROGRAMS FOLDER-OF-PAGES
+set -eu
+programs=$1 pages=$2
+mkdir -p "$pages"
+
+"$programs/pg-exporter" metrics --format markdown >"$pages/metrics.md"
+"$programs/pgbouncer-exporter" metrics --format markdown >"$pages/metrics-pgbouncer.md"
+"$programs/pgbackrest-exporter" metrics --format markdown >"$pages/metrics-pgbackrest.md"
+
+# The help text shows the width of the terminal and the values of variables: both are fixed here.
+{
+  printf '# Flags\n\nThe output of `--help` of each program. `make bless` writes this page.\n'
+  for program in pg-exporter pgbouncer-exporter pgbackrest-exporter; do
+    printf '\n## %s\n\n```text\n' "$program"
+    env -i COLUMNS=100 "$programs/$program" --help | sed 's/ *$//'
+    printf '```\n'
+  done
+} >"$pages/flags.md"
