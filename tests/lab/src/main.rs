@@ -76,7 +76,7 @@ enum Task {
         #[arg(long, default_value_t = 40)]
         scrapes: usize,
     },
-    /// Start one server, print its process id and folder, and stop it when standard input ends.
+    /// Start one server, print its process id and folder and then its URL, and stop it when standard input ends.
     Hold,
 }
 
@@ -125,6 +125,7 @@ fn fetch(what: &[String]) -> Result<ExitCode, LabError> {
 fn hold() -> Result<ExitCode, LabError> {
     let server = Postgres::start(Major::NEWEST)?;
     println!("{} {}", server.pids()[0], server.socket_dir().display());
+    println!("{}", server.url("monitor", "postgres"));
     let ended = stdin().read_to_end(&mut Vec::new());
     ended.map_err(|source| LabError::Io { what: "waiting for the end of standard input".into(), source })?;
     Ok(ExitCode::SUCCESS)
