@@ -1,5 +1,6 @@
 //! The catalogue: what an exporter's command `metrics` says that its collectors can give.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::binary;
@@ -53,14 +54,14 @@ fn covers(range: &str, version: [u32; 3]) -> bool {
     min.is_none_or(|min| read(min) <= version) && max.is_none_or(|max| version < read(max))
 }
 
-/// All metrics of the collectors inside the program.
+/// All metrics of the collectors inside pg-exporter.
 pub fn catalogue() -> Vec<Listed> {
-    catalogue_of(&[])
+    catalogue_of(binary(), &[])
 }
 
-/// The same with more arguments, as of another folder inside the program.
-pub fn catalogue_of(arguments: &[&str]) -> Vec<Listed> {
-    let output = Command::new(binary()).args(["metrics", "--format", "json"]).args(arguments).output().unwrap();
+/// Those of an exporter with more arguments, as of another folder inside the program.
+pub fn catalogue_of(program: &Path, arguments: &[&str]) -> Vec<Listed> {
+    let output = Command::new(program).args(["metrics", "--format", "json"]).args(arguments).output().unwrap();
     let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let text = |metric: &serde_json::Value, key: &str| metric[key].as_str().unwrap().to_owned();
     let texts = |metric: &serde_json::Value, key: &str| {

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use lab::{Cache, Exporter, Postgres, Process};
+use lab::{Exporter, Postgres};
 use tempfile::{NamedTempFile, TempDir};
 
-use super::{LIMIT, Page, binary, scrape};
+use super::{LIMIT, Page, binary, path, scrape};
 
 impl Page {
+    /// Whether the server answers.
     pub fn is_up(&self) -> bool {
         self.value("pg_up", &[]) == Some(1.0)
     }
@@ -128,7 +127,7 @@ pub fn collectors(yaml: &str) -> NamedTempFile {
 /// A folder of the embedded collectors and a file of own ones beside them.
 pub fn embedded_and(yaml: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../collectors/pg")).unwrap() {
+    for file in std::fs::read_dir(path("collectors/pg")).unwrap() {
         let file = file.unwrap();
         std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
     }

@@ -14,6 +14,7 @@ pub struct Page {
     samples: BTreeMap<String, Vec<Sample>>,
 }
 
+/// A value with its labels.
 #[derive(Debug, PartialEq)]
 pub struct Sample {
     pub labels: BTreeMap<String, String>,

@@ -1,0 +1,68 @@
+//! An address that follows the primary, and an exporter that follows the address.
+
+use std::time::{Duration, Instant};
+
+use lab::{Exporter, LEADER_TTL, VipPair};
+use support::{Page, binary, one_at_a_time};
+
+/// Beside what Patroni's own time to live takes.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// An exporter on the hub, which reads whoever has the address.
+struct Watcher<'a> {
+    pair: &'a VipPair,
+    exporter: Exporter,
+}
+
+impl Watcher<'_> {
+    fn get(&self, path: &str) -> lab::Response {
+        self.pair.network().hub().inside(|| self.exporter.get(path)).unwrap()
+    }
+
+    /// The one scrape shows the primary of that host, and the health endpoint agrees.
+    fn shows(&self, host: usize) {
+        let page = Page::parse(self.get("/metrics").text());
+        let started = "select extract(epoch from pg_postmaster_start_time())";
+        let started: f64 = self.pair.members[host].psql("postgres", started).unwrap().parse().unwrap();
+        let shown = page.value("pg_boot_time", &[]);
+        assert!(shown.is_some_and(|shown| (shown - started).abs() < 0.001), "{shown:?}, not {started}\n{}", page.text);
+        assert_eq!(page.value("pg_in_recovery", &[]), Some(0.0));
+        assert_eq!(page.value("pg_up", &[]), Some(1.0));
+        let primary = self.get("/primary");
+        assert_eq!((primary.status, primary.text().as_str()), (200, "primary"));
+    }
+}
+
+#[test]
+fn the_next_scrape_through_the_address_shows_the_new_primary() {
+    let _turn = one_at_a_time();
+    let pair = VipPair::start().unwrap();
+    let url = pair.monitor_url();
+    let exporter = pair.network().hub().inside(|| Exporter::start(binary(), &[], &[("PG_EXPORTER_URL", &url)]));
+    let watcher = Watcher { pair: &pair, exporter: exporter.unwrap() };
+    watcher.shows(0);
+
+    pair.switch_over(0, 1).unwrap();
+    pair.wait_for(1, LIMIT).unwrap();
+    watcher.shows(1);
+    only_one_has_it(&pair, 1);
+
+    // The primary is cut off: it cannot tell anybody, and nobody can tell it.
+    let replica = "select count(*) = 1 from pg_stat_replication where state = 'streaming'";
+    pair.members[1].wait_for_query(replica, LIMIT).unwrap();
+    let cut = Instant::now();
+    pair.network().cut(1).unwrap();
+    pair.wait_for(0, LEADER_TTL + LIMIT).unwrap();
+    println!("the address was with the other host {:.1} s after the cut", cut.elapsed().as_secs_f64());
+    watcher.shows(0);
+
+    pair.network().mend(1).unwrap();
+    only_one_has_it(&pair, 0);
+    pair.members[0].wait_for_query(replica, LIMIT).unwrap();
+    watcher.shows(0);
+}
+
+/// A manager takes the address away when it sees that its member does not lead any more.
+fn only_one_has_it(pair: &VipPair, host: usize) {
+    support::until("only one host has the address", || pair.holders().unwrap() == [host]);
+}

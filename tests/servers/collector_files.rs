@@ -1,0 +1,107 @@
+//! What collector files give on a live server.
+//!
+//! The expected texts lie beside their inputs in `collector_files/`; `UPDATE_EXPECT=1` writes them anew.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use lab::{Major, Postgres};
+use support::golden::expect;
+use support::{Page, exporter, path, scrape};
+
+#[test]
+fn shipped_files_are_the_same_from_folder_file_and_program() {
+    // That of pg_stat_statements would be counted in the second page.
+    let server = Postgres::builder(Major::NEWEST).setting("track_functions", "none").start().unwrap();
+    let collectors = path("collectors/pg");
+    let config = |path: &Path| format!("--config={}", path.display());
+    let page = |args: &[&str]| {
+        let page = scrape(&exporter(&server, "postgres", args));
+        page.assert_clean(&format!("{args:?}"));
+        page
+    };
+    let embedded = page(&[]);
+    let planned = |page: &Page| {
+        let collectors = page.label_values("pg_exporter_collector_success", "collector");
+        collectors.into_iter().map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    assert!(planned(&embedded).len() > 30, "{:?}", planned(&embedded));
+    assert_eq!(planned(&page(&[&config(&collectors)])), planned(&embedded));
+    assert_eq!(planned(&page(&["--config=builtin:pg"])), planned(&embedded));
+    let one = page(&[&config(&collectors.join("pg_db.yml"))]);
+    assert_eq!(planned(&one), BTreeSet::from(["pg_db".to_owned()]));
+    let of_pg_db = |page: &Page| {
+        page.families().into_iter().filter(|name| name.starts_with("pg_db_")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of_pg_db(&one), of_pg_db(&embedded));
+}
+
+/// Files as pg_exporter takes them.
+const FORM: &str = "tests/servers/collector_files/pg_exporter_form";
+
+const THINGS: &str = r#"
+    create table things (kind text, n int8, kb numeric, busy bool, since timestamptz, took interval, gone int);
+    insert into things values
+      (E'a "b" \\ c\nd', 3, 1.5, true, '2024-02-29 12:00:00.25+00', '1 day 00:00:01.5', null),
+      ('plain', 9007199254740893, 0.25, false, null, null, 7);
+    grant select on things to public"#;
+
+/// The lines of the page that are not the exporter's own.
+fn site_lines(page: &str) -> String {
+    let of_site = |line: &&str| line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ").starts_with("site_");
+    page.lines().filter(of_site).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_file_in_the_form_of_pg_exporter_gives_what_its_form_promises() {
+    let folder = path(FORM);
+    let config = format!("--config={}", folder.display());
+    for major in [Major::V14, Major::V18] {
+        let server = Postgres::start(major).unwrap();
+        server.psql("postgres", "create database app").unwrap();
+        for database in ["postgres", "app"] {
+            server.psql(database, THINGS).unwrap();
+        }
+        let exporter = exporter(&server, "postgres", &[&config, "--tag=site"]);
+        let page = scrape(&exporter);
+        page.assert_clean(&major.to_string());
+        expect(&folder.join(format!("expected_{major}.txt")), &site_lines(&page.text));
+        let planned = if major == Major::V14 { "site_thing_14" } else { "site_thing_18" };
+        assert!(page.label_values("pg_exporter_collector_success", "collector").contains(planned));
+
+        let warning = "0100-site.yml:16:49: column n: read \\\", as counted at night\\\" as part of the description";
+        let warnings: Vec<String> =
+            exporter.log().lines().filter(|line| line.contains("level=warn message=\"/")).map(str::to_owned).collect();
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert!(warnings[0].contains(warning), "{warnings:?}");
+    }
+}
+
+#[test]
+fn tags_on_the_command_line_choose_branches() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    server.psql("postgres", THINGS).unwrap();
+    let config = format!("--config={}", path(FORM).display());
+    let chosen = |tags: &[&str]| {
+        let page = scrape(&exporter(&server, "postgres", &[&[&*config], tags].concat()));
+        ["site_loud_answer", "site_tagged_answer"].map(|name| page.value(name, &[]).is_some())
+    };
+    assert_eq!(chosen(&[]), [true, false]);
+    assert_eq!(chosen(&["--tag", "quiet"]), [false, false]);
+    assert_eq!(chosen(&["-t", "quiet, site"]), [false, true]);
+}
+
+#[test]
+fn a_fatal_branch_that_fails_takes_the_server_down() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let config = format!("--config={}", path(FORM).display());
+    // Without the table things, the predicate of site_asked fails.
+    let page = scrape(&exporter(&server, "postgres", &[&config]));
+    assert_eq!(page.value("pg_up", &[]), Some(0.0));
+    assert_eq!(page.value("pg_up_reason", &[("reason", "fatal")]), Some(1.0));
+    assert_eq!(site_lines(&page.text), "");
+    server.psql("postgres", THINGS).unwrap();
+    let page = scrape(&exporter(&server, "postgres", &[&config]));
+    assert_eq!(page.value("pg_up", &[]), Some(1.0));
+    assert_eq!(page.value("site_asked_answer", &[]), Some(1.0));
+}

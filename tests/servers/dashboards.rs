@@ -1,0 +1,103 @@
+//! The dashboards: what they ask exists, and Prometheus answers it.
+
+mod expression;
+mod known;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lab::{Major, Postgres, Prometheus, Target};
+use serde_json::Value;
+use support::dashboard::{Dashboard, assert_none, each_panel, is_promql, list, names_after, text};
+use support::{exporter, until};
+
+use expression::Expression;
+use known::Known;
+
+/// The labels and columns that a panel's links take from what is clicked.
+fn linked_fields(panel: &Value) -> BTreeSet<String> {
+    let overrides = list(&panel["fieldConfig"]["overrides"]).iter().flat_map(|one| list(&one["properties"]));
+    let overridden = overrides.filter(|property| property["id"] == "links").flat_map(|links| list(&links["value"]));
+    let urls = list(&panel["fieldConfig"]["defaults"]["links"]).iter().chain(overridden).map(|link| text(&link["url"]));
+    urls.flat_map(|url| [names_after(url, "__field.labels."), names_after(url, "__data.fields[\"")].concat())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_metric_and_label_exists_and_counters_are_read_as_counters() {
+    let known = Known::read();
+    let mut used = BTreeSet::new();
+    each_panel(|_, panel| {
+        let (mut faults, mut fields) = (Vec::new(), BTreeSet::new());
+        for target in list(&panel["targets"]).iter().filter(|target| is_promql(target)) {
+            let mut expression = Expression::new(&known);
+            expression.fixed_window = text(&panel["title"]).contains("last hour");
+            expression.graph = ["timeseries", "state-timeline"].contains(&text(&panel["type"]));
+            let labels = expression.look(text(&target["expr"]));
+            for label in names_after(text(&target["legendFormat"]), "{{") {
+                if !labels.contains(label) {
+                    expression.faults.push(format!("no label {label}: legend"));
+                }
+            }
+            fields.extend(labels);
+            used.extend(expression.metrics);
+            faults.extend(expression.faults);
+        }
+        for link in linked_fields(panel) {
+            if !fields.contains(&link) {
+                faults.push(format!("no label {link}: link"));
+            }
+        }
+        faults
+    });
+    let offered = known.0.keys().filter(|name| name.starts_with("pg")).count();
+    let of_ours = used.iter().filter(|name| name.starts_with("pg")).count();
+    println!("metrics of the exporters: {of_ours} used of {offered}; of others: {}", used.len() - of_ours);
+}
+
+/// The query with a value for each variable, as Grafana sends it.
+fn filled(expression: &str) -> String {
+    let windows = expression.replace("$__rate_interval", "1m").replace("$__range", "1h");
+    windows.replace("$cls", "shop").replace("$ins", "shop-1").replace("$datname", "postgres").replace('$', "any_")
+}
+
+#[test]
+fn prometheus_answers_every_query() {
+    let server = Postgres::start(Major::V18).unwrap();
+    let exporter = exporter(&server, "postgres", &[]);
+    let target = Target::new("pg", exporter.address()).label("cls", "shop").label("ins", "shop-1");
+    let prometheus = Prometheus::start(&[target], Duration::from_secs(1)).unwrap();
+    until("a scrape", || prometheus.query("pg_up == 1").is_ok_and(|up| !up.is_empty()));
+    each_panel(|_, panel| {
+        let targets = list(&panel["targets"]).iter().filter(|target| is_promql(target));
+        targets
+            .filter_map(|target| prometheus.query(&filled(text(&target["expr"]))).err())
+            .map(|error| error.to_string())
+            .collect()
+    });
+}
+
+#[test]
+fn annotations_and_variables_ask_what_exists() {
+    let known = Known::read();
+    let mut faults = Vec::new();
+    for dashboard in Dashboard::all() {
+        let mut expressions: Vec<String> = list(&dashboard.json["annotations"]["list"])
+            .iter()
+            .filter_map(|annotation| annotation["expr"].as_str())
+            .map(str::to_owned)
+            .collect();
+        for variable in list(&dashboard.json["templating"]["list"]) {
+            let Some(asked) = text(&variable["definition"]).strip_prefix("label_values(") else { continue };
+            let (selector, label) = asked.trim_end_matches(')').rsplit_once(", ").unwrap();
+            expressions.push(format!("count by ({label}) ({selector})"));
+        }
+        for asked in expressions {
+            let mut expression = Expression::new(&known);
+            expression.look(&asked);
+            faults.extend(expression.faults.iter().map(|fault| format!("{}: {asked}: {fault}", dashboard.stem)));
+        }
+    }
+    assert_none(faults);
+}

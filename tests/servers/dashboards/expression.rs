@@ -1,0 +1,140 @@
+//! What a query asks: metrics, labels, and how counters are read.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use promql_parser::parser::{Expr, LabelModifier, VectorSelector, parse};
+
+use super::known::{Known, OF_TARGET};
+
+/// Windows that stand for Grafana's own, told apart from any that is written out.
+const RATE_INTERVAL: Duration = Duration::from_secs(241);
+const RANGE: Duration = Duration::from_secs(3601);
+
+/// Functions that only a counter makes sense for, and those that only a gauge does.
+const OF_COUNTERS: &[&str] = &["rate", "irate", "increase", "resets"];
+const OF_GAUGES: &[&str] = &["deriv", "delta", "idelta", "predict_linear"];
+
+/// Where in an expression a selector stands.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Its growth is what counts: below a rate, a difference, a count of series, a comparison of presence.
+    tamed: bool,
+}
+
+/// One query of a panel.
+pub struct Expression<'a> {
+    known: &'a Known,
+    /// A window that is written out is meant.
+    pub fixed_window: bool,
+    /// It is drawn over time, where the height of a counter says nothing.
+    pub graph: bool,
+    pub faults: Vec<String>,
+    pub metrics: BTreeSet<String>,
+}
+
+impl<'a> Expression<'a> {
+    pub fn new(known: &'a Known) -> Expression<'a> {
+        Expression { known, fixed_window: false, graph: false, faults: Vec::new(), metrics: BTreeSet::new() }
+    }
+
+    /// Looks at a query, and gives the labels that its series may have.
+    pub fn look(&mut self, text: &str) -> BTreeSet<String> {
+        let plain = text.replace("$__rate_interval", "4m1s").replace("$__range", "1h0m1s").replace('$', "");
+        match parse(&plain) {
+            Ok(expression) => self.walk(&expression, Place::default()),
+            Err(error) => {
+                self.faults.push(format!("does not parse: {error}"));
+                BTreeSet::new()
+            }
+        }
+    }
+
+    fn walk(&mut self, expression: &Expr, place: Place) -> BTreeSet<String> {
+        match expression {
+            Expr::VectorSelector(selector) => self.selector(selector, None, place),
+            Expr::MatrixSelector(matrix) => self.selector(&matrix.vs, Some(matrix.range), place),
+            Expr::Paren(inner) => self.walk(&inner.expr, place),
+            Expr::Unary(inner) => self.walk(&inner.expr, place),
+            Expr::Subquery(inner) => self.walk(&inner.expr, place),
+            Expr::Aggregate(aggregate) => {
+                let counted = matches!(aggregate.op.to_string().as_str(), "count" | "group");
+                let labels = self.walk(&aggregate.expr, Place { tamed: place.tamed || counted });
+                match &aggregate.modifier {
+                    Some(LabelModifier::Include(by)) => {
+                        self.require(&by.labels, &labels, "by");
+                        by.labels.iter().cloned().collect()
+                    }
+                    Some(LabelModifier::Exclude(_)) => labels,
+                    None if matches!(aggregate.op.to_string().as_str(), "topk" | "bottomk") => labels,
+                    None => BTreeSet::new(),
+                }
+            }
+            Expr::Binary(binary) => {
+                let operator = binary.op.to_string();
+                let tamed = place.tamed || matches!(operator.as_str(), "-" | "unless" | "and");
+                let left = self.walk(&binary.lhs, Place { tamed });
+                let right = self.walk(&binary.rhs, Place { tamed });
+                let matching = binary.modifier.as_ref().and_then(|modifier| modifier.matching.as_ref());
+                if let Some(LabelModifier::Include(on)) = matching {
+                    self.require(&on.labels, &left, "on, left");
+                    self.require(&on.labels, &right, "on, right");
+                }
+                left.union(&right).cloned().collect()
+            }
+            Expr::Call(call) => {
+                let name = call.func.name;
+                let mut labels = BTreeSet::new();
+                for argument in &call.args.args {
+                    self.argument(name, argument);
+                    let tamed = place.tamed || OF_COUNTERS.contains(&name);
+                    labels.extend(self.walk(argument, Place { tamed }));
+                }
+                labels
+            }
+            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => BTreeSet::new(),
+        }
+    }
+
+    /// A function of windows: the right type of metric, and Grafana's window.
+    fn argument(&mut self, function: &str, argument: &Expr) {
+        let Expr::MatrixSelector(matrix) = argument else { return };
+        let name = matrix.vs.name.as_deref().unwrap_or_default();
+        let Some(metric) = self.known.0.get(name) else { return };
+        if OF_COUNTERS.contains(&function) && !metric.counter {
+            self.faults.push(format!("{function} of the gauge {name}"));
+        }
+        if OF_GAUGES.contains(&function) && metric.counter {
+            self.faults.push(format!("{function} of the counter {name}"));
+        }
+        if !self.fixed_window && ![RATE_INTERVAL, RANGE].contains(&matrix.range) {
+            self.faults.push(format!("{function} of {name} has a window of its own"));
+        }
+    }
+
+    fn selector(&mut self, selector: &VectorSelector, range: Option<Duration>, place: Place) -> BTreeSet<String> {
+        let Some(name) = selector.name.as_deref() else {
+            self.faults.push("a selector without a metric".to_owned());
+            return BTreeSet::new();
+        };
+        let Some(metric) = self.known.0.get(name) else {
+            self.faults.push(format!("no such metric: {name}"));
+            return BTreeSet::new();
+        };
+        self.metrics.insert(name.to_owned());
+        let target = OF_TARGET.iter().map(|label| (*label).to_owned());
+        let labels: BTreeSet<String> = metric.labels.iter().cloned().chain(target).collect();
+        let matched: Vec<String> = selector.matchers.matchers.iter().map(|matcher| matcher.name.clone()).collect();
+        self.require(&matched, &labels, name);
+        if self.graph && metric.counter && range.is_none() && !place.tamed {
+            self.faults.push(format!("the counter {name} is drawn as it is"));
+        }
+        labels
+    }
+
+    fn require(&mut self, wanted: &[String], labels: &BTreeSet<String>, whose: &str) {
+        for label in wanted.iter().filter(|label| !labels.contains(*label)) {
+            self.faults.push(format!("no label {label}: {whose}"));
+        }
+    }
+}

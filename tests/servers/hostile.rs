@@ -1,0 +1,376 @@
+//! Hostile names, values and results: each costs its own sample and is counted, the page stays valid, all else is there.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use lab::{Exporter, Major, Postgres};
+
+use support::outcome::{collectors, embedded_and, exporter_of};
+use support::{Page, scrape};
+
+fn server() -> Postgres {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    server
+        .psql("postgres", "create type mood as enum ('sad', '7'); create domain positive as int check (value > 0)")
+        .unwrap();
+    server
+}
+
+/// An exporter with these collectors alone.
+fn with(server: &Postgres, yaml: &str, args: &[&str]) -> Exporter {
+    let config = collectors(yaml);
+    let config = ["--config", config.path().to_str().unwrap()];
+    exporter_of(&server.url("postgres", "postgres"), &[&config, args].concat())
+}
+
+/// The page of a first scrape, valid, of a server that is up.
+fn page(exporter: &Exporter) -> Page {
+    let page = scrape(exporter);
+    assert!(page.is_up(), "{}\n{}", page.text, exporter.log());
+    page.assert_valid();
+    page
+}
+
+/// Expressions, and the digits that stand on the page for them.
+const NUMBERS: &[(&str, &str)] = &[
+    ("true", "1"),
+    ("false", "0"),
+    ("'-32768'::int2", "-32768"),
+    ("2147483647", "2147483647"),
+    ("'-9223372036854775808'::int8", "-9223372036854775808"),
+    ("9223372036854775807", "9223372036854775807"),
+    ("9007199254740993", "9007199254740993"),
+    ("9007199254740993::numeric", "9007199254740993"),
+    ("-9007199254740993.000::numeric", "-9007199254740993"),
+    ("9223372036854775807::numeric", "9223372036854775807"),
+    ("0::numeric", "0"),
+    ("1000000000000::numeric", "1000000000000"),
+    ("1234.5678", "1234.5678"),
+    ("-0.0001", "-0.0001"),
+    ("'NaN'::numeric", "NaN"),
+    ("'Infinity'::numeric", "+Inf"),
+    ("'-Infinity'::numeric", "-Inf"),
+    ("0.5::float4", "0.5"),
+    ("0.1::float8", "0.1"),
+    ("'NaN'::float4", "NaN"),
+    ("'Infinity'::float8", "+Inf"),
+    ("'-Infinity'::float8", "-Inf"),
+    ("' 42.5 '::text", "42.5"),
+    ("'9007199254740993'::varchar", "9007199254740993"),
+    ("'6'::char(3)", "6"),
+    ("'7'::name", "7"),
+    ("'5'::\"char\"", "5"),
+    ("'8'", "8"),
+    ("'7'::public.mood", "7"),
+    ("5::public.positive", "5"),
+    ("'9'::json", "9"),
+    ("'9.5'::jsonb", "9.5"),
+    ("4294967295::oid", "4294967295"),
+    ("'4294967295'::xid", "4294967295"),
+    ("'9007199254740993'::xid8", "9007199254740993"),
+    ("'1/0'::pg_lsn", "4294967296"),
+    ("timestamp '2000-01-01 00:00:00.25'", "946684800.25"),
+    ("timestamptz '2026-02-03 04:05:06.789012+00'", "1770091506.789012"),
+    ("timestamptz 'infinity'", "+Inf"),
+    ("timestamp '-infinity'", "-Inf"),
+    ("date '1969-12-31'", "-86400"),
+    ("date 'infinity'", "+Inf"),
+    ("time '00:01:00.5'", "60.5"),
+    ("interval '1 day 00:00:01.5'", "86401.5"),
+    ("interval '1 month'", "2592000"),
+    ("interval '-1 year -2 months 3 days'", "-36482400"),
+    ("interval 'infinity'", "+Inf"),
+];
+
+/// Numbers that no whole number holds: as near as a float comes.
+const NEAR: &[(&str, f64)] = &[
+    ("123456789012345678901234567890::numeric", 123456789012345678901234567890.0),
+    ("'1e-30'::numeric", 1e-30),
+    ("'18446744073709551615'::xid8", 18446744073709551615.0),
+    ("'FFFFFFFF/FFFFFFFF'::pg_lsn", 18446744073709551615.0),
+    ("1.7976931348623157e308::float8", f64::MAX),
+    ("5e-324::float8", 5e-324),
+    ("0.1::float4", 0.1_f32 as f64),
+];
+
+/// What is no number.
+const UNREADABLE: &[&str] = &[
+    "'many'::text",
+    "''::text",
+    "'sad'::public.mood",
+    "'\\x01'::bytea",
+    "row(1, 2)",
+    "inet '10.0.0.1'",
+    "array[1, 2]",
+    "point '(1,2)'",
+    "int4range '[1,2)'",
+    "'11111111-2222-3333-4444-555555555555'::uuid",
+];
+
+#[test]
+fn every_type_that_is_a_number_is_exact_and_what_is_none_is_counted() {
+    let server = server();
+    let all =
+        NUMBERS.iter().map(|(sql, _)| *sql).chain(NEAR.iter().map(|(sql, _)| *sql)).chain(UNREADABLE.iter().copied());
+    let (mut list, mut metrics) = (Vec::new(), String::new());
+    for (at, sql) in all.enumerate() {
+        list.push(format!("{sql} AS c{at}"));
+        metrics += &format!("    - c{at}: {{ usage: GAUGE }}\n");
+    }
+    let yaml = format!(
+        "types:\n  query: |\n    SELECT {}, null::int AS nothing, null::text AS otherwise\n  metrics:\n{metrics}    - nothing: {{ usage: GAUGE }}\n    - otherwise: {{ usage: GAUGE, default: -1 }}\n",
+        list.join(",\n    ")
+    );
+    let exporter = with(&server, &yaml, &[]);
+    for scrapes in [1.0, 2.0, 3.0] {
+        // Unprepared, prepared beside it, prepared.
+        let page = page(&exporter);
+        for (at, (sql, expected)) in NUMBERS.iter().enumerate() {
+            assert_eq!(page.digits(&format!("types_c{at}")), Some(*expected), "{sql}");
+        }
+        for (at, (sql, expected)) in NEAR.iter().enumerate() {
+            assert_eq!(page.value(&format!("types_c{}", NUMBERS.len() + at), &[]), Some(*expected), "{sql}");
+        }
+        for (at, sql) in UNREADABLE.iter().enumerate() {
+            assert_eq!(page.digits(&format!("types_c{}", NUMBERS.len() + NEAR.len() + at)), None, "{sql}");
+        }
+        assert_eq!((page.digits("types_nothing"), page.digits("types_otherwise")), (None, Some("-1")));
+        assert_eq!(page.dropped(), [("types", "unreadable", UNREADABLE.len() as f64 * scrapes)]);
+        assert_eq!(page.failed(), []);
+    }
+    let told = exporter.log().lines().filter(|line| line.contains("samples dropped")).count();
+    assert_eq!(told, 1, "{}", exporter.log());
+}
+
+/// Expressions, and the label's value that they give.
+const LABELS: &[(&str, &str)] = &[
+    ("true", "true"),
+    ("9223372036854775807", "9223372036854775807"),
+    ("1.50::numeric", "1.5"),
+    ("'NaN'::float8", "NaN"),
+    ("0.1::float8", "0.1"),
+    (r#"E'q"uote back\\slash new\nline tab\t'"#, "q\"uote back\\slash new\nline tab\t"),
+    ("'}{=,# é 漢字 🐘'", "}{=,# é 漢字 🐘"),
+    ("'x'::name", "x"),
+    ("'y'::\"char\"", "y"),
+    ("''::\"char\"", ""),
+    ("null::text", ""),
+    ("16384::oid", "16384"),
+    ("timestamptz '2026-02-03 04:05:06+00'", "1770091506"),
+    ("inet '10.0.0.1'", "10.0.0.1"),
+    ("inet '10.0.0.1/8'", "10.0.0.1/8"),
+    ("inet 'fe80::1'", "fe80::1"),
+    ("cidr '10.0.0.0/32'", "10.0.0.0/32"),
+    ("array['a', 'b c', null, 'q\"x', '', 'null', 'b\\s', 'c,d']", r#"{a,"b c",NULL,"q\"x","","null","b\\s","c,d"}"#),
+    ("array[1, 2]::int[]", "{1,2}"),
+    ("array[true, false]", "{t,f}"),
+    ("array[]::text[]", "{}"),
+    ("array['sad', '7']::public.mood[]", "{sad,7}"),
+    ("'sad'::public.mood", "sad"),
+    ("5::public.positive", "5"),
+    (r#"'{"a": [1]}'::json"#, r#"{"a": [1]}"#),
+    (r#"'{"a": [1]}'::jsonb"#, r#"{"a": [1]}"#),
+    ("'11111111-2222-3333-4444-555555555555'::uuid", "11111111-2222-3333-4444-555555555555"),
+    ("repeat('long ', 20000)", ""),
+];
+
+#[test]
+fn every_type_is_a_label_as_it_is_written() {
+    let server = server();
+    let mut yaml = String::new();
+    for (at, (sql, _)) in LABELS.iter().enumerate() {
+        yaml += &format!(
+            "l{at}:\n  query: |\n    SELECT {sql} AS l, 1 AS n\n  metrics: [ l: {{ usage: LABEL }}, n: {{ usage: GAUGE }} ]\n"
+        );
+    }
+    yaml += "lost:\n  query: |\n    SELECT l, 1 AS n FROM (VALUES ('\\x01'::bytea)) AS v (l)\n  metrics: [ l: { usage: LABEL }, n: { usage: GAUGE } ]\n";
+    let exporter = with(&server, &yaml, &[]);
+    for scrapes in [1.0, 2.0, 3.0] {
+        let page = page(&exporter);
+        for (at, (sql, expected)) in LABELS.iter().enumerate() {
+            let expected = if sql.starts_with("repeat") { "long ".repeat(20_000) } else { (*expected).to_owned() };
+            let name = format!("l{at}_n");
+            assert_eq!(page.label_values(&name, "l").into_iter().collect::<Vec<_>>(), [expected], "{sql}");
+        }
+        assert_eq!((page.failed(), page.dropped()), (vec![], vec![("lost", "unreadable", scrapes)]));
+    }
+}
+
+#[test]
+fn faulty_results_cost_their_own_samples() {
+    let server = server();
+    server.psql("postgres", "create database shop; create database blog").unwrap();
+    let yaml = r#"
+rows:
+  query: |
+    SELECT * FROM (VALUES ('a', '1', 1.5), ('a', '2', 2.5), (NULL, '3', NULL), ('', '4', 4), ('b', 'none', 5), ('c', NULL, 'NaN'),
+                          ('d', NULL, NULL)) AS v (l, n, f)
+  tags: [cluster]
+  metrics: [ l: { usage: LABEL }, n: { usage: COUNTER }, f: { usage: GAUGE, scale: 2 } ]
+capped:
+  query: SELECT g AS k, g AS n, g AS m FROM generate_series(1, 10) AS g
+  tags: [cluster]
+  max_series: 6
+  metrics: [ k: { usage: LABEL }, n: { usage: GAUGE }, m: { usage: GAUGE } ]
+no_label: { query: SELECT 1 AS n, tags: [cluster], metrics: [ l: { usage: LABEL }, n: { usage: GAUGE } ] }
+no_metric: { query: SELECT 1 AS n, tags: [cluster], metrics: [ n: { usage: GAUGE }, gone: { usage: GAUGE } ] }
+more: { query: 'SELECT 1 AS n, 2 AS undeclared', tags: [cluster], metrics: [ n: { usage: GAUGE } ] }
+twice: { query: 'SELECT 1 AS n, 2 AS n', tags: [cluster], metrics: [ n: { usage: GAUGE } ] }
+nobody: { query: SELECT 1 AS n WHERE false, tags: [cluster], metrics: [ l: { usage: LABEL }, n: { usage: GAUGE } ] }
+broken: { query: SELECT 1/0 AS n, tags: [cluster], metrics: [ n: { usage: GAUGE } ] }
+# Both give the series same_one_n.
+same: { query: SELECT 1 AS one_n, tags: [cluster], metrics: [ one_n: { usage: GAUGE } ] }
+same_one: { query: SELECT 2 AS n, tags: [cluster], metrics: [ n: { usage: GAUGE } ] }
+# Runs in each database and does not say in which.
+everywhere: { query: SELECT current_database() = 'postgres' AS n, metrics: [ n: { usage: GAUGE } ] }
+scoped: { query: 'SELECT current_database() AS datname, 1 AS n', metrics: [ datname: { usage: LABEL }, n: { usage: GAUGE } ] }
+"#;
+    let exporter = with(&server, yaml, &[]);
+    // Samples that stand on a page before them are counted when it is done.
+    let (page, next) = (page(&exporter), page(&exporter));
+    let rows = [("a", Some(1.0), Some(3.0)), ("", Some(3.0), None), ("b", None, Some(10.0)), ("d", None, None)];
+    for (label, counter, gauge) in rows {
+        let labels = [("l", label)];
+        assert_eq!((page.value("rows_n", &labels), page.value("rows_f", &labels)), (counter, gauge), "{label}");
+    }
+    assert_eq!(page.digits("rows_f{l=\"c\"}"), Some("NaN"));
+    assert_eq!(page.label_values("capped_n", "k"), ["1", "2", "3"].into());
+    assert_eq!(page.samples("capped_m", &[]).len(), 3);
+    for (series, value) in
+        [("no_metric_n", "1"), ("more_n", "1"), ("twice_n", "2"), ("same_one_n", "1"), ("everywhere_n", "1")]
+    {
+        assert_eq!(page.digits(series), Some(value), "{series}");
+    }
+    assert_eq!(page.label_values("scoped_n", "datname"), ["postgres", "shop", "blog"].into());
+    assert_eq!(page.failed(), [("no_label", "postgres"), ("broken", "postgres")]);
+    assert_eq!((page.errors("no_label", "shape"), page.errors("broken", "sql")), (1.0, 1.0));
+    let mut dropped = page.dropped();
+    dropped.sort_by(|one, other| one.partial_cmp(other).unwrap());
+    let expected = [
+        ("capped", "cap", 14.0),
+        ("no_metric", "missing", 1.0),
+        // Two of the second a; one of the empty label after NULL, which is the same.
+        ("rows", "duplicate", 4.0),
+        ("rows", "unreadable", 1.0),
+    ];
+    assert_eq!(dropped, expected);
+    for repeated in [("everywhere", "duplicate", 2.0), ("same_one", "duplicate", 1.0)] {
+        assert!(next.dropped().contains(&repeated), "{repeated:?}: {:?}", next.dropped());
+    }
+    for collector in ["capped", "everywhere", "no_metric", "same_one"] {
+        scrape(&exporter);
+        let of = format!("collector={collector} ");
+        let told = exporter.log().lines().filter(|line| line.contains("samples dropped") && line.contains(&of)).count();
+        assert_eq!(told, 1, "{collector}\n{}", exporter.log());
+    }
+    let gzip = exporter.get_with("/metrics", &[("Accept-Encoding", "gzip")]).unwrap();
+    assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+}
+
+#[test]
+fn labels_of_the_command_line_do_not_stand_beside_a_collectors_own() {
+    let server = server();
+    let config = embedded_and("own: { query: 'SELECT 1 AS n', tags: [cluster], metrics: [ n: { usage: GAUGE } ] }\n");
+    let config =
+        ["--config", config.path().to_str().unwrap(), "--label", "datname=x,collector=y,reason=z,mode=\"w\",site=a b"];
+    let exporter = exporter_of(&server.url("postgres", "postgres"), &config);
+    scrape(&exporter);
+    let page = page(&exporter);
+    assert_eq!(
+        page.value("own_n", &[("datname", "x"), ("site", "a b"), ("mode", "\"w\"")]),
+        Some(1.0),
+        "{}",
+        page.text
+    );
+    assert!(page.label_values("pg_table_relid", "datname").iter().all(|name| *name == "postgres"));
+    assert!(page.label_values("pg_lock_count", "mode").contains("ShareLock"));
+}
+
+/// Runs SQL of any bytes.
+fn bytes_psql(server: &Postgres, database: &str, sql: &[u8]) {
+    let mut psql = server.bin("psql");
+    psql.env("PGCLIENTENCODING", "SQL_ASCII").args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-c"]);
+    let output = psql.arg(OsString::from_vec(sql.to_vec())).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn names_that_are_not_utf8_cost_their_own_samples() {
+    let server = server();
+    server
+        .psql("postgres", "create database ascii encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'")
+        .unwrap();
+    for sql in [
+        &b"create table sound (n int)"[..],
+        b"create table \"caf\xe9\" (n int); create index \"\xff\" on \"caf\xe9\" (n)",
+        b"create schema \"\xfe\xfe\"",
+        b"create role \"r\xe9le\" login",
+        b"create database \"caf\xe9\" encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'",
+        b"create type word as enum ('sound', 'caf\xe9')",
+        b"create view columns as select 1 as \"caf\xe9\", 2 as n",
+        b"create function boom() returns int language plpgsql as $$ begin raise exception 'caf\xe9'; end $$",
+        b"create function whisper() returns int language plpgsql as $$ begin raise notice 'caf\xe9'; return 1; end $$",
+    ] {
+        bytes_psql(&server, "ascii", sql);
+    }
+    let mut session = server.bin("psql");
+    session.env("PGCLIENTENCODING", "SQL_ASCII").env("PGAPPNAME", OsString::from_vec(b"caf\xe9".to_vec()));
+    let mut session = session.args(["-X", "-d", "ascii", "-c", "select pg_sleep(30)"]).spawn().unwrap();
+    let awaited =
+        "select exists (select from pg_stat_activity where query ~ 'pg_sleep.30' and pid <> pg_backend_pid())";
+    server.wait_for(awaited, support::LIMIT).unwrap();
+
+    let yaml = r#"
+labels:
+  query: SELECT l, 1 AS n, l AS t FROM (VALUES (E'caf\xe9'), ('sound')) AS v (l)
+  tags: [ "dbname:ascii" ]
+  metrics: [ l: { usage: LABEL }, n: { usage: GAUGE } ]
+texts: { query: "SELECT E'\\xe9' AS n, 2 AS m", tags: [ "dbname:ascii" ], metrics: [ n: { usage: GAUGE }, m: { usage: GAUGE } ] }
+words: { query: 'SELECT l, 1 AS n FROM unnest(enum_range(NULL::public.word)) AS l', tags: [ "dbname:ascii" ], metrics: [ l: { usage: LABEL }, n: { usage: GAUGE } ] }
+columns: { query: SELECT * FROM public.columns, tags: [ "dbname:ascii" ], metrics: [ n: { usage: GAUGE } ] }
+boom: { query: SELECT public.boom() AS n, tags: [ "dbname:ascii" ], metrics: [ n: { usage: GAUGE } ] }
+whisper: { query: SELECT public.whisper() AS n, tags: [ "dbname:ascii" ], metrics: [ n: { usage: GAUGE } ] }
+last: { query: SELECT 1 AS n, tags: [ "dbname:ascii" ], priority: 9, metrics: [ n: { usage: GAUGE } ] }
+applications:
+  query: SELECT application_name AS l, count(*) AS n FROM pg_stat_activity WHERE application_name <> '' GROUP BY 1
+  tags: [cluster]
+  metrics: [ l: { usage: LABEL }, n: { usage: GAUGE } ]
+"#;
+    let config = embedded_and(yaml);
+    // As one of the databases, and as the main one.
+    for main in ["postgres", "ascii"] {
+        let config = ["--config", config.path().to_str().unwrap()];
+        let exporter = exporter_of(&server.url("postgres", main), &config);
+        for _ in 0..3 {
+            let page = page(&exporter);
+            let seen = page.label_values("labels_n", "l");
+            assert_eq!(seen, ["sound"].into(), "{}\n{}", page.text, exporter.log());
+            assert_eq!((page.value("texts_n", &[]), page.value("texts_m", &[])), (None, Some(2.0)));
+            assert_eq!((page.value("whisper_n", &[]), page.value("last_n", &[])), (Some(1.0), Some(1.0)));
+            assert!(page.value("pg_table_relid", &[("datname", "ascii"), ("relname", "public.sound")]).is_some());
+            assert!(page.value("pg_size_bytes", &[("datname", "ascii")]).is_some());
+            let failed: Vec<_> =
+                page.failed().into_iter().filter(|(_, datname)| *datname == "ascii" || *datname == main).collect();
+            assert!(
+                failed.iter().all(|(collector, _)| ["boom", "columns", "words"].contains(collector)),
+                "{failed:?}\n{}",
+                exporter.log()
+            );
+            assert!(page.errors("boom", "sql") >= 1.0, "{}", page.text);
+            let dropped = page.dropped();
+            for collector in ["labels", "texts", "pg_table", "pg_index", "pg_size", "pg_db"] {
+                let count =
+                    dropped.iter().find(|(of, why, _)| *of == collector && *why == "utf8").map(|(_, _, count)| *count);
+                assert!(count >= Some(1.0), "{collector}: {dropped:?}");
+            }
+            assert_eq!(
+                page.value("pg_exporter_connections_opened_total", &[]),
+                Some(if main == "ascii" { 1.0 } else { 2.0 }),
+                "{}",
+                exporter.log()
+            );
+        }
+    }
+    session.kill().unwrap();
+    session.wait().unwrap();
+}

@@ -1,0 +1,24 @@
+//! Tests on real servers: PostgreSQL 14 to 19, PgBouncer, pgBackRest.
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+mod bounded;
+mod clients;
+mod collector_files;
+mod command_line;
+mod connection;
+mod dashboards;
+mod discovery;
+mod faults;
+mod flights;
+mod health;
+mod hostile;
+mod http;
+mod logs;
+mod parity;
+mod pgbackrest;
+mod pgbouncer;
+mod statement_texts;
+mod tracking;
+mod trust;
+mod truths;
+mod versions;

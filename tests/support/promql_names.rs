@@ -1,0 +1,117 @@
+//! The metrics and labels that an expression names, and those that there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use promql_parser::parser::{self, Expr, LabelModifier, VectorSelector};
+
+/// Metrics with their labels, but for those that the scrape adds.
+pub type Known = BTreeMap<String, BTreeSet<String>>;
+
+/// What the scrape adds to every series.
+const TARGET: [&str; 5] = ["job", "cls", "ins", "ip", "instance"];
+
+/// What an expression names.
+#[derive(Default)]
+pub struct Used {
+    /// Metrics, with the labels that they are matched by.
+    pub metrics: Vec<(String, Vec<String>)>,
+    /// Labels that are grouped or joined by, or removed.
+    grouped: BTreeSet<String>,
+    /// Labels that `label_replace` makes.
+    pub made: BTreeSet<String>,
+}
+
+/// All metrics of the exporters' pages and of the list of what others tell.
+pub fn documented() -> Known {
+    let mut known = Known::new();
+    for page in ["metrics.md", "metrics-pgbouncer.md", "metrics-pgbackrest.md"] {
+        let mut labels = BTreeSet::new();
+        for line in fs::read_to_string(super::path(&format!("docs/reference/{page}"))).unwrap().lines() {
+            if let Some(listed) = line.strip_prefix("| Labels | ") {
+                labels = listed.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            } else if let Some((name, _)) = line.strip_prefix("| `").and_then(|rest| rest.split_once('`')) {
+                let metric = known.entry(name.to_owned()).or_default();
+                metric.extend(labels.iter().cloned());
+                if page.contains("pgbouncer") {
+                    // Added when several are read.
+                    metric.insert("target".to_owned());
+                }
+            }
+        }
+    }
+    assert!(known.len() > 500, "the pages of metrics are not read: {}", known.len());
+    let list = fs::read_to_string(super::path("alerts/external-metrics.tsv")).unwrap();
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let mut fields = line.split('\t');
+        let (name, labels) = (fields.next().unwrap(), fields.next().unwrap());
+        let labels = labels.split(',').filter(|label| !label.is_empty()).map(str::to_owned).collect();
+        known.insert(name.to_owned(), labels);
+    }
+    known
+}
+
+/// The names in an expression.
+pub fn used(expression: &str) -> Used {
+    let mut used = Used::default();
+    used.visit(&parser::parse(expression).unwrap_or_else(|error| panic!("{expression}: {error}")));
+    used
+}
+
+impl Used {
+    fn visit(&mut self, expression: &Expr) {
+        match expression {
+            Expr::VectorSelector(selector) => self.select(selector),
+            Expr::MatrixSelector(matrix) => self.select(&matrix.vs),
+            Expr::Paren(paren) => self.visit(&paren.expr),
+            Expr::Unary(unary) => self.visit(&unary.expr),
+            Expr::Subquery(subquery) => self.visit(&subquery.expr),
+            Expr::Aggregate(aggregate) => {
+                self.group(aggregate.modifier.as_ref());
+                self.visit(&aggregate.expr);
+            }
+            Expr::Binary(binary) => {
+                self.group(binary.modifier.as_ref().and_then(|modifier| modifier.matching.as_ref()));
+                self.visit(&binary.lhs);
+                self.visit(&binary.rhs);
+            }
+            Expr::Call(call) => {
+                if let ("label_replace", Some(Expr::StringLiteral(made))) =
+                    (call.func.name, call.args.args.get(1).map(|argument| &**argument))
+                {
+                    self.made.insert(made.val.clone());
+                }
+                call.args.args.iter().for_each(|argument| self.visit(argument));
+            }
+            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+        }
+    }
+
+    fn select(&mut self, selector: &VectorSelector) {
+        let matched = selector.matchers.matchers.iter().map(|matcher| matcher.name.clone());
+        self.metrics.push((selector.name.clone().unwrap(), matched.collect()));
+    }
+
+    fn group(&mut self, modifier: Option<&LabelModifier>) {
+        if let Some(LabelModifier::Include(labels) | LabelModifier::Exclude(labels)) = modifier {
+            self.grouped.extend(labels.labels.iter().cloned());
+        }
+    }
+
+    /// The labels that its metrics have together.
+    pub fn labels_of_metrics<'a>(&'a self, known: &'a Known) -> impl Iterator<Item = String> + 'a {
+        self.metrics.iter().flat_map(|(metric, _)| known[metric].iter().cloned())
+    }
+
+    /// Labels that are named and that no series here can have.
+    pub fn unknown_labels(&self, known: &Known) -> Vec<String> {
+        let is_target = |label: &String| TARGET.contains(&label.as_str());
+        let matched = self.metrics.iter().flat_map(|(metric, labels)| {
+            let missing = labels.iter().filter(|label| !is_target(label) && !known[metric].contains(*label));
+            missing.map(move |label| format!("{metric}{{{label}}}"))
+        });
+        let together: BTreeSet<String> = self.labels_of_metrics(known).chain(self.made.iter().cloned()).collect();
+        let grouped = self.grouped.iter().filter(|label| !is_target(label) && !together.contains(*label));
+        matched.chain(grouped.cloned()).collect()
+    }
+}

@@ -1,0 +1,176 @@
+//! The rules of `alerts`: what promtool makes of them and of their cases, and whether all that they name exists.
+
+mod alertmanager;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use lab::Cache;
+use serde_json::Value;
+use support::rules::{Rule, rule_files, rules};
+use support::{path, promql_names as names};
+
+/// Runs a program, which must find all good.
+fn check(command: &mut Command) {
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
+}
+
+/// Runs each release of promtool with the files, both at once.
+fn promtool(arguments: [&str; 2], files: &[PathBuf]) {
+    std::thread::scope(|scope| {
+        for program in Cache::open().unwrap().promtools().unwrap() {
+            scope.spawn(move || check(Command::new(program).args(arguments).args(files)));
+        }
+    });
+}
+
+#[test]
+fn promtool_finds_no_fault() {
+    promtool(["check", "rules"], &rule_files());
+    promtool(["check", "config"], &[path("alerts/scrape/prometheus.yml")]);
+}
+
+#[test]
+fn victoria_metrics_finds_no_fault() {
+    let cache = Cache::open().unwrap();
+    let rules = rule_files().into_iter().map(|file| format!("-rule={}", file.display()));
+    check(Command::new(cache.victoria("vmalert").unwrap()).arg("-dryRun").args(rules));
+    let jobs = format!("-promscrape.config={}", path("alerts/scrape/vmagent.yml").display());
+    check(Command::new(cache.victoria("vmagent").unwrap()).args(["-dryRun", "-promscrape.config.strictParse", &jobs]));
+}
+
+#[test]
+fn alertmanager_sends_each_alert_to_one_receiver_and_only_the_cause_of_several() {
+    let config = path("alerts/alertmanager.yml");
+    alertmanager::finds_who_gets_what(&config);
+    alertmanager::keeps_quiet_what_follows(&fs::read_to_string(config).unwrap());
+}
+
+#[test]
+fn every_case_comes_out_as_written() {
+    let files = fs::read_dir(path("tests/unit/alerts")).unwrap().map(|entry| entry.unwrap().path());
+    let cases: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "yml")).collect();
+    promtool(["test", "rules"], &cases);
+}
+
+#[test]
+fn every_alert_tells_what_it_means_and_what_to_do() {
+    for rule in rules().iter().filter(|rule| rule.alert.is_some()) {
+        let name = rule.name();
+        for key in ["severity", "level", "component"] {
+            assert!(rule.labels.contains_key(key), "{name} has no label {key}");
+        }
+        for key in ["summary", "description"] {
+            assert!(!rule.annotations[key].is_empty(), "{name} has no {key}");
+        }
+        let page = &rule.annotations["runbook_url"];
+        assert_eq!(page, &format!("docs/runbooks/{name}.md"));
+        let text = fs::read_to_string(path(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        for heading in ["## Look", "## Do"] {
+            assert!(text.contains(heading), "{page} has no {heading}");
+        }
+        let condition = rule.expression.replace('|', "\\|");
+        let (severity, hold) = (&rule.labels["severity"], &rule.hold);
+        let row = format!("| {severity} | {hold} | `{condition}` |");
+        assert!(text.contains(&row), "{page} lacks the row\n{row}");
+        let row = format!("| [{name}](runbooks/{name}.md) {row}");
+        assert!(
+            fs::read_to_string(path("docs/alerts.md")).unwrap().contains(&row),
+            "docs/alerts.md lacks the row\n{row}"
+        );
+    }
+}
+
+#[test]
+fn every_alert_is_shown_to_fire_and_to_be_silent() {
+    let mut times = BTreeMap::<(String, String, bool), usize>::new();
+    for file in rule_files() {
+        let cases = path("tests/unit/alerts").join(file.file_name().unwrap());
+        let Ok(text) = fs::read_to_string(&cases) else { continue };
+        let tests: Value = serde_saphyr::from_str(&text).unwrap();
+        for case in
+            tests["tests"].as_array().unwrap().iter().flat_map(|test| test["alert_rule_test"].as_array()).flatten()
+        {
+            let name = case["alertname"].as_str().unwrap();
+            let fired: Vec<_> = case["exp_alerts"].as_array().into_iter().flatten().collect();
+            for severity in ["critical", "warning", "info", "none"] {
+                let fires = fired.iter().any(|alert| alert["exp_labels"]["severity"] == severity);
+                *times.entry((name.to_owned(), severity.to_owned(), fires)).or_default() += 1;
+            }
+        }
+    }
+    for rule in rules().iter().filter(|rule| rule.alert.is_some()) {
+        let count =
+            |fires| times.get(&(rule.name().to_owned(), rule.labels["severity"].clone(), fires)).copied().unwrap_or(0);
+        assert!(count(true) > 0, "{} {} is never shown to fire", rule.name(), rule.labels["severity"]);
+        // Watchdog always fires.
+        assert!(
+            count(false) > 1 || rule.name() == "Watchdog",
+            "{} {} is not shown to be silent",
+            rule.name(),
+            rule.labels["severity"]
+        );
+    }
+}
+
+#[test]
+fn every_recording_is_shown_to_be_right() {
+    let mut shown = BTreeSet::new();
+    for file in rule_files() {
+        let Ok(text) = fs::read_to_string(path("tests/unit/alerts").join(file.file_name().unwrap())) else { continue };
+        let tests: Value = serde_saphyr::from_str(&text).unwrap();
+        let cases = tests["tests"].as_array().unwrap().iter().flat_map(|test| test["promql_expr_test"].as_array());
+        for case in cases.flatten().filter(|case| case["exp_samples"].is_array()) {
+            let used = names::used(case["expr"].as_str().unwrap());
+            shown.extend(used.metrics.into_iter().map(|(metric, _)| metric));
+        }
+    }
+    let rules = rules();
+    let records = rules.iter().filter_map(|rule| rule.record.as_ref());
+    let missing: Vec<_> = records.filter(|record| !shown.contains(*record)).collect();
+    assert!(missing.is_empty(), "no value of these is shown: {missing:?}");
+}
+
+#[test]
+fn every_alert_that_a_fault_brings_has_its_times() {
+    let page = fs::read_to_string(path("docs/alerts.md")).unwrap();
+    let brought: Vec<&str> = lab::prove::faults().flat_map(|fault| fault.alerts.iter().copied()).collect();
+    assert_eq!(lab::prove::tabled(&page), brought, "docs/alerts.md is old: make prove");
+    let rules = rules();
+    for alert in brought {
+        assert!(rules.iter().any(|rule| rule.alert.as_deref() == Some(alert)), "there is no rule {alert}");
+    }
+}
+
+#[test]
+fn every_metric_and_label_exists() {
+    let mut known = names::documented();
+    let rules = rules();
+    // A recording may build on one that is declared after it.
+    let mut left: Vec<&Rule> = rules.iter().collect();
+    while !left.is_empty() {
+        let before = left.len();
+        left.retain(|rule| {
+            let used = names::used(&rule.expression);
+            if !used.metrics.iter().all(|(metric, _)| known.contains_key(metric)) {
+                return true;
+            }
+            let faults = used.unknown_labels(&known);
+            assert!(faults.is_empty(), "{} in {}: {faults:?}", rule.name(), rule.file);
+            if let Some(record) = &rule.record {
+                let labels = used.labels_of_metrics(&known).chain(used.made.iter().cloned()).collect();
+                known.insert(record.clone(), labels);
+            }
+            false
+        });
+        assert!(
+            left.len() < before,
+            "metrics of these do not exist: {:?}",
+            left.iter().map(|rule| &rule.expression).collect::<Vec<_>>()
+        );
+    }
+}

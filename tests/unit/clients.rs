@@ -1,0 +1,5 @@
+//! What clients of the HTTP interface and readers of the log cannot do to the exporter.
+
+mod log;
+mod requests;
+mod web_config;

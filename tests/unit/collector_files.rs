@@ -1,0 +1,106 @@
+//! Collector files: what loads, and what is said of every fault.
+//!
+//! The expected texts lie beside their inputs in `collector_files/`; `UPDATE_EXPECT=1` writes them anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use lab::Exporter;
+use support::golden::expect;
+use support::{binary, path, root};
+
+fn data(name: &str) -> PathBuf {
+    path("tests/unit/collector_files").join(name)
+}
+
+fn check(path: &str, folder: &Path) -> Output {
+    Command::new(binary()).args(["check", path]).current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Names in the folder with or without the ending of expected texts, sorted.
+fn names(folder: &Path, expected_texts: bool) -> Vec<String> {
+    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = all.filter(|name| name.ends_with(".txt") == expected_texts).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn embeds_every_collector_of_the_folder() {
+    let metrics = |config: &str| {
+        let arguments = ["metrics", "--format=json", "--config", config];
+        text(&Command::new(binary()).args(arguments).current_dir(root()).output().unwrap().stdout)
+    };
+    let embedded = metrics("builtin:pg");
+    assert!(embedded.contains("pg_db_xact"), "{embedded}");
+    assert!(embedded == metrics("collectors/pg"), "the program has other collectors than collectors/pg");
+}
+
+#[test]
+fn every_fault_is_told_with_its_place() {
+    let folder = data("bad");
+    let inputs = names(&folder, false);
+    for input in &inputs {
+        let output = check(input, &folder);
+        assert_eq!(output.status.code(), Some(1), "{input}");
+        assert_eq!(text(&output.stdout), "", "{input}");
+        let told = text(&output.stderr);
+        expect(&folder.join(Path::new(input).with_extension("txt")), &told);
+        let places = told.lines().filter(|line| line.starts_with(&**input)).count();
+        assert!(told.starts_with(&format!("pg-exporter: {places} fault")), "{told}");
+    }
+    let expected: Vec<String> =
+        inputs.iter().map(|input| Path::new(input).with_extension("txt").display().to_string()).collect();
+    assert_eq!(names(&folder, true), expected, "a text without its input, or the other way");
+}
+
+#[test]
+fn a_file_with_five_faults_tells_all_five() {
+    let told = text(&check("five_faults.yml", &data("bad")).stderr);
+    let lines: Vec<&str> =
+        told.lines().filter_map(|line| line.strip_prefix("five_faults.yml:")?.split(':').next()).collect();
+    assert_eq!(lines, ["4", "5", "8", "9", "13"], "{told}");
+}
+
+#[test]
+fn a_folder_with_one_bad_file_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(path("collectors/pg/pg.yml"), folder.path().join("good.yml")).unwrap();
+    fs::write(folder.path().join("note.txt"), "not: [read").unwrap();
+    assert!(check(".", folder.path()).status.success());
+    fs::copy(data("bad/five_faults.yml"), folder.path().join("worse.yaml")).unwrap();
+    let config = format!("--config={}", folder.path().display());
+    let error = Exporter::start(binary(), &[&config], &[]).unwrap_err().to_string();
+    let place = folder.path().join("worse.yaml:13:16").display().to_string();
+    assert!(error.contains("5 faults") && error.contains(&place), "{error}");
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let empty = tempfile::tempdir().unwrap();
+    for (path, expected) in [
+        ("nowhere.yml", "nowhere.yml: cannot be read: No such file or directory"),
+        (".", ".: no .yml or .yaml file in this folder"),
+        ("builtin:pgq", "builtin:pgq: no such folder inside the program: expected one of pg"),
+    ] {
+        let output = check(path, empty.path());
+        assert_eq!(output.status.code(), Some(1), "{path}");
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_file_without_branches_is_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    for content in ["", "\n\n", "# nothing yet\n", "---\n"] {
+        fs::write(folder.path().join("empty.yml"), content).unwrap();
+        let output = check("empty.yml", folder.path());
+        assert!(output.status.success(), "{content:?}: {}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "empty.yml: 0 collectors, 0 metrics, no fault\n", "{content:?}");
+    }
+}

@@ -1,0 +1,169 @@
+//! Help, version, and what is said of wrong usage.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use support::DOWN;
+use support::command_line::{out, refusal, run};
+
+#[test]
+fn a_usage_error_names_the_flag_and_what_it_expects() {
+    for (args, expected) in [
+        (&["--bogus"][..], "unexpected argument '--bogus'"),
+        (&["--confg", "x"], "a similar argument exists: '--config'"),
+        (&["bogus"], "unrecognized subcommand 'bogus'"),
+        (&["explian"], "a similar subcommand exists: 'explain'"),
+        (&["--config"], "a value is required for '--config <PATH>'"),
+        (&["--config", "a", "-c", "b"], "'--config <PATH>' cannot be used multiple times"),
+        (&["--label", "a"], "\"a\" is no label: expected name=value"),
+        (&["--label", "1a=b"], "\"1a\" cannot name a label"),
+        (&["--label", "__a=b"], "\"__a\" cannot name a label"),
+        (&["--label", "a=b,a=c"], "label a is there twice"),
+        (&["--namespace", "a b"], "'--namespace <PREFIX>': expected letters, digits and _"),
+        (&["--namespace", "1a"], "not a digit first"),
+        (&["--cache-ttls", "1,2,3"], "expected four numbers of seconds"),
+        (&["--scrape-timeout", "0"], "expected seconds, more than 0"),
+        (&["--connect-timeout", "2s"], "'2s' for '--connect-timeout <MS>'"),
+        (&["--max-connections", "0"], "0 is not in 1..=65535"),
+        (&["--lock-timeout", "x"], "'x' for '--lock-timeout <MS>'"),
+        (&["metrics", "--format", "xml"], "[possible values: table, json, markdown]"),
+    ] {
+        let error = refusal(args, &[]);
+        assert!(error.starts_with("error: ") && error.contains(expected), "{args:?}: {error}");
+        assert!(error.contains("try '--help'"), "{args:?}: {error}");
+    }
+    for path in [
+        "metrics",
+        "/a?b",
+        "/a#b",
+        "/{a}",
+        "/%7Ba",
+        "//a",
+        "/a/../b",
+        "/a//",
+        "/:a",
+        "/*a",
+        "/a b",
+        "/",
+        "/up",
+        "/-/reload",
+    ] {
+        let error = refusal(&["--web.telemetry-path", path], &[]);
+        assert!(error.contains(&format!("'{path}' for '--web.telemetry-path <PATH>'")), "{path}: {error}");
+    }
+    for (args, expected) in [
+        (&["--web.listen-address=nowhere"][..], "cannot listen on nowhere: expected HOST:PORT or :PORT"),
+        (&["--web.config.file=/nonexistent/web.yml"], "cannot read /nonexistent/web.yml"),
+        (&["-x", "["], "--exclude-database: error parsing glob '['"),
+        (&["-c", "/nonexistent/c.yml"], "/nonexistent/c.yml: cannot be read: No such file"),
+        (&["-c", "builtin:no"], "builtin:no: no such folder inside the program: expected one of pg"),
+        (&["--web.systemd-socket"], "cannot listen on the sockets of systemd: none was passed to this process"),
+    ] {
+        let error = refusal(args, &[DOWN]);
+        assert!(error.starts_with("pg-exporter: ") && error.contains(expected), "{args:?}: {error}");
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let error = refusal(&[&format!("--web.listen-address={}", taken.local_addr().unwrap())], &[DOWN]);
+    assert!(error.contains("address in use"), "{error}");
+}
+
+#[test]
+fn help_lists_every_flag_with_its_variable_and_default_once() {
+    let output = run(&["--help"], &[("PG_EXPORTER_CONFIG", "from the environment")]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let help = out(&output);
+    for flag in [
+        "-u, --url <",
+        "-c, --config <",
+        "-l, --label <",
+        "-t, --tag <",
+        "-C, --disable-cache[=<BOOL>]",
+        "-m, --disable-intro[=<BOOL>]",
+        "-a, --auto-discovery[=<BOOL>]",
+        "-x, --exclude-database <",
+        "-i, --include-database <",
+        "-n, --namespace <",
+        "-f, --fail-fast[=<BOOL>]",
+        "-T, --connect-timeout <",
+        "-P, --web.telemetry-path <",
+        "    --web.listen-address <",
+        "    --web.config.file <",
+        "    --web.systemd-socket[=<BOOL>]",
+        "    --web.openmetrics[=<BOOL>]",
+        "    --cache-ttls <",
+        "    --scrape-timeout <",
+        "    --max-connections <",
+        "    --lock-timeout <",
+        "    --allow-superuser[=<BOOL>]",
+        "    --web.max-connections <",
+        "-D, --dry-run[=<BOOL>]",
+        "-E, --explain[=<BOOL>]",
+        "    --log.level <",
+        "    --log.format <",
+        "-V, --version\n",
+        "-h, --help\n",
+    ] {
+        assert_eq!(help.matches(&format!("\n  {flag}")).count(), 1, "{flag}\n{help}");
+    }
+    let variables = [
+        "CONFIG",
+        "LABEL",
+        "TAG",
+        "DISABLE_CACHE",
+        "DISABLE_INTRO",
+        "AUTO_DISCOVERY",
+        "EXCLUDE_DATABASE",
+        "INCLUDE_DATABASE",
+        "NAMESPACE",
+        "FAIL_FAST",
+        "CONNECT_TIMEOUT",
+        "TELEMETRY_PATH",
+        "CACHE_TTLS",
+        "SCRAPE_TIMEOUT",
+        "MAX_CONNECTIONS",
+        "LOCK_TIMEOUT",
+        "ALLOW_SUPERUSER",
+    ];
+    for variable in variables {
+        assert_eq!(help.matches(&format!("[env: PG_EXPORTER_{variable}]")).count(), 1, "{variable}\n{help}");
+    }
+    assert!(help.contains("[env: PG_EXPORTER_URL, PGURL, PG_EXPORTER_URL_FILE, PG*]"), "{help}");
+    assert_eq!(help.matches("[env: ").count(), variables.len() + 1, "{help}");
+    for default in [":9630", "/metrics", "true", "template0,template1,postgres", "2000", "9", "info", "logfmt"] {
+        assert_eq!(help.matches(&format!("[default: {default}]")).count(), 1, "{default}\n{help}");
+    }
+    for noise in ["possible values", "[default: false]", "[default: ]", "from the environment"] {
+        assert!(!help.contains(noise), "{noise}\n{help}");
+    }
+    // That the process list shows what stands on a command line is said where it matters.
+    assert!(help.contains("Every user of the") && help.contains("a password is better placed in"), "{help}");
+    let widest = help.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(100), "{widest:?}\n{help}");
+
+    let short = out(&run(&["-h"], &[]));
+    assert!(short.lines().count() * 2 < help.lines().count() && !short.contains("[env"), "{short}");
+    assert!(short.contains("-u, --url <CONNINFO>") && short.contains("see more with '--help'"), "{short}");
+    for task in ["check", "explain", "metrics"] {
+        assert!(out(&run(&[task, "--help"], &[])).contains("--config <PATH>"), "{task}");
+    }
+}
+
+/// What git says of this checkout; `unknown` where there is none.
+fn git(arguments: &[&str]) -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let output = Command::new("git").arg("-C").arg(root).args(arguments).env("TZ", "UTC").output();
+    let output = output.ok().filter(|output| output.status.success());
+    output.map_or("unknown".to_owned(), |output| out(&output).trim().to_owned())
+}
+
+#[test]
+fn version_names_program_version_revision_and_date() {
+    let revision = git(&["rev-parse", "--short=12", "HEAD"]);
+    let date = git(&["log", "-1", "--date=format-local:%Y-%m-%d", "--format=%cd"]);
+    let expected = format!("pg-exporter {} (revision {revision}, built {date})\n", env!("CARGO_PKG_VERSION"));
+    for flag in ["--version", "-V"] {
+        let output = run(&[flag], &[("PG_EXPORTER_FAIL_FAST", "")]);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(out(&output), expected);
+    }
+}

@@ -1,0 +1,5 @@
+//! What users get to ship logs with, `vector/`, run over lines that are written here.
+
+mod configuration;
+mod redaction;
+mod unreadable;

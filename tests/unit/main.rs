@@ -1,0 +1,10 @@
+//! Tests that need no server.
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+mod alerts;
+mod clients;
+mod collector_files;
+mod command_line;
+mod dashboards;
+mod logs;
+mod parity;
