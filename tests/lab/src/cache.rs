@@ -18,7 +18,7 @@ use crate::error::{LabError, run};
 use crate::folder::Folder;
 use crate::installation::{Installation, init_sql};
 use crate::pgbackrest::{BackrestRelease, WRAPPER};
-use crate::{BouncerRelease, Major, fetch};
+use crate::{BouncerRelease, Major, candidate, fetch};
 
 /// The cache folder, and what can be had from it.
 #[derive(Debug)]
@@ -70,7 +70,10 @@ impl Cache {
 
     /// The programs of a PostgreSQL version, downloaded if need be.
     pub(crate) fn installation(&self, major: Major) -> Result<Installation, LabError> {
-        let root = self.item(&format!("pg-{major}"), |place| fetch::postgres(major, place))?;
+        let root = self.item(&format!("pg-{major}"), |place| match major {
+            Major::V19 => candidate::postgres(major, place),
+            _ => fetch::postgres(major, place),
+        })?;
         Ok(Installation { root, account: self.account })
     }
 

@@ -66,7 +66,7 @@ pub(crate) fn debian(package: &str, place: &Path) -> Result<u64, LabError> {
 /// Puts a package of any Debian suite at `place`, with every library it needs down to the C library, so that it runs on
 /// this machine whatever its own Debian is.
 pub(crate) fn debian_of(suite: &str, package: &str, place: &Path) -> Result<u64, LabError> {
-    unpack(suite, &["install", "--download-only", package], place)
+    unpack(&[suite], "", &["install", "--download-only", package], place)
 }
 
 /// What VictoriaLogs is made of: Go, and sources.
@@ -93,7 +93,7 @@ const VICTORIALOGS: [&str; 16] = [
 pub(crate) fn victorialogs(place: &Path) -> Result<u64, LabError> {
     let building = Download::below(place)?;
     let root = building.folder.join("root");
-    let bytes = unpack("trixie", &[&["download"], &VICTORIALOGS[..]].concat(), &root)?;
+    let bytes = unpack(&["trixie"], "", &[&["download"], &VICTORIALOGS[..]].concat(), &root)?;
     let go = root.join("usr/lib/go-1.24");
     let mut build = Command::new("timeout");
     account::bare_environment(&mut build);
@@ -111,18 +111,20 @@ pub(crate) fn victorialogs(place: &Path) -> Result<u64, LabError> {
     Ok(bytes)
 }
 
-/// Downloads what apt-get is asked for of a Debian suite, and puts it at `place`. Apt works in a folder of its own: the
-/// system is neither asked nor changed.
-fn unpack(suite: &str, request: &[&str], place: &Path) -> Result<u64, LabError> {
+/// Downloads what apt-get is asked for of Debian's suites, and puts it at `place`; `pins` are apt's preferences among the
+/// suites. Apt works in a folder of its own: the system is neither asked nor changed.
+pub(crate) fn unpack(suites: &[&str], pins: &str, request: &[&str], place: &Path) -> Result<u64, LabError> {
     let apt = Download::below(place)?;
     let path = |name: &str| apt.folder.join(name);
     let setting = |name: &str, value: &Path| format!("{name}={}", value.display());
     for folder in ["lists/partial", "archives/partial"] {
         fs::create_dir_all(path(folder)).map_err(LabError::io(format!("creating {}", path(folder).display())))?;
     }
-    let sources = format!("deb [signed-by={KEYRING}] {} {suite} main\n", mirror()?);
+    let mirror = mirror()?;
+    let sources: String =
+        suites.iter().map(|suite| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n")).collect();
     // An empty status: nothing counts as installed, so everything is downloaded.
-    for (name, text) in [("sources.list", sources.as_str()), ("status", "")] {
+    for (name, text) in [("sources.list", sources.as_str()), ("preferences", pins), ("status", "")] {
         fs::write(path(name), text).map_err(LabError::io(format!("writing {}", path(name).display())))?;
     }
     let apt_get = |arguments: &[&str]| {
@@ -131,6 +133,8 @@ fn unpack(suite: &str, request: &[&str], place: &Path) -> Result<u64, LabError> 
         for setting in [
             setting("Dir::Etc::SourceList", &path("sources.list")),
             setting("Dir::Etc::SourceParts", Path::new("/dev/null")),
+            setting("Dir::Etc::Preferences", &path("preferences")),
+            setting("Dir::Etc::PreferencesParts", Path::new("/dev/null")),
             setting("Dir::State", &apt.folder),
             setting("Dir::State::Lists", &path("lists")),
             setting("Dir::State::Status", &path("status")),

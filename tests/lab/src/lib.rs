@@ -26,6 +26,7 @@ mod architecture;
 mod backends;
 mod browser;
 mod cache;
+mod candidate;
 mod error;
 mod exporter;
 mod fetch;

@@ -11,13 +11,14 @@ pub enum Major {
     V16,
     V17,
     V18,
+    V19,
 }
 
 impl Major {
     /// All of them, oldest first.
-    pub const ALL: [Major; 5] = [Major::V14, Major::V15, Major::V16, Major::V17, Major::V18];
+    pub const ALL: [Major; 6] = [Major::V14, Major::V15, Major::V16, Major::V17, Major::V18, Major::V19];
 
-    /// The newest one.
+    /// The newest one that is released and not only a candidate: what a test uses that is not about versions.
     pub const NEWEST: Major = Major::V18;
 
     /// Its number: 17 for `V17`.
@@ -28,6 +29,7 @@ impl Major {
             Major::V16 => 16,
             Major::V17 => 17,
             Major::V18 => 18,
+            Major::V19 => 19,
         }
     }
 }
