@@ -6,12 +6,13 @@ from pathlib import Path
 
 from panels import DATASOURCE, alerts, graph, identity, links, stat
 from thresholds import ANY_IS_BAD, SCRAPE, above
+from titles import SUITE, TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 24
-LEVELS = [("pg-overview", "Overview"), ("pg-cluster", "Cluster"), ("pg-instance", "Instance"), ("pg-database", "Database")]
+LEVELS = ["pg-overview", "pg-cluster", "pg-instance", "pg-database"]
 # Labels of targets, from the scrape configuration: cls is the cluster, ins one of its servers. They find their series without
-# the label job, since the exporters of one server are commonly scraped by jobs of their own; job narrows the list of clusters.
+# the label job, because each exporter of a server usually has a job of its own; job narrows the list of clusters.
 SELECTORS = {
     "fleet": {"@cls": 'cls=~"$cls"'},
     "cluster": {"@cls": 'cls="$cls"'},
@@ -20,13 +21,18 @@ SELECTORS = {
 
 
 def times_to_live():
-    """Seconds for which each collector's result is kept, by metric, as the catalogues tell."""
+    """Seconds for which each collector's result is cached, by metric, from the metric references."""
     found = {}
     for path in sorted((ROOT / "docs/reference").glob("metrics*.md")):
         seconds = 0
         for line in path.read_text().splitlines():
+<<<<<<< HEAD
             if told := re.match(r"\| ttl \| (\d+) s", line):
                 seconds = int(told[1])
+=======
+            if ttl := re.search(r"Time to live: (\d+) s", line):
+                seconds = int(ttl[1])
+>>>>>>> 7b1862f (dashboards: use the terms of PostgreSQL and Grafana)
             elif name := re.match(r"\| `(\w+)`", line):
                 found[name[1]] = max(seconds, found.get(name[1], 0))
     return found
@@ -59,12 +65,12 @@ def variable(name, label, query, *, all_value=None, multi=False, hide=0):
     return made
 
 
-def annotation(name, color, expr, text, at_value=False):
+def annotation(name, color, expr, text, at_value=False, enable=True):
     """Marks on the time axis; with `at_value` the query gives the time, in milliseconds."""
     return {
         "name": name,
         "datasource": DATASOURCE,
-        "enable": True,
+        "enable": enable,
         "hide": False,
         "iconColor": color,
         "expr": expr,
@@ -77,13 +83,13 @@ def annotation(name, color, expr, text, at_value=False):
 class Page:
     """One dashboard. Rows are added from the top down; `json` gives the document."""
 
-    def __init__(self, uid, title, text, *, scope, of="pg_up", variables=(), tags=(), refresh="", annotations=(), logs=False):
-        self.uid, self.title, self.text, self.scope, self.of = uid, title, text, scope, of
+    def __init__(self, uid, text, *, scope, of="pg_up", variables=(), tags=(), refresh="", annotations=(), logs=False):
+        self.uid, self.title, self.text, self.scope, self.of = uid, SUITE + TITLES[uid], text, scope, of
         self.variables, self.tags, self.refresh, self.annotations, self.logs = variables, tags, refresh, annotations, logs
         self.rows = []
 
     def row(self, title, *panels, collapsed=False):
-        """A row of panels under a title; None is what stands at the top, without one."""
+        """A row of panels under a title; None for the panels at the top, which have no title."""
         self.rows.append((title, panels, collapsed))
 
     def scoped(self, text):
@@ -107,7 +113,7 @@ class Page:
         return panel
 
     def _kept(self, url):
-        """The address with those variables of this page that it does not take from what is clicked."""
+        """The address with the variables of this page that the clicked item does not set."""
         here = [] if self.scope == "fleet" else ["cls", *(["ins"] if self.scope == "instance" else []), *(name for name, *_ in self.variables if name == "datname")]
         return url.replace("@kept", "".join(f"&${{{name}:queryparam}}" for name in here if f"var-{name}=" not in url))
 
@@ -138,22 +144,22 @@ class Page:
         return made
 
     def _quality(self):
-        """The last row of every page: whether what is above can be believed."""
+        """The last row of every page: whether the panels above can be trusted."""
         who = "@ins" if "@ins" in SELECTORS[self.scope] else "@cls"
         exporters = ("pg", "pgbouncer", "pgbackrest")
         failing = " or ".join(f"{one}_exporter_collector_success{{{who}}} == 0" for one in exporters)
         ages = " or ".join(f"{one}_exporter_collector_age_seconds{{{who}}}" for one in exporters)
         panels = (
-            stat("Targets down", "Targets of Prometheus that cannot be scraped. Their panels show nothing, which is not the same as no problem: look at the exporter's process and log.",
+            stat("Scrape targets down", "Prometheus targets that could not be scraped. Empty panels above may be blind spots, not good news.",
                  (f"count(up{{{who}}} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-exporter", w=6),
-            stat("Collectors that fail", "Collectors whose last run failed: only their own series are missing. The exporter page names each with its reason.",
+            stat("Failing collectors", "Collectors whose last run failed. Only their own metrics are missing; the Exporters dashboard shows the reason.",
                  (f"count({failing}) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-exporter", w=6),
-            stat("Oldest result", "Age of the oldest result that is shown. Slow collectors are kept up to five minutes by design; more means that one fails.",
+            stat("Oldest cached result", "Age of the oldest metric shown. Slow collectors are cached for up to 5 minutes; anything older is failing.",
                  (f"max({ages})", ""), unit="s", steps=above((600, 1800)), link="pg-exporter", w=6),
-            stat("Share of the scrape's time used", "Time that the slowest scrape takes by a limit of ten seconds. Above 0.8 results begin to be left out: look at the slowest collectors.",
+            stat("Scrape duration / timeout", "Slowest scrape as % of a scrape timeout of 10 s, which is assumed. Above 80 % the exporter starts dropping results.",
                  (f"max(scrape_duration_seconds{{{who}}}) / 10", ""), unit="percentunit", steps=above(SCRAPE), link="pg-exporter", w=6),
         )
-        return ("Data quality: can the panels above be believed?", panels, True)
+        return ("Monitoring health", panels, True)
 
     def _variables(self):
         own = [{
@@ -161,11 +167,12 @@ class Page:
             "hide": 0, "multi": False, "includeAll": False, "options": [],
         }]
         if self.logs:
-            own.append(own[0] | {"name": "logs", "label": "Log store", "query": "loki"})
-        # A job is one of the PostgreSQL exporters'; a page of another program would find nothing by its name.
+            own.append(own[0] | {"name": "logs", "label": "Logs data source", "query": "loki"})
+        # A job is one of the PostgreSQL exporters'; a page of another program would find nothing by its name. It is hidden,
+        # because it changes no panel, only the list of clusters.
         narrowed = ""
         if self.of == "pg_up":
-            own.append(variable("job", "Job", "label_values(pg_up, job)", all_value=".+", multi=True))
+            own.append(variable("job", "Job", "label_values(pg_up, job)", all_value=".+", multi=True, hide=2))
             narrowed = 'job=~"$job"'
         elif self.of == "up":
             # The jobs of alerts/exporter.yml: other programs have instances, too.
@@ -179,12 +186,12 @@ class Page:
 
     def _links(self):
         kept = {"keepTime": True, "includeVars": True, "targetBlank": False, "icon": "dashboard", "asDropdown": False, "tags": [], "tooltip": ""}
-        direct = [kept | {"type": "link", "title": title, "url": f"/d/{uid}"} for uid, title in LEVELS if uid != self.uid]
+        direct = [kept | {"type": "link", "title": TITLES[uid], "url": f"/d/{uid}"} for uid in LEVELS if uid != self.uid]
         everything = kept | {"type": "dashboards", "title": "PostgreSQL", "tags": ["pg-suite"], "asDropdown": True, "icon": "external link", "url": ""}
         return [*direct, everything]
 
     def json(self):
-        """The document in Grafana's classic form."""
+        """The document in Grafana's classic JSON model."""
         builtin = {
             "builtIn": 1, "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "enable": True, "hide": True,
             "iconColor": "rgba(0, 211, 255, 1)", "name": "Annotations & Alerts", "type": "dashboard",
@@ -213,24 +220,41 @@ class Page:
         }
 
 
-# Panels and marks that several pages have.
+# Panels, annotations and notes that several pages share.
+
+# Why the load of a pile-up shows only when it is over.
+LATE = "Session time is recorded when a statement ends, so a pile-up shows late."
+CHECKPOINT = "max_wal_size reached, or CHECKPOINT issued"
+
 
 def alerts_firing(who="@cls", w=4):
-    """The tile with alerts that fire now."""
-    return alerts("Alerts firing", "Alerts that fire for what this page shows. Any is a reason to read the list on the overview, and its runbook.", who, link="pg-overview", w=w)
+    """The tile with firing alerts."""
+    return alerts("Firing alerts", "Firing alerts for this scope. Open the alert list for the runbook.", who, link="pg-overview", w=w)
 
 
 def alerts_over_time(who="@cls", w=24, h=6):
     """When alerts began, over the axis that all graphs share."""
-    return graph("Alerts on the time axis", "Alerts that fire, by name: what began first is commonly the cause, the rest its consequences.",
+    return graph("Alert history", "Firing alerts over time. The first to fire is usually the cause.",
                  (f'sum by (alertname, severity) (ALERTS{{{who},alertstate="firing"}})', "{{alertname}} ({{severity}})"),
-                 unit="short", stack=True, bars=True, none="no alert fired in this time", w=w, h=h)
+                 unit="short", stack=True, bars=True, none="No alert fired in this time range", w=w, h=h)
 
 
 def marks(who="@ins"):
-    """Marks for what changes a server's state: its role, a restart, a new configuration."""
+    """Annotations for what changes an instance: its role, a restart, a configuration reload."""
     return [
-        annotation("Role changed", "purple", f"pg_in_recovery{{{who}}} != pg_in_recovery{{{who}}} offset 1m", "{{ins}}"),
-        annotation("Restarted", "red", f"pg_boot_time{{{who}}} * 1000", "{{ins}} was started", at_value=True),
-        annotation("Configuration loaded", "blue", f"pg_reload_time{{{who}}} * 1000", "{{ins}} loaded its configuration", at_value=True),
+        annotation("Failover / role change", "purple", f"pg_in_recovery{{{who}}} != pg_in_recovery{{{who}}} offset 1m", "{{ins}}"),
+        annotation("PostgreSQL restart", "red", f"pg_boot_time{{{who}}} * 1000", "{{ins}} started", at_value=True),
+        annotation("Configuration reload", "blue", f"pg_reload_time{{{who}}} * 1000", "{{ins}} reloaded its configuration", at_value=True),
     ]
+
+
+# The states of pg_wal_dir_bytes.
+WAL_PURPOSES = {"recovery": "crash recovery", "kept": "retained (wal_keep_size, slots, archiver)", "spare": "spare (recycled)", "other": "other"}
+
+
+def pg_wal(who="@ins", w=8):
+    """The size of the WAL directory by what its files are for."""
+    legend = (lambda purpose: f"{{{{ins}}}} {purpose}") if who == "@cls" else str.capitalize
+    queries = ((f'sum by (ins) (pg_wal_dir_bytes{{{who},state="{state}"}})', legend(purpose)) for state, purpose in WAL_PURPOSES.items())
+    return graph("pg_wal by purpose", "WAL that crash recovery needs; WAL retained by wal_keep_size, slots or a failing archiver; files ready for reuse.",
+                 *queries, unit="bytes", stack=True, w=w)

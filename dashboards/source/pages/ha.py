@@ -1,66 +1,70 @@
-"""Patroni, its store, the routing and the address, side by side: do they agree on who is primary?"""
+"""Patroni, DCS, routing and VIP side by side: whether they agree on the primary."""
 
 from page import Page, alerts_firing, alerts_over_time, marks
-from panels import Column, SERVES, UP, YES, graph, names, stat, table, texts, timeline
+from panels import BACKEND, Column, Text, UP, YES, graph, names, stat, table, texts, timeline
 from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, DCS_AGE, ETCD_FSYNC, ETCD_QUOTA, above
 
-NEEDS = "no Patroni with these labels"
-LEADER = texts(_0="blue:follows", _1="green:leads")
-RUNS = texts(_0="red:does not run", _1="green:runs")
+NEEDS = "No Patroni target with this cluster label"
+LEADER = texts(_0="blue:replica", _1="green:leader")
+RUNNING = texts(_0="red:stopped", _1="green:running")
 
-page = Page("pg-ha", "PostgreSQL high availability", "Patroni, etcd, HAProxy and the virtual address of one cluster. Its log is on the page of logs.", scope="cluster", tags=["pg-ha"], annotations=marks("@cls")[:2])
+# 40105 is 4.1.5.
+PATRONI_VERSION = ('label_replace(count_values by (ins) ("patroni", patroni_version{@cls}), "patroni", "$1.$2$3.$4$5", "patroni", '
+                   '"([0-9]+)(?:0([0-9])|([1-9][0-9]))(?:0([0-9])|([1-9][0-9]))")')
+
+page = Page("pg-ha", "Patroni, DCS (etcd), HAProxy and VIP of one cluster.", scope="cluster", tags=["pg-ha"], annotations=marks("@cls")[:2])
 
 page.row(
     None,
-    names("Leader", "The member that holds the lock. None: no member takes writes.", "patroni_primary{@cls} == 1 or patroni_standby_leader{@cls} == 1", "ins", none="no leader", link=("pg-instance", "ins")),
-    stat("Leaders", "Exactly one is right.", ("sum(patroni_primary{@cls}) + sum(patroni_standby_leader{@cls})", ""), unit="short", steps=[("red", None), ("green", 1), ("red", 2)], none=NEEDS),
-    stat("Lock", "Whether somebody holds the leader's lock in the store.", ("max(patroni_cluster_unlocked{@cls})", ""), unit="none", maps=texts(_0="green:held", _1="red:free"), none=NEEDS),
-    stat("Automatic failover", "Paused: Patroni does nothing until resume. A forgotten maintenance?", ("max(patroni_is_paused{@cls})", ""), unit="none", maps=texts(_0="green:on", _1="orange:paused"), none=NEEDS),
-    stat("Failsafe mode", "Active: the store cannot be reached, and the leader goes on only while all members agree.", ("max(patroni_failsafe_mode_is_active{@cls})", ""), unit="none", maps=texts(_0="green:not active", _1="red:active"), none=NEEDS),
+    names("Leader", "The member that holds the leader lock. If empty, no member accepts writes.", "patroni_primary{@cls} == 1 or patroni_standby_leader{@cls} == 1", "ins", none="No leader", link=("pg-instance", "ins")),
+    stat("Leader count", "Must be 1.", ("sum(patroni_primary{@cls}) + sum(patroni_standby_leader{@cls})", ""), unit="short", steps=[("red", None), ("green", 1), ("red", 2)], none=NEEDS),
+    stat("Leader lock", "Whether a member holds the leader lock in the DCS.", ("max(patroni_cluster_unlocked{@cls})", ""), unit="none", maps=texts(_0="green:held", _1="red:free"), none=NEEDS),
+    stat("Failover mode", "If paused, Patroni does nothing until resume. Possibly left over from maintenance.", ("max(patroni_is_paused{@cls})", ""), unit="none", maps=texts(_0="green:automatic", _1="orange:paused (maintenance)"), none=NEEDS),
+    stat("DCS failsafe mode", "If active, the DCS is unreachable, and the leader stays up only while all members agree.", ("max(patroni_failsafe_mode_is_active{@cls})", ""), unit="none", maps=texts(_0="green:not active", _1="red:active"), none=NEEDS),
     alerts_firing(),
-    stat("Candidates", "Replicas whose PostgreSQL runs: who may take over. None: a failure of the leader is an outage.", ("sum(patroni_replica{@cls} * on (cls, ins) patroni_postgres_running)", ""), unit="short", steps=[("orange", None), ("green", 1)], none=NEEDS),
-    stat("Oldest contact with the store", "Time since a member last reached the store. At the ttl (30 s) the leader steps down.", ("max(time() - patroni_dcs_last_seen{@cls})", ""), unit="s", steps=above(DCS_AGE), none=NEEDS),
-    stat("Restarts pending", "Members with settings that need a restart.", ("sum(patroni_pending_restart{@cls})", ""), unit="short", steps=ANY_IS_A_WARNING, none=NEEDS),
-    stat("Store without a leader", "etcd members that know of no leader: Patroni cannot write, the leader steps down.", ("count(etcd_server_has_leader{@cls} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-etcd"),
-    stat("Store's quota", "Size of etcd's database by its quota. At 1 it takes no more writes.", ("max(etcd_mvcc_db_total_size_in_bytes{@cls} / etcd_server_quota_backend_bytes{@cls})", ""), unit="percentunit", steps=above(ETCD_QUOTA), link="pg-etcd", none="no etcd with these labels"),
-    stat("Virtual address", "Whether the probe reaches the address.", ("min(probe_success{@cls})", ""), unit="none", maps=texts(_0="red:unreachable", _1="green:reachable"), none="no probe with these labels"),
+    stat("Failover candidates", "Replicas with a running PostgreSQL. If 0, a failure of the leader is an outage.", ("sum(patroni_replica{@cls} * on (cls, ins) patroni_postgres_running)", ""), unit="short", steps=[("orange", None), ("green", 1)], none=NEEDS),
+    stat("DCS last seen (worst)", "Longest time since a member reached the DCS. At the ttl (30 s) the leader is demoted.", ("max(time() - patroni_dcs_last_seen{@cls})", ""), unit="s", steps=above(DCS_AGE), none=NEEDS),
+    stat("Pending restarts", "Members with parameters that need a restart.", ("sum(patroni_pending_restart{@cls})", ""), unit="short", steps=ANY_IS_A_WARNING, none=NEEDS),
+    stat("etcd members without leader", "Without an etcd leader Patroni cannot renew the leader lock, and the leader is demoted.", ("count(etcd_server_has_leader{@cls} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-etcd"),
+    stat("etcd quota usage", "Backend size as % of the quota. At 100 % etcd accepts no more writes.", ("max(etcd_mvcc_db_total_size_in_bytes{@cls} / etcd_server_quota_backend_bytes{@cls})", ""), unit="percentunit", steps=above(ETCD_QUOTA), link="pg-etcd", none="No etcd target with this cluster label"),
+    stat("VIP", "Result of the VIP probe.", ("min(probe_success{@cls})", ""), unit="none", maps=texts(_0="red:unreachable", _1="green:reachable"), none="No VIP probe target with this cluster label"),
     alerts_over_time(),
 )
 page.row(
     "Members",
-    table("Members", "As Patroni sees them. Timelines that differ: that member needs a rewind or a new base backup.", ["ins"],
-          Column("leads", "max by (ins) (patroni_primary{@cls})", maps=LEADER),
-          Column("PostgreSQL", "max by (ins) (patroni_postgres_running{@cls})", maps=RUNS),
-          Column("streams", "max by (ins) (patroni_postgres_streaming{@cls})", maps=YES),
-          Column("synchronous", "max by (ins) (patroni_sync_standby{@cls})", maps=YES),
-          Column("quorum", "max by (ins) (patroni_quorum_standby{@cls})", maps=YES),
-          Column("timeline", "max by (ins) (patroni_postgres_timeline{@cls})", "none"),
-          Column("restart pending", "max by (ins) (patroni_pending_restart{@cls})", decimals=0, steps=ANY_IS_A_WARNING),
-          Column("Patroni", "max by (ins) (patroni_version{@cls})", "none"), Column("server", "max by (ins) (patroni_postgres_server_version{@cls})", "none"),
-          Column("running for", "time() - max by (ins) (patroni_postmaster_start_time{@cls} > 0)", "s"),
-          sort="ins", links={"ins": ("pg-instance", "ins")}, none=NEEDS, h=7),
-    timeline("Leadership", "Who led when. Two bands at once are a split brain.", ("max by (ins) (patroni_primary{@cls})", "{{ins}}"), maps=LEADER, link=("pg-instance", "ins"), none=NEEDS),
-    timeline("PostgreSQL", "Whether the server ran that Patroni keeps.", ("max by (ins) (patroni_postgres_running{@cls})", "{{ins}}"), maps=RUNS, link=("pg-instance", "ins"), none=NEEDS),
-    timeline("Streaming", "Whether each standby streams. One that reads the archive instead trails by a file.", ("max by (ins) (patroni_postgres_streaming{@cls})", "{{ins}} streams"),
-             ("max by (ins) (patroni_postgres_in_archive_recovery{@cls})", "{{ins}} reads the archive"), maps=YES, none="needs Patroni 4"),
-    timeline("Timelines", "Each failover begins a new one.", ("max by (ins) (patroni_postgres_timeline{@cls})", "{{ins}}"), none=NEEDS),
-    graph("WAL at risk", "Bytes by which each replica's received and replayed WAL trails the leader's: what a failover to it would lose.",
-          ("scalar(max(patroni_xlog_location{@cls})) - (patroni_xlog_received_location{@cls} > 0)", "{{ins}} received"), ("scalar(max(patroni_xlog_location{@cls})) - (patroni_xlog_replayed_location{@cls} > 0)", "{{ins}} replayed"),
+    table("Patroni members", "Member state as Patroni reports it. A member on another timeline needs pg_rewind or a new base backup.", ["ins"],
+          Column("Role", "max by (ins) (patroni_primary{@cls})", maps=LEADER),
+          Column("PostgreSQL", "max by (ins) (patroni_postgres_running{@cls})", maps=RUNNING),
+          Column("Streaming", "max by (ins) (patroni_postgres_streaming{@cls})", maps=YES),
+          Column("Synchronous", "max by (ins) (patroni_sync_standby{@cls})", maps=YES),
+          Column("Quorum", "max by (ins) (patroni_quorum_standby{@cls})", maps=YES),
+          Column("Timeline", "max by (ins) (patroni_postgres_timeline{@cls})", "none"),
+          Column("Restart pending", "max by (ins) (patroni_pending_restart{@cls})", decimals=0, steps=ANY_IS_A_WARNING),
+          Text("Patroni version", PATRONI_VERSION, "patroni"), Text("PostgreSQL version", "max by (ins, version) (pg_meta_info{@cls})", "version"),
+          Column("Uptime", "time() - max by (ins) (patroni_postmaster_start_time{@cls} > 0)", "s"),
+          sort="Instance", links={"ins": ("pg-instance", "ins")}, none=NEEDS, h=7),
+    timeline("Leader history", "Two leaders at once are a split brain.", ("max by (ins) (patroni_primary{@cls})", "{{ins}}"), maps=LEADER, link=("pg-instance", "ins"), none=NEEDS),
+    timeline("PostgreSQL state history", "Whether the PostgreSQL that Patroni manages is running.", ("max by (ins) (patroni_postgres_running{@cls})", "{{ins}}"), maps=RUNNING, link=("pg-instance", "ins"), none=NEEDS),
+    timeline("Streaming state", "A replica in archive recovery lags by a WAL file.", ("max by (ins) (patroni_postgres_streaming{@cls})", "{{ins}} streaming"),
+             ("max by (ins) (patroni_postgres_in_archive_recovery{@cls})", "{{ins}} archive recovery"), maps=YES, none="Needs Patroni 4+"),
+    timeline("Timeline history", "Each failover starts a new timeline.", ("max by (ins) (patroni_postgres_timeline{@cls})", "{{ins}}"), none=NEEDS),
+    graph("WAL lag behind leader (potential data loss)", "WAL of the leader that each replica has not received and replayed. The part not received is lost in a failover to that replica.",
+          ("clamp_min(scalar(max(patroni_xlog_location{@cls})) - (patroni_xlog_received_location{@cls} > 0), 0)", "{{ins}} received"), ("clamp_min(scalar(max(patroni_xlog_location{@cls})) - (patroni_xlog_replayed_location{@cls} > 0), 0)", "{{ins}} replayed"),
           unit="bytes", none=NEEDS, w=12),
-    graph("Contact with the store", "Time since each member last reached the store.", ("time() - patroni_dcs_last_seen{@cls}", "{{ins}}"), unit="s", steps=above(DCS_AGE), none=NEEDS, w=12),
+    graph("DCS last seen by member", "Time since each member last reached the DCS.", ("time() - patroni_dcs_last_seen{@cls}", "{{ins}}"), unit="s", steps=above(DCS_AGE), none=NEEDS, w=12),
 )
 page.row(
-    "Store",
-    graph("Disk of etcd", "99th percentile of etcd's write to disk: above 0.1 s leaders change, and Patroni's lock with them.",
-          ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", steps=above(ETCD_FSYNC), link="pg-etcd", none="no etcd with these labels, or one that runs without fsync", w=12),
-    graph("Network of etcd", "99th percentile of the round trip between members.", ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_network_peer_round_trip_time_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", link="pg-etcd", none="no etcd, or only one member", w=12),
+    "DCS (etcd)",
+    graph("etcd WAL fsync p99", "Above 0.1 s etcd changes its leader, and Patroni may lose its lock.",
+          ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", steps=above(ETCD_FSYNC), link="pg-etcd", none="No etcd target with this cluster label, or etcd runs with --unsafe-no-fsync", w=12),
+    graph("etcd peer round trip p99", "Round trip between etcd members.", ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_network_peer_round_trip_time_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", link="pg-etcd", none="No etcd, or only one member", w=12),
 )
 page.row(
-    "Routing",
-    table("Health checks", "Does the routing agree with Patroni? Exactly one server ought to be up in the primary's service.", ["ins", "proxy", "server"],
-          Column("state", 'max by (ins, proxy, server) (haproxy_server_status{@cls,state="UP"})', maps=SERVES),
-          Column("sessions", "sum by (ins, proxy, server) (haproxy_server_current_sessions{@cls})", decimals=0), sort="proxy", links={"proxy": "pg-proxy"}, none="no HAProxy with these labels", w=12),
-    graph("Sessions to each member", "Did the traffic move with the leader?", ("sum by (proxy, server) (haproxy_server_current_sessions{@cls})", "{{proxy}} {{server}}"), unit="short", stack=True, link="pg-proxy", none="no HAProxy with these labels", w=12),
-    graph("Round trip to the virtual address", "Time of the probe.", ("probe_duration_seconds{@cls}", "{{instance}}"), unit="s", none="no probe with these labels", w=12),
-    timeline("vip-manager", "Whether its unit is active: it has no metrics of its own.", ('max by (ip, name) (node_systemd_unit_state{@cls,name=~"vip-manager.*",state="active"})', "{{ip}} {{name}}"), maps=UP, none="no node_exporter with --collector.systemd"),
+    "Routing (HAProxy, VIP)",
+    table("HAProxy health checks", "HAProxy must agree with Patroni: exactly one server UP in the backend of the primary.", ["ins", "proxy", "server"],
+          Column("Status", 'max by (ins, proxy, server) (haproxy_server_status{@cls,state="UP"})', maps=BACKEND),
+          Column("Sessions", "sum by (ins, proxy, server) (haproxy_server_current_sessions{@cls})", decimals=0), sort="Backend", links={"proxy": "pg-proxy"}, none="No HAProxy target with this cluster label", w=12),
+    graph("Sessions by backend and member", "Whether the traffic moved with the leader.", ("sum by (proxy, server) (haproxy_server_current_sessions{@cls})", "{{proxy}} {{server}}"), unit="short", stack=True, link="pg-proxy", none="No HAProxy target with this cluster label", w=12),
+    graph("VIP probe duration", "Time of the VIP probe.", ("probe_duration_seconds{@cls}", "{{instance}}"), unit="s", none="No VIP probe target with this cluster label", w=12),
+    timeline("vip-manager service", "State of the systemd unit; vip-manager has no metrics of its own.", ('max by (ip, name) (node_systemd_unit_state{@cls,name=~"vip-manager.*",state="active"})', "{{ip}} {{name}}"), maps=UP, none="No node_exporter target with --collector.systemd"),
 )

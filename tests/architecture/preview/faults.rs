@@ -1,4 +1,4 @@
-//! Three faults at once: a standby that does not replay, a full pool, a repository that takes nothing more.
+//! Three faults at once: a standby with paused replay, a full pool, a repository that accepts no backup.
 
 use lab::{Architecture, Service};
 use postgres::{Client, NoTls};
@@ -7,11 +7,15 @@ use super::LIMIT;
 use super::load::conninfo;
 
 /// The tiles of the overview that must be green before and must not be green then.
-pub const TILES: [&str; 4] =
-    ["Replication lag in time", "Longest wait for a pool", "Archive failures, last hour", "Repository"];
+pub const TILES: [&str; 4] = [
+    "Max replication lag (time)",
+    "PgBouncer: longest client wait",
+    "WAL archiving failures (1 h)",
+    "Backup repository status",
+];
 
 /// The tile that counts alerts; on a busy machine late scrapes have theirs before.
-pub const ALERTS: &str = "Alerts firing";
+pub const ALERTS: &str = "Firing alerts";
 
 /// More clients than the ten connections of the pool.
 const CLIENTS: usize = 16;

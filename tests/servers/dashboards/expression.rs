@@ -22,6 +22,13 @@ struct Place {
     tamed: bool,
 }
 
+/// The label that `count_values` or `label_replace` makes.
+fn made(argument: Option<&Expr>) -> impl Iterator<Item = String> {
+    argument
+        .into_iter()
+        .filter_map(|one| if let Expr::StringLiteral(label) = one { Some(label.val.clone()) } else { None })
+}
+
 /// One query of a panel.
 pub struct Expression<'a> {
     known: &'a Known,
@@ -60,14 +67,15 @@ impl<'a> Expression<'a> {
             Expr::Aggregate(aggregate) => {
                 let counted = matches!(aggregate.op.to_string().as_str(), "count" | "group");
                 let labels = self.walk(&aggregate.expr, Place { tamed: place.tamed || counted });
-                match &aggregate.modifier {
-                    Some(LabelModifier::Include(by)) => {
-                        self.require(&by.labels, &labels, "by");
-                        by.labels.iter().cloned().collect()
+                if let Some(LabelModifier::Include(by)) = &aggregate.modifier {
+                    self.require(&by.labels, &labels, "by");
+                }
+                match (aggregate.op.to_string().as_str(), &aggregate.modifier) {
+                    ("topk" | "bottomk", _) | (_, Some(LabelModifier::Exclude(_))) => labels,
+                    (_, Some(LabelModifier::Include(by))) => {
+                        by.labels.iter().cloned().chain(made(aggregate.param.as_deref())).collect()
                     }
-                    Some(LabelModifier::Exclude(_)) => labels,
-                    None if matches!(aggregate.op.to_string().as_str(), "topk" | "bottomk") => labels,
-                    None => BTreeSet::new(),
+                    (_, None) => made(aggregate.param.as_deref()).collect(),
                 }
             }
             Expr::Binary(binary) => {
@@ -84,7 +92,8 @@ impl<'a> Expression<'a> {
             }
             Expr::Call(call) => {
                 let name = call.func.name;
-                let mut labels = BTreeSet::new();
+                let replaced = call.args.args.get(1).filter(|_| name == "label_replace");
+                let mut labels: BTreeSet<String> = made(replaced.map(|label| &**label)).collect();
                 for argument in &call.args.args {
                     self.argument(name, argument);
                     let tamed = place.tamed || OF_COUNTERS.contains(&name);
