@@ -26,13 +26,8 @@ def times_to_live():
     for path in sorted((ROOT / "docs/reference").glob("metrics*.md")):
         seconds = 0
         for line in path.read_text().splitlines():
-<<<<<<< HEAD
-            if told := re.match(r"\| ttl \| (\d+) s", line):
-                seconds = int(told[1])
-=======
-            if ttl := re.search(r"Time to live: (\d+) s", line):
+            if ttl := re.match(r"\| ttl \| (\d+) s", line):
                 seconds = int(ttl[1])
->>>>>>> 7b1862f (dashboards: use the terms of PostgreSQL and Grafana)
             elif name := re.match(r"\| `(\w+)`", line):
                 found[name[1]] = max(seconds, found.get(name[1], 0))
     return found

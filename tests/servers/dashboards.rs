@@ -3,7 +3,7 @@
 mod expression;
 mod known;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lab::{Major, Postgres, Prometheus, Target};
@@ -14,14 +14,26 @@ use support::{exporter, until};
 use expression::Expression;
 use known::Known;
 
-/// The labels and columns that a panel's links take from what is clicked.
+/// The labels that a panel's links take from what is clicked; a table's columns are called by their headings.
 fn linked_fields(panel: &Value) -> BTreeSet<String> {
+    let headings: BTreeMap<&str, &str> = list(&panel["transformations"])
+        .iter()
+        .filter_map(|one| one["options"]["renameByName"].as_object())
+        .flatten()
+        .map(|(label, heading)| (text(heading), label.as_str()))
+        .collect();
     let overrides = list(&panel["fieldConfig"]["overrides"]).iter().flat_map(|one| list(&one["properties"]));
     let overridden = overrides.filter(|property| property["id"] == "links").flat_map(|links| list(&links["value"]));
     let urls = list(&panel["fieldConfig"]["defaults"]["links"]).iter().chain(overridden).map(|link| text(&link["url"]));
-    urls.flat_map(|url| [names_after(url, "__field.labels."), names_after(url, "__data.fields[\"")].concat())
-        .map(str::to_owned)
-        .collect()
+    let mut fields = BTreeSet::new();
+    for url in urls {
+        fields.extend(names_after(url, "__field.labels.").into_iter().map(str::to_owned));
+        let columns = url.split("__data.fields[\"").skip(1).filter_map(|rest| rest.split('"').next());
+        fields.extend(
+            columns.map(|column| headings.get(column).map_or(format!("heading {column}"), |label| (*label).to_owned())),
+        );
+    }
+    fields
 }
 
 #[test]
@@ -32,7 +44,7 @@ fn every_metric_and_label_exists_and_counters_are_read_as_counters() {
         let (mut faults, mut fields) = (Vec::new(), BTreeSet::new());
         for target in list(&panel["targets"]).iter().filter(|target| is_promql(target)) {
             let mut expression = Expression::new(&known);
-            expression.fixed_window = text(&panel["title"]).contains("last hour");
+            expression.fixed_window = text(&panel["title"]).contains("(1 h)");
             expression.graph = ["timeseries", "state-timeline"].contains(&text(&panel["type"]));
             let labels = expression.look(text(&target["expr"]));
             for label in names_after(text(&target["legendFormat"]), "{{") {

@@ -1,4 +1,4 @@
-//! The dashboards, without a Grafana: links lead somewhere, and a person finds a unit and an explanation on every panel.
+//! The dashboards, without a Grafana: links lead to a page, and every panel has a unit and a description.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ const CORE: &[&str] =
 const BUILT_IN: &[&str] = &["__rate_interval", "__range", "__url_time_range", "__field", "__data", "__all"];
 
 #[test]
-fn a_panel_has_title_description_unit_and_a_word_for_no_data() {
+fn a_panel_has_title_description_unit_and_text_for_no_data() {
     let units = std::fs::read_to_string(path("dashboards/source/units.txt")).unwrap();
     let units: BTreeSet<&str> = units.lines().filter(|line| !line.starts_with('#')).collect();
     each_panel(|_, panel| {
@@ -36,7 +36,7 @@ fn a_panel_has_title_description_unit_and_a_word_for_no_data() {
             faults.push("no description".to_owned());
         }
         if text(&defaults["noValue"]).is_empty() {
-            faults.push("no word for no data".to_owned());
+            faults.push("no text for no data".to_owned());
         }
         if !CORE.contains(&text(&panel["type"])) {
             faults.push(format!("panel of a plugin: {}", panel["type"]));
