@@ -1,18 +1,18 @@
-"""Where a value turns to a warning and where to an emergency: one constant for a panel's colour and its line.
+"""The warning and critical threshold of a value: one constant for a panel's color and its line.
 
 The numbers are those of the alert rules in `alerts/`; each name is that of the alert. Units are the value's own.
 """
 
-CONNECTIONS = (0.80, 0.95)  # client connections by those usable
+CONNECTIONS = (0.80, 0.95)  # client connections per connection available to clients
 DATABASE_CONNECTIONS = (0.85, 0.95)
-LOAD = (0.8, 1.5)  # busy sessions by core
+LOAD = (0.8, 1.5)  # average active sessions per CPU core
 LONG_TRANSACTION = (1800, 6 * 3600)  # s
 IDLE_IN_TRANSACTION = (300, 1800)  # s
 LOCK_WAITS = (5, 20)  # sessions
 DEADLOCKS = (3, 10)
 LOCK_TABLE = (0.5, 0.8)
 ROLLBACK = (0.10, 0.25)
-XMIN = (10e6, 100e6)  # transactions
+XMIN = (10e6, 100e6)  # XIDs
 PREPARED = (3600, 6 * 3600)  # s
 LAG_BYTES = (256 * 2**20, 4 * 2**30)
 LAG_SECONDS = (30, 300)
@@ -37,7 +37,7 @@ PROXY_SESSIONS = (0.8, 0.95)
 BACKUP_AGE = (86400, 26 * 3600)  # s
 FULL_BACKUP_AGE = (8 * 86400, 15 * 86400)  # s
 DISK = (0.80, 0.90)
-SCRAPE = (0.5, 0.8)  # of the scrape's time limit
+SCRAPE = (0.5, 0.8)  # of the scrape timeout
 BUFFER = (0.5, 0.8)
 HIT_RATIO = (0.95, 0.80)  # less is worse
 EXPORTER_AGE = (60, 300)  # s

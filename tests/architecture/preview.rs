@@ -67,14 +67,14 @@ fn every_panel_is_drawn_in_health_and_the_overview_shows_what_is_broken() {
         faults::TILES
             .iter()
             .filter(|tile| healthy.is_alarming(OVERVIEW, tile))
-            .map(|tile| on_overview(tile, "cries wolf")),
+            .map(|tile| on_overview(tile, "is orange or red without a fault")),
     );
 
     let broken = faults::cause(&architecture);
     let (_, unseen) = settled(&preview, "broken", |drawn| {
         let tiles = faults::TILES.iter().chain([&faults::ALERTS]);
         let hidden = tiles.filter(|tile| !drawn.is_alarming(OVERVIEW, tile));
-        drawn.errors().into_iter().chain(hidden.map(|tile| on_overview(tile, "does not show the fault"))).collect()
+        drawn.errors().into_iter().chain(hidden.map(|tile| on_overview(tile, "shows no fault"))).collect()
     });
     wrong.extend(unseen);
     drop((preview, broken, load));

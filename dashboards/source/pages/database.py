@@ -67,7 +67,7 @@ page.row(
     graph("Buffer cache hit ratio", "Block requests served from shared buffers.", (db("rate(pg_db_blks_hit{@db}[R]) / (rate(pg_db_blks_access{@db}[R]) > 0)"), "Hit ratio"), unit="percentunit", top=1),
     graph("Blocks read (cache misses)", "Blocks per second that were not in shared buffers.", (db("rate(pg_db_blks_read{@db}[R])"), "Read"), unit="ops"),
     graph("Temp files", "Bytes and files per second that sorts and hashes spilled to disk.", (db("rate(pg_db_temp_bytes{@db}[R])"), "Bytes"), (db("rate(pg_db_temp_files{@db}[R])"), "Files"), unit="Bps", right=("Files", "ops")),
-    graph("Tuples returned vs. fetched", "Returned far above fetched: scans reading many rows for few results, often for want of an index.",
+    graph("Tuples returned vs. fetched", "Returned far above fetched: scans reading many rows for few results; a missing index is the usual cause.",
           (db("rate(pg_db_tup_returned{@db}[R])"), "Returned"), (db("rate(pg_db_tup_fetched{@db}[R])"), "Fetched"), unit="rowsps"),
     graph("Tuples inserted, updated, deleted", "Tuples per second.", (db("rate(pg_db_tup_inserted{@db}[R])"), "Inserted"), (db("rate(pg_db_tup_updated{@db}[R])"), "Updated"),
           (db("rate(pg_db_tup_deleted{@db}[R])"), "Deleted"), unit="rowsps", stack=True),
