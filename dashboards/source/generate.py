@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lint import lint
-from panels import dump
+from parts import dump
 
 SOURCE = Path(__file__).resolve().parent
 TARGET = SOURCE.parent

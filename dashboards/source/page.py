@@ -4,7 +4,8 @@ import re
 from copy import deepcopy
 from pathlib import Path
 
-from panels import DATASOURCE, alerts, graph, identity, links, stat
+from panels import alerts, graph, stat
+from parts import DATASOURCE, identity, links
 from thresholds import ANY_IS_BAD, SCRAPE, above
 from titles import SUITE, TITLES
 

@@ -1,7 +1,8 @@
 """Sessions, waits and locks of one instance."""
 
 from page import Page, alerts_firing, alerts_over_time, marks
-from panels import Column, graph, heat, stat, table
+from panels import graph, heat, stat
+from tables import Column, table
 from thresholds import (ANY_IS_A_WARNING, CONNECTIONS, DEADLOCKS, IDLE_IN_TRANSACTION, LOCK_TABLE, LOCK_WAITS, LONG_TRANSACTION, PREPARED, XMIN, above)
 
 LOCKS = "(pg_setting_max_locks_per_transaction{@ins} * (pg_setting_max_connections{@ins} + pg_setting_max_prepared_transactions{@ins}))"

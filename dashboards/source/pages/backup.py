@@ -1,7 +1,9 @@
 """Backups and archiving: age, recovery window, potential data loss."""
 
+from mappings import STANZA, YES, texts
 from page import Page, alerts_firing, alerts_over_time, annotation, pg_wal
-from panels import Column, STANZA, YES, bars, graph, stat, table, texts
+from panels import bars, graph, stat
+from tables import Column, table
 from thresholds import ANY_IS_BAD, ARCHIVE_AGE, BACKUP_AGE, FULL_BACKUP_AGE, above
 
 S = '@cls,stanza=~"$stanza",repo_key=~"$repo"'

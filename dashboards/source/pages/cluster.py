@@ -1,7 +1,9 @@
 """One cluster: health, replication, backups, and which member or database is the cause of a problem."""
 
+from mappings import BACKEND, ROLE, UP, texts
 from page import LATE, Page, alerts_firing, alerts_over_time, marks
-from panels import BACKEND, Column, ROLE, Text, UP, bars, graph, names, stat, table, texts, timeline, worst
+from panels import bars, graph, names, stat, timeline, worst
+from tables import Column, Text, table
 from thresholds import ANY_IS_BAD, ARCHIVE_AGE, BACKUP_AGE, CONNECTIONS, DISK, HIT_RATIO, LAG_BYTES, LAG_SECONDS, XID_AGE, XID_SHARE, above, below
 
 # The text of each query; queries without a known text have none. Members may know it in different forms.

@@ -1,7 +1,9 @@
 """One database of one instance."""
 
+from mappings import texts
 from page import Page, alerts_firing, marks
-from panels import Column, graph, heat, stat, table, texts
+from panels import graph, heat, stat
+from tables import Column, table
 from thresholds import ANY_IS_BAD, DATABASE_CONNECTIONS, DEADLOCKS, DEAD_ROWS, ROLLBACK, XID_DAYS_LEFT, XID_SHARE, above, below
 
 DB = '@ins,datname="$datname"'

@@ -1,7 +1,9 @@
 """etcd as the DCS that holds Patroni's leader lock."""
 
+from mappings import YES
 from page import Page, alerts_firing, alerts_over_time
-from panels import Column, YES, graph, stat, table
+from panels import graph, stat
+from tables import Column, table
 from thresholds import ANY_IS_BAD, ETCD_COMMIT, ETCD_FSYNC, ETCD_QUOTA, above
 
 NEEDS = "No etcd target with this cluster label"

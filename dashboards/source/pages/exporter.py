@@ -1,7 +1,9 @@
 """Monitoring of the exporters: targets down, slow scrapes, failing collectors."""
 
+from mappings import UP, texts
 from page import Page, alerts_firing
-from panels import Column, UP, bars, graph, names, stat, table, texts
+from panels import bars, graph, names, stat
+from tables import Column, table
 from thresholds import ANY_IS_BAD, EXPORTER_AGE, above
 
 ALL = ("pg", "pgbouncer", "pgbackrest")

@@ -1,7 +1,9 @@
 """Patroni, DCS, routing and VIP side by side: whether they agree on the primary."""
 
+from mappings import BACKEND, UP, YES, texts
 from page import Page, alerts_firing, alerts_over_time, marks
-from panels import BACKEND, Column, Text, UP, YES, graph, names, stat, table, texts, timeline
+from panels import graph, names, stat, timeline
+from tables import Column, Text, table
 from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, DCS_AGE, ETCD_FSYNC, ETCD_QUOTA, above
 
 NEEDS = "No Patroni target with this cluster label"

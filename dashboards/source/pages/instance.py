@@ -1,7 +1,9 @@
 """One instance: status, headroom, workload."""
 
+from mappings import ON, ROLE, UP
 from page import CHECKPOINT, LATE, Page, alerts_firing, alerts_over_time, annotation, marks
-from panels import Column, ON, ROLE, UP, graph, names, stat, table
+from panels import graph, names, stat
+from tables import Column, table
 from thresholds import ANY_IS_A_WARNING, CONNECTIONS, DEADLOCKS, IDLE_IN_TRANSACTION, LOCK_WAITS, LONG_TRANSACTION, LAG_SECONDS, above
 
 page = Page("pg-instance", "One instance: status, headroom, workload, waits, WAL, host.", scope="instance", tags=["pg-instance"],

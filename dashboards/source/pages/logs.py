@@ -1,7 +1,8 @@
 """The log lines of one cluster, and the pipeline that collects them."""
 
 from page import Page, alerts_firing
-from panels import Column, graph, logs, stat, table
+from panels import graph, logs, stat
+from tables import Column, table
 from thresholds import ANY_IS_BAD, above
 
 NEEDS = "No Vector target with this cluster label"

@@ -1,7 +1,9 @@
 """The fleet: which cluster is unavailable or at risk."""
 
+from mappings import ROLE, STANZA, UP
 from page import LATE, Page, alerts_firing, alerts_over_time, marks
-from panels import Column, ROLE, STANZA, Text, UP, alert_list, graph, stat, table, timeline, worst
+from panels import alert_list, graph, stat, timeline, worst
+from tables import Column, Text, table
 from thresholds import (ANY_IS_BAD, BACKUP_AGE, CONNECTIONS, LAG_BYTES, LAG_SECONDS, LOCK_WAITS, POOL_WAIT, SLOT_BYTES, XID_DAYS_LEFT, XID_SHARE, above, below)
 
 page = Page("pg-overview", "Fleet health: what is down, the worst value of each risk, and firing alerts. Select a tile or row to drill down.",

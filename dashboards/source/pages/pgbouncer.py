@@ -1,7 +1,9 @@
 """One PgBouncer: whether clients wait, and for which pool."""
 
+from mappings import UP, texts
 from page import Page, alerts_firing, alerts_over_time
-from panels import Column, UP, graph, names, stat, table, texts
+from panels import graph, names, stat
+from tables import Column, table
 from thresholds import ANY_IS_A_WARNING, CLIENT_LIMIT, POOL, POOL_WAIT, above
 
 P = '@ins,datname=~"$datname",user=~"$user"'

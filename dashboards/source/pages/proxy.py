@@ -1,7 +1,9 @@
 """HAProxy: which member is UP in which backend, and its traffic."""
 
+from mappings import BACKEND, UP
 from page import Page, alerts_firing, alerts_over_time
-from panels import Column, BACKEND, UP, graph, stat, table, timeline
+from panels import graph, stat, timeline
+from tables import Column, table
 from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, PROXY_SESSIONS, above
 
 H = '@cls,proxy=~"$proxy"'

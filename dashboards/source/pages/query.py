@@ -1,7 +1,8 @@
 """Queries of one instance: All is a ranking, one query shows its trends."""
 
 from page import Page, marks
-from panels import Column, graph, stat, table
+from panels import graph, stat
+from tables import Column, table
 from thresholds import ANY_IS_A_WARNING, below
 
 Q = '@ins,datname=~"$datname",query=~"$query"'

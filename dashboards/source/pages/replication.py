@@ -1,7 +1,9 @@
 """Replication of one cluster: topology, lag by stage, and what retains WAL."""
 
+from mappings import YES, texts
 from page import Page, alerts_firing, alerts_over_time, marks
-from panels import Column, YES, graph, names, stat, table, texts, timeline
+from panels import graph, names, stat, timeline
+from tables import Column, table
 from thresholds import ANY_IS_BAD, ANY_IS_A_WARNING, LAG_BYTES, LAG_SECONDS, SLOT_BYTES, SLOT_SAFE_BYTES, XMIN, above, below
 
 SENDER = texts(_0="green:streaming", _1="orange:startup", _2="orange:catchup", _3="blue:backup", _4="orange:stopping", minus1="red:other")

@@ -1,7 +1,9 @@
 """Tables and indexes of one database: All is a ranking, one table shows its trends."""
 
+from mappings import texts
 from page import Page, annotation
-from panels import Column, bars, graph, table, texts
+from panels import bars, graph
+from tables import Column, table
 from thresholds import BLOAT, DEAD_ROWS, SEQUENCE, above
 
 T = '@ins,datname="$datname",relname=~"$relname"'
