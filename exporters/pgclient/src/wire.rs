@@ -97,18 +97,26 @@ impl Route {
             socket.set_tcp_keepalive(keepalive)?;
         }
         // A login and a cancel request send less than fits into the other end's buffer: what is not acknowledged is lost.
-        #[cfg(target_os = "linux")]
-        socket.set_tcp_user_timeout(self.user_timeout.or(Some(UNREACHABLE_AFTER)))?;
-        Ok(())
+        set_user_timeout(&socket, self.user_timeout.or(Some(UNREACHABLE_AFTER)))
     }
 
     /// From now on more may be sent than the other end has room for, see [`Reachability`].
     pub(crate) fn logged_in(&self, socket: Option<TcpHandle>) {
-        #[cfg(target_os = "linux")]
-        if let Some(Err(error)) = socket.map(|socket| socket.0.set_tcp_user_timeout(self.user_timeout)) {
+        if let Some(Err(error)) = socket.map(|socket| set_user_timeout(&socket.0, self.user_timeout)) {
             debug!(%error, "the user timeout of the login stays");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn set_user_timeout(socket: &socket2::Socket, timeout: Option<Duration>) -> io::Result<()> {
+    socket.set_tcp_user_timeout(timeout)
+}
+
+/// Only Linux has `TCP_USER_TIMEOUT`.
+#[cfg(not(target_os = "linux"))]
+fn set_user_timeout(_: &socket2::Socket, _: Option<Duration>) -> io::Result<()> {
+    Ok(())
 }
 
 /// An open socket of one kind or the other.

@@ -3,12 +3,11 @@
 //! What is started inside one sees only that network, with every port free. It takes root and the program `ip`.
 
 use std::fs::{self, File};
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-
-use nix::sched::{CloneFlags, setns};
 
 use crate::error::{LabError, run};
 
@@ -153,8 +152,7 @@ impl Namespace {
         let entrance = File::open(&path).map_err(LabError::io(format!("opening {}", path.display())))?;
         // A namespace is a thread's; the threads and processes that this one starts have it from the beginning.
         let enter = || {
-            let entered = setns(&entrance, CloneFlags::CLONE_NEWNET);
-            entered.map_err(|error| LabError::io(format!("entering {}", path.display()))(error.into()))?;
+            enter(&entrance).map_err(LabError::io(format!("entering {}", path.display())))?;
             work()
         };
         thread::scope(|scope| scope.spawn(enter).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -167,6 +165,19 @@ impl Drop for Namespace {
             eprintln!("lab: {error}");
         }
     }
+}
+
+/// Moves this thread into a network namespace.
+#[cfg(target_os = "linux")]
+fn enter(namespace: &File) -> io::Result<()> {
+    use nix::sched::{CloneFlags, setns};
+    Ok(setns(namespace, CloneFlags::CLONE_NEWNET)?)
+}
+
+/// Only Linux has them.
+#[cfg(not(target_os = "linux"))]
+fn enter(_: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn ip(arguments: &str) -> Result<String, LabError> {

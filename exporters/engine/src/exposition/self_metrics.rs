@@ -44,6 +44,7 @@ impl SelfMetrics {
     }
 
     /// Adds a sample of a counter of something that is not whole, as seconds are.
+    #[cfg(target_os = "linux")]
     pub fn float_counter(&mut self, name: &str, help: &str, value: f64) {
         self.sample(name, "counter", help, &[], Number::Float(value));
     }

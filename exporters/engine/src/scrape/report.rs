@@ -285,6 +285,7 @@ impl Own<'_> {
     }
 
     /// What the process itself costs, by the names that every client library uses; absent where /proc is.
+    #[cfg(target_os = "linux")]
     fn process(&mut self) {
         let Ok(process) = procfs::process::Process::myself() else { return };
         if let Ok(stat) = process.stat() {
@@ -313,4 +314,8 @@ impl Own<'_> {
             self.families.gauge("process_max_fds", "Maximum number of open file descriptors", &[], most as f64);
         }
     }
+
+    /// Only Linux has /proc.
+    #[cfg(not(target_os = "linux"))]
+    fn process(&mut self) {}
 }
