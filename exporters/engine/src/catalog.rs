@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use rust_embed::RustEmbed;
 
 use crate::collector::{Collector, Diagnostic, Family, Position, Usage, read_file};
-use crate::exposition::Header;
 use crate::facts::Version;
-use crate::options::Tiers;
+use crate::tiers::Tiers;
 
 /// Looks at the text of a query; what is wrong with it becomes a diagnostic of its collector file.
 pub type CheckQuery = fn(&str) -> Result<(), String>;
@@ -76,8 +75,6 @@ pub(crate) struct Catalog {
     pub collectors: Vec<Collector>,
     /// Sorted by name.
     pub families: Vec<Family>,
-    /// The encoded heads of `families`.
-    pub headers: Vec<Header>,
     /// For each collector and each of its columns: its families, as indexes into `families`.
     pub column_families: Vec<Vec<Vec<usize>>>,
     pub warnings: Vec<Diagnostic>,
@@ -153,10 +150,8 @@ impl Catalog {
                 collector.columns.iter().map(of).collect()
             })
             .collect();
-        let headers =
-            families.iter().map(|family| Header::new(&family.name, family.kind.word(), &family.help)).collect();
         let warnings = in_order(warnings);
-        Ok(Self { origin: origin.to_string(), collectors, families, headers, column_families, warnings, empty_files })
+        Ok(Self { origin: origin.to_string(), collectors, families, column_families, warnings, empty_files })
     }
 }
 

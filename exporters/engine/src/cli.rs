@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::exporter::Exporter;
+use crate::list::ListFormat;
 use crate::options::{ENVIRONMENT, Options};
-use crate::run::Exporter;
 
 /// Everything that was said on the command line and in the environment.
 #[derive(Debug, Parser)]
@@ -37,14 +38,6 @@ pub(crate) enum Task {
         #[arg(long, value_enum, default_value = "table")]
         format: ListFormat,
     },
-}
-
-/// Form of the list of metrics.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ListFormat {
-    Table,
-    Json,
-    Markdown,
 }
 
 /// A file, folder or builtin name as the flags give it.

@@ -1,14 +1,14 @@
 //! Everything that is the same for every exporter. In the order of the flow:
 //!
 //! - `run` reads the command line (`cli`, `options`), loads the catalog, serves (`listen`, `http`), reloads, stops;
-//! - `catalog` and `collector` turn YAML files into validated collectors, or into every fault with its place;
+//! - `catalog` and `collector` turn YAML files into validated collectors, or into all diagnostics with their positions;
 //! - `scrape` answers one request before its deadline: it opens sessions of a [`Source`], reads [`ServerFacts`],
 //!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due through `cache`;
-//! - `top` keeps the busiest label sets of a result and sums the rest, `lookup` keeps details of what is shown;
-//! - `exposition` encodes [`Rows`] once, and joins the pieces to a page;
-//! - `redact` keeps passwords out of labels and errors, and constants out of texts of statements;
-//! - `counters`, `status`, `log`, `list`, `build_info` say what the exporter itself did and is; `printable` keeps what others say
-//!   readable.
+//! - `top` keeps the busiest label sets of a result and sums the others, `lookup` keeps details of the label sets shown;
+//! - `exposition` encodes [`Rows`] once, and joins the encoded families to a page;
+//! - `redact` keeps passwords out of labels and errors, and constants out of statement texts;
+//! - `counters`, `status`, `log`, `list`, `build_info` report on the exporter itself;
+//! - `exporter`, `labels`, `names`, `tiers`, `printable` are used by several of these and use none of them.
 //!
 //! An exporter implements [`Source`] and [`Session`] and calls [`run`]. Nothing here knows a database driver.
 
@@ -19,13 +19,16 @@ mod cli;
 mod collector;
 mod counters;
 mod error;
+mod exporter;
 mod exposition;
 mod facts;
 mod http;
+mod labels;
 mod list;
 mod listen;
 mod log;
 mod lookup;
+mod names;
 mod options;
 mod plan;
 mod printable;
@@ -36,14 +39,16 @@ mod run;
 mod scrape;
 mod source;
 mod status;
+mod tiers;
 mod top;
 
 pub use build_info::BuildInfo;
 pub use catalog::{CheckQuery, EmbeddedFolder};
 pub use error::SourceError;
+pub use exporter::{Context, Exporter, Sources};
 pub use facts::{Detail, Extension, Health, Role, ServerFacts, Version};
 pub use options::parse_bool;
 pub use reason::Reason;
 pub use rows::{CellError, Rows, Value};
-pub use run::{Context, Exporter, Sources, run};
+pub use run::run;
 pub use source::{Connections, Query, Session, Source};

@@ -2,13 +2,21 @@
 
 use std::fmt::Write;
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::catalog::Catalog;
-use crate::cli::ListFormat;
 use crate::collector::{Collector, Column};
 use crate::facts::VersionRange;
 use crate::printable::Lines;
+
+/// Form of the list of metrics.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ListFormat {
+    Table,
+    Json,
+    Markdown,
+}
 
 /// One metric of one collector.
 #[derive(Debug, Serialize)]

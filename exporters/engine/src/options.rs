@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
+use crate::http::paths;
+use crate::labels::{Labels, parse_labels};
+use crate::tiers::Tiers;
+
 /// Flags, their short forms, environment variables and defaults; an exporter adds its own beside them.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -109,31 +113,6 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("telemetry_path", "TELEMETRY_PATH"),
 ];
 
-/// Labels in the order given.
-pub type Labels = std::sync::Arc<[(String, String)]>;
-
-fn parse_labels(text: &str) -> Result<Labels, String> {
-    let mut labels: Vec<(String, String)> = Vec::new();
-    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        let (name, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is no label: expected name=value"))?;
-        let (name, value) = (name.trim(), value.trim());
-        // To Prometheus an empty label is none.
-        if value.is_empty() {
-            continue;
-        }
-        if !crate::collector::is_label_name(name) || name == "le" {
-            return Err(format!(
-                "{name:?} cannot name a label: expected letters, digits and _, not a digit or __ first"
-            ));
-        }
-        if labels.iter().any(|(other, _)| other == name) {
-            return Err(format!("label {name} is there twice"));
-        }
-        labels.push((name.into(), value.into()));
-    }
-    Ok(labels.into())
-}
-
 /// Reads a truth value in every spelling that Go's flags accept.
 pub fn parse_bool(text: &str) -> Result<bool, String> {
     match text {
@@ -167,48 +146,8 @@ fn parse_path(text: &str) -> Result<String, String> {
             "expected a path such as /metrics, of letters, digits and - . _ ~, without empty or dotted parts".into()
         );
     }
-    if crate::http::FIXED_PATHS.contains(&text) {
+    if paths::is_fixed(text) {
         return Err(format!("{text} is taken by the exporter itself"));
     }
     Ok(text.to_owned())
-}
-
-/// The times to live that collector files name by word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tiers {
-    fast: Duration,
-    norm: Duration,
-    slow: Duration,
-    slowest: Duration,
-}
-
-impl Default for Tiers {
-    fn default() -> Self {
-        let [fast, norm, slow, slowest] = [1, 10, 60, 300].map(Duration::from_secs);
-        Self { fast, norm, slow, slowest }
-    }
-}
-
-impl Tiers {
-    fn parse(text: &str) -> Result<Self, String> {
-        let seconds: Option<Vec<Duration>> = text
-            .split(',')
-            .map(|part| part.trim().parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok()))
-            .collect();
-        match seconds.as_deref() {
-            Some(&[fast, norm, slow, slowest]) => Ok(Self { fast, norm, slow, slowest }),
-            _ => Err("expected four numbers of seconds, for fast, norm, slow and slowest".into()),
-        }
-    }
-
-    /// The time to live of a tier.
-    pub(crate) fn by_name(&self, name: &str) -> Option<Duration> {
-        match name {
-            "fast" => Some(self.fast),
-            "norm" => Some(self.norm),
-            "slow" => Some(self.slow),
-            "slowest" => Some(self.slowest),
-            _ => None,
-        }
-    }
 }

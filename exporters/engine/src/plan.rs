@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::catalog::{EmbeddedFolder, Origin};
     use crate::facts::Extension;
-    use crate::options::Tiers;
+    use crate::tiers::Tiers;
 
     fn catalog(branches: &[(&str, &str)]) -> Catalog {
         let text: String = branches

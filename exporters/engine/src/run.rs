@@ -1,7 +1,6 @@
 //! From the command line to a running exporter: the only position that knows the order.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
@@ -11,9 +10,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::build_info::{BuildInfo, VERSION};
-use crate::catalog::{Catalog, CheckQuery, EmbeddedFolder, LoadError, Origin};
+use crate::build_info::VERSION;
+use crate::catalog::{Catalog, LoadError, Origin};
 use crate::cli::{self, Cli, ConfigPath, Task};
+use crate::exporter::{Context, Exporter, Failure, Sources};
 use crate::exposition::Format;
 use crate::http::{self, Service};
 use crate::list;
@@ -27,50 +27,6 @@ use crate::status::ProcessStatus;
 
 /// Requests that run may go on after the signal to stop for as long as a scrape may take, and this.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// What makes one exporter different from the others, beside its source.
-#[derive(Debug, Clone)]
-pub struct Exporter {
-    /// The program's name.
-    pub name: &'static str,
-    /// One line for `--help`.
-    pub about: &'static str,
-    /// What it was built from.
-    pub build: BuildInfo,
-    /// The port that it listens on by default.
-    pub port: u16,
-    /// What its metrics begin with.
-    pub namespace: &'static str,
-    /// What its environment variables begin with.
-    pub env_prefix: &'static str,
-    /// Flags of its own that have a variable: the flag's id, and the variable's name after the prefix.
-    pub environment: &'static [(&'static str, &'static str)],
-    /// The crates beside the engine whose log lines are the exporter's own.
-    pub log_crates: &'static [&'static str],
-    /// The collector folders inside the program; the first is the default.
-    pub embedded: Vec<EmbeddedFolder>,
-    /// Tells what is wrong with the text of a query, where that can be told without a server.
-    pub check_query: Option<CheckQuery>,
-}
-
-/// What an exporter may need to know to make its source.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// The longest time that one query of the collectors may run.
-    pub longest_query: Duration,
-    /// Whether the first look may take its time: `explain` and `--fail-fast` have nothing to tell without it.
-    pub wait_for_first: bool,
-}
-
-/// The servers to read, and how long a health endpoint waits for them.
-pub struct Sources<S> {
-    /// Where rows come from: at least one. Of several, each one's samples carry its [`Source::target`] as `target`.
-    pub sources: Vec<S>,
-    /// How long to wait for a look at the server.
-    pub probe_timeout: Duration,
-}
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 /// Runs an exporter: reads the command line, does what it says, and gives the exit code.
 ///
@@ -147,7 +103,9 @@ fn act<O: Args, S: Source>(
     match command {
         Some(Task::Check { .. }) => return print(&checked(&catalog)),
         Some(Task::Metrics { format }) => return print(&list::list(&catalog, format)?),
-        None if options.dry_run => return print(&(list::list(&catalog, cli::ListFormat::Table)? + &checked(&catalog))),
+        None if options.dry_run => {
+            return print(&(list::list(&catalog, list::ListFormat::Table)? + &checked(&catalog)));
+        }
         _ => {}
     }
     let longest_query = catalog.collectors.iter().map(|collector| collector.timeout).max().unwrap_or_default();

@@ -1,10 +1,11 @@
 //! The columns of a collector: what each is for, and that their names fit together.
 
 use super::diagnostic::Diagnostics;
-use super::read::{Fields, is_label_name, is_metric_name};
+use super::read::Fields;
 use super::top::read_other;
 use super::yaml::{Kind, Node, Position};
 use super::{Ask, Collector, Column, Usage};
+use crate::names::{is_label_name, is_metric_name};
 
 const COLUMN_KEYS: &[&str] = &[
     "usage",

@@ -16,7 +16,7 @@ use crate::facts::{Version, VersionRange};
 use crate::redact;
 
 pub(crate) use diagnostic::Diagnostic;
-pub(crate) use read::{is_label_name, read_file};
+pub(crate) use read::read_file;
 pub(crate) use yaml::Position;
 
 /// One validated branch of a collector file.
@@ -246,7 +246,7 @@ pub(crate) fn quote(name: &str) -> String {
 pub(crate) fn columns_of_test(metrics: &str) -> Vec<Column> {
     let indented = metrics.replace('\n', "\n    ");
     let text = format!("x:\n  query: x\n  metrics:\n    {indented}\n");
-    let (mut collectors, diagnostics) = read_file("test.yml", &text, &crate::options::Tiers::default());
+    let (mut collectors, diagnostics) = read_file("test.yml", &text, &crate::tiers::Tiers::default());
     assert!(diagnostics.errors.is_empty(), "{:?}", diagnostics.errors);
     collectors.remove(0).columns
 }

@@ -9,7 +9,8 @@ use super::top::{read_lookup, read_top};
 use super::yaml::{self, Kind, Node, Position};
 use super::{Ask, Collector, Predicate};
 use crate::facts::{Version, VersionRange};
-use crate::options::Tiers;
+use crate::names::is_metric_name;
+use crate::tiers::Tiers;
 
 const COLLECTOR_KEYS: &[&str] = &[
     "name",
@@ -342,15 +343,4 @@ impl<'a> Fields<'a> {
             }
         }
     }
-}
-
-/// Whether `name` may name a metric.
-pub(super) fn is_metric_name(name: &str) -> bool {
-    let rest = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    name.starts_with(|c: char| rest(c) && !c.is_ascii_digit()) && name.chars().all(rest)
-}
-
-/// Whether `name` may name a label.
-pub(crate) fn is_label_name(name: &str) -> bool {
-    is_metric_name(name) && !name.contains(':') && !name.starts_with("__")
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::self_metrics::OwnFamily;
-use super::{EncodedResult, Format, SelfMetrics, gzip};
-use crate::catalog::Catalog;
+use super::format::Format;
+use super::gzip;
+use super::headers::Headers;
+use super::result::EncodedResult;
+use super::self_metrics::{OwnFamily, SelfMetrics};
 
 /// Pieces from this size on are sent as they are, shared by all pages that hold them.
 const SHARED: usize = 4 * 1024;
@@ -36,8 +38,8 @@ pub(crate) struct Page {
 
 impl Page {
     /// Puts a page together out of results that are already encoded.
-    pub fn build(catalog: &Catalog, parts: &[Part], own: SelfMetrics, format: Format, gzip: bool) -> Self {
-        let mut by_family: Vec<Vec<(&Part, usize)>> = vec![Vec::new(); catalog.families.len()];
+    pub fn build(headers: &Headers, parts: &[Part], own: SelfMetrics, format: Format, gzip: bool) -> Self {
+        let mut by_family: Vec<Vec<(&Part, usize)>> = vec![Vec::new(); headers.iter().len()];
         for part in parts {
             for (at, (family, _)) in part.result.families.iter().enumerate() {
                 by_family[*family].push((part, at));
@@ -46,11 +48,10 @@ impl Page {
         let mut own = own.into_families().into_iter().peekable();
         let mut writer = Writer::new(gzip);
         let mut repeated = BTreeMap::new();
-        for (index, found) in by_family.iter().enumerate().filter(|(_, found)| !found.is_empty()) {
-            while let Some((name, family)) = own.next_if(|(name, _)| *name < catalog.families[index].name) {
+        for ((next, header), found) in headers.iter().zip(&by_family).filter(|(_, found)| !found.is_empty()) {
+            while let Some((name, family)) = own.next_if(|(name, _)| name < next) {
                 writer.own_family(&name, family, format);
             }
-            let header = &catalog.headers[index];
             writer.family(header.bytes(format), || header.deflated(format));
             if may_repeat(found) {
                 writer.plain(without_repeats(found, &mut repeated));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reason::Reason;
 
+use super::drop_reason::DropReason;
 use super::gzip::{self, Deflated};
 use super::histogram::Histogram;
 use super::text::write_sample;
@@ -16,38 +17,7 @@ use crate::collector::{Collector, Column, Usage};
 use crate::error::SourceError;
 use crate::facts::Version;
 use crate::redact::secrets;
-use crate::rows::{CellError, Rows, Value};
-
-/// Why samples were left out; the word is the value of the label `reason`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum DropReason {
-    Duplicate,
-    Unreadable,
-    Utf8,
-    Cap,
-    Missing,
-}
-
-impl DropReason {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Duplicate => "duplicate",
-            Self::Unreadable => "unreadable",
-            Self::Utf8 => "utf8",
-            Self::Cap => "cap",
-            Self::Missing => "missing",
-        }
-    }
-}
-
-impl From<CellError> for DropReason {
-    fn from(broken: CellError) -> Self {
-        match broken {
-            CellError::Utf8 => Self::Utf8,
-            CellError::Unreadable => Self::Unreadable,
-        }
-    }
-}
+use crate::rows::{Rows, Value};
 
 /// One encoded result.
 #[derive(Debug, Default)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use prometheus_client::registry::Registry;
 
-use super::text::{Header, Number, close_labels, write_label, write_sample};
+use super::headers::Header;
+use super::text::{Number, close_labels, write_label, write_sample};
 
 /// The exporter's own families, by name.
 #[derive(Debug, Default)]

@@ -1,11 +1,5 @@
-//! The words of both formats: heads of families, labels, numbers.
+//! What both formats write alike: labels, numbers, samples.
 
-use std::sync::OnceLock;
-
-use bytes::Bytes;
-
-use super::Format;
-use super::gzip::{self, Deflated};
 use crate::rows::float_text;
 
 /// A number of a sample; whole numbers stay whole, so that those above 2^53 keep every digit.
@@ -55,50 +49,6 @@ pub(super) fn write_sample(out: &mut Vec<u8>, name: &str, labels: &[u8], number:
     out.push(b'\n');
 }
 
-/// The HELP and TYPE lines of one family, in each format.
-#[derive(Debug)]
-pub(crate) struct Header {
-    text: Bytes,
-    open_metrics: Bytes,
-    deflated: OnceLock<[Deflated; 2]>,
-}
-
-impl Header {
-    /// A head; `kind` is `counter`, `gauge` or `unknown`.
-    pub fn new(name: &str, kind: &str, help: &str) -> Self {
-        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
-        let untyped = if kind == "unknown" { "untyped" } else { kind };
-        let text = format!("# HELP {name} {help}\n# TYPE {name} {untyped}\n");
-        // A counter's family is named without `_total` in OpenMetrics, and a counter cannot be without it.
-        let (family, kind) = match (kind, name.strip_suffix("_total")) {
-            ("counter", Some(family)) => (family, kind),
-            ("counter", None) => (name, "unknown"),
-            _ => (name, kind),
-        };
-        let help = help.replace('"', "\\\"");
-        let open_metrics = format!("# TYPE {family} {kind}\n# HELP {family} {help}\n");
-        Self { text: text.into(), open_metrics: open_metrics.into(), deflated: OnceLock::new() }
-    }
-
-    pub(super) fn bytes(&self, format: Format) -> &Bytes {
-        match format {
-            Format::Text => &self.text,
-            Format::OpenMetrics => &self.open_metrics,
-        }
-    }
-
-    pub(super) fn deflated(&self, format: Format) -> &Bytes {
-        let [text, open_metrics] = self.deflated.get_or_init(|| {
-            let mut both = gzip::deflate([&self.text, &self.open_metrics].into_iter()).into_iter();
-            [both.next().unwrap_or_default(), both.next().unwrap_or_default()]
-        });
-        match format {
-            Format::Text => &text.0,
-            Format::OpenMetrics => &open_metrics.0,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,13 +75,5 @@ mod tests {
         write_label(&mut out, "b", "");
         close_labels(&mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "{a=\"q\\\"b\\\\n\\nl\",b=\"\"}");
-    }
-
-    #[test]
-    fn a_counter_without_total_has_no_type_in_openmetrics() {
-        let total = Header::new("x_total", "counter", "say \"x\"");
-        assert_eq!(total.bytes(Format::Text), "# HELP x_total say \"x\"\n# TYPE x_total counter\n");
-        assert_eq!(total.bytes(Format::OpenMetrics), "# TYPE x counter\n# HELP x say \\\"x\\\"\n");
-        assert_eq!(Header::new("x", "counter", "").bytes(Format::OpenMetrics), "# TYPE x unknown\n# HELP x \n");
     }
 }

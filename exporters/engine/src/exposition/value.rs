@@ -1,6 +1,6 @@
 //! Single cells: as part of a label set, as a number.
 
-use super::result::DropReason;
+use super::drop_reason::DropReason;
 use super::text::{Number, close_labels, write_label};
 use crate::collector::Column;
 use crate::rows::Value;

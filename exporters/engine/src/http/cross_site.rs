@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::text;
+use super::answer::text;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

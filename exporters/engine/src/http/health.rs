@@ -8,7 +8,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use reason::Reason;
 
-use super::{Service, text};
+use super::answer::text;
+use super::service::Service;
 use crate::error::SourceError;
 use crate::facts::{Health, Role};
 use crate::source::Source;

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
-use super::Service;
+use super::service::Service;
 use crate::exposition::{Format, accepts_gzip};
 use crate::source::Source;
 

@@ -1,5 +1,6 @@
 //! The HTTP interface: metrics, health by role, and pages for people.
 
+mod answer;
 mod collector_status;
 mod cross_site;
 mod explain;
@@ -8,177 +9,41 @@ mod humanize;
 mod landing;
 mod metrics;
 mod pages;
+pub(crate) mod paths;
+mod service;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::http::{StatusCode, header};
 use axum::middleware::from_fn;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use parking_lot::RwLock;
-use tokio::task::spawn_blocking;
 
-use crate::build_info::BuildInfo;
-use crate::catalog::{Catalog, LoadError};
-use crate::scrape::Targets;
 use crate::source::Source;
-use crate::status::ProcessStatus;
 
 pub(crate) use explain::explain;
-
-/// Paths that the metrics may not take.
-pub(crate) const FIXED_PATHS: &[&str] = &[
-    "/",
-    "/up",
-    "/health",
-    "/liveness",
-    "/readiness",
-    "/read",
-    "/primary",
-    "/leader",
-    "/master",
-    "/read-write",
-    "/rw",
-    "/replica",
-    "/standby",
-    "/slave",
-    "/read-only",
-    "/ro",
-    "/explain",
-    "/stat",
-    "/reload",
-    "/-/reload",
-    "/version",
-];
-
-/// What all handlers share.
-pub(crate) struct Service<S: Source> {
-    /// The name of the program.
-    pub name: &'static str,
-    pub build: BuildInfo,
-    pub telemetry_path: String,
-    /// How long a scrape may take whose scraper does not say.
-    pub scrape_timeout: Duration,
-    /// How long a health endpoint waits for the server.
-    pub probe_timeout: Duration,
-    pub prefer_open_metrics: bool,
-    pub status: ProcessStatus,
-    targets: RwLock<Arc<Targets<S>>>,
-    load: Arc<dyn Fn() -> Result<Catalog, LoadError> + Send + Sync>,
-    /// One reload at a time, so that the last one asked for is the one that stays.
-    reloading: tokio::sync::Mutex<()>,
-}
-
-/// Why a reload changed nothing.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReloadError {
-    #[error("{0}")]
-    Load(#[from] LoadError),
-    #[error("a bug, which the log tells more of")]
-    Panic,
-}
-
-impl<S: Source> Service<S> {
-    /// A service around its first targets; `load` reads the collector files anew.
-    pub fn new(
-        name: &'static str,
-        build: BuildInfo,
-        options: &crate::options::Options,
-        probe_timeout: Duration,
-        targets: Targets<S>,
-        status: ProcessStatus,
-        load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
-    ) -> Arc<Self> {
-        let service = Self {
-            name,
-            build,
-            telemetry_path: options.telemetry_path.clone(),
-            scrape_timeout: options.scrape_timeout,
-            probe_timeout,
-            prefer_open_metrics: options.openmetrics,
-            status,
-            targets: RwLock::new(Arc::new(targets)),
-            load: Arc::new(load),
-            reloading: tokio::sync::Mutex::default(),
-        };
-        service.note_load(true);
-        Arc::new(service)
-    }
-
-    /// The targets that is current; a request keeps the one it began with.
-    pub fn targets(&self) -> Arc<Targets<S>> {
-        self.targets.read().clone()
-    }
-
-    /// Loads the collector files anew. With any fault in them the old collectors stay.
-    pub async fn reload(&self) -> Result<usize, ReloadError> {
-        let _turn = self.reloading.lock().await;
-        let loaded = self.load_anew().await;
-        self.note_load(loaded.is_ok());
-        match loaded {
-            Ok(catalog) => {
-                let count = catalog.collectors.len();
-                tracing::info!(origin = catalog.origin, collectors = count, "collector files loaded anew");
-                let new = Arc::new(self.targets().with(catalog));
-                *self.targets.write() = new;
-                Ok(count)
-            }
-            Err(error) => {
-                let diagnostics = if let ReloadError::Load(error) = &error { error.diagnostics.len() } else { 0 };
-                tracing::error!(diagnostics, %error, "collector files have diagnostics: the old ones stay");
-                Err(error)
-            }
-        }
-    }
-
-    /// Reads the files on a thread of its own: they may be many, and on a file system that is slow.
-    async fn load_anew(&self) -> Result<Catalog, ReloadError> {
-        let load = Arc::clone(&self.load);
-        let catalog = spawn_blocking(move || load()).await.map_err(|_| ReloadError::Panic)??;
-        match catalog.emptied_since(&self.targets().catalog) {
-            Some(emptied) => Err(emptied.into()),
-            None => Ok(catalog),
-        }
-    }
-
-    fn note_load(&self, success: bool) {
-        for scraper in &self.targets().scrapers {
-            scraper.counters.reload_successful.set(i64::from(success));
-            if success {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                scraper.counters.reload_success_seconds.set(now.as_secs_f64());
-            }
-        }
-    }
-}
+pub(crate) use service::Service;
 
 /// All routes.
 pub(crate) fn router<S: Source>(service: Arc<Service<S>>) -> Router {
-    let reload = || post(pages::reload::<S>).layer(from_fn(cross_site::refuse)).fallback(pages::only_post);
     let mut router = Router::new()
         .route(&service.telemetry_path, get(metrics::metrics::<S>))
-        .route("/", get(landing::landing::<S>))
-        .route("/liveness", any(health::liveness))
-        .route("/explain", get(pages::explain_page::<S>))
-        .route("/stat", get(pages::stat::<S>))
-        .route("/version", get(pages::version::<S>))
-        .route("/reload", reload())
-        .route("/-/reload", reload());
-    for path in ["/up", "/health", "/readiness", "/read"] {
+        .route(paths::STATUS, get(landing::landing::<S>))
+        .route(paths::LIVENESS, any(health::liveness))
+        .route(paths::EXPLAIN, get(pages::explain_page::<S>))
+        .route(paths::STAT, get(pages::stat::<S>))
+        .route(paths::VERSION, get(pages::version::<S>));
+    for path in paths::RELOAD {
+        let reload = post(pages::reload::<S>).layer(from_fn(cross_site::refuse));
+        router = router.route(path, reload.fallback(pages::only_post));
+    }
+    for path in paths::HEALTH {
         router = router.route(path, any(health::either::<S>));
     }
-    for path in ["/primary", "/leader", "/master", "/read-write", "/rw"] {
+    for path in paths::PRIMARY {
         router = router.route(path, any(health::primary::<S>));
     }
-    for path in ["/replica", "/standby", "/slave", "/read-only", "/ro"] {
+    for path in paths::STANDBY {
         router = router.route(path, any(health::standby::<S>));
     }
     router.fallback(pages::not_found).with_state(service)
-}
-
-/// Plain text with a status.
-fn text(status: StatusCode, body: impl Into<String>) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body.into()).into_response()
 }

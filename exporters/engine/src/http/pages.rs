@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::{Service, explain, text};
+use super::answer::text;
+use super::explain::explain;
+use super::service::Service;
 use crate::printable::Lines;
 use crate::scrape::Scraper;
 use crate::source::Source;

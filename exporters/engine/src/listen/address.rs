@@ -7,7 +7,7 @@ use listenfd::ListenFd;
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, lookup_host};
 
-use super::ListenError;
+use super::error::ListenError;
 
 type Bound = (TcpListener, SocketAddr);
 

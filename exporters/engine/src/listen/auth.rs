@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::ListenError;
+use super::error::ListenError;
 
 /// Logins remembered at most. Only right ones are, so there are seldom more than users.
 const REMEMBERED_LOGINS: usize = 100;

@@ -5,7 +5,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use serde::Deserialize;
 
-use super::ListenError;
+use super::error::ListenError;
 use super::watched_files::WatchedFiles;
 
 /// `min_version`. The two old ones are accepted and mean TLS 1.2.

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::ListenError;
+use super::error::ListenError;
 use super::watched_files::WatchedFiles;
 use super::web_config::WebConfig;
 use crate::status::{ProcessStatus, WebConfigState};

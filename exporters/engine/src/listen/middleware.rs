@@ -10,9 +10,9 @@ use axum::response::{IntoResponse as _, Response};
 use rustls::ServerConfig;
 use tower::ServiceExt as _;
 
-use super::ListenError;
 use super::auth::{Logins, Verdict};
 use super::current_config::WebConfigFile;
+use super::error::ListenError;
 use super::rate_limit::Bucket;
 use super::web_config::WebConfig;
 

@@ -11,11 +11,12 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use serde::Deserialize;
 
-use super::ListenError;
+use super::blank::unless_blank;
 use super::cipher::{self, Cipher, Curve, MaxVersion, MinVersion};
 use super::client_certificate::{ClientAuth, ClientCertificates};
+use super::error::ListenError;
+use super::protection::TlsProtection;
 use super::watched_files::WatchedFiles;
-use super::web_config::{TlsProtection, unless_blank};
 
 /// `tls_server_config`. An absent, null and empty value mean the same.
 #[derive(Default, Deserialize)]

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::ListenError;
+use super::error::ListenError;
 
 /// One files of the web configuration: which files were opened, and what the operator should know about it.
 pub(super) struct WatchedFiles {

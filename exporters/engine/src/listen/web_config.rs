@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use rustls::ServerConfig;
-use serde::de::{self, IntoDeserializer};
+use serde::de;
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{MessageFormatter as _, UserMessageFormatter};
 
-use super::ListenError;
 use super::auth::Users;
+use super::blank::unless_blank;
+use super::error::ListenError;
+use super::protection::{Protection, TlsProtection};
 use super::rate_limit::{RateLimit, RateLimitSection};
 use super::tls::TlsSection;
 use super::watched_files::WatchedFiles;
@@ -27,46 +29,6 @@ pub(super) struct WebConfig {
     pub(super) rate_limit: Option<RateLimit>,
     /// What keeps strangers out.
     pub(super) protection: Protection,
-}
-
-/// What keeps strangers out, and what the file says about it in so many words.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Protection {
-    pub(super) basic_auth: bool,
-    /// `basic_auth_users: {}`, which nothing but intention leaves in a file.
-    pub(super) basic_auth_is_off: bool,
-    pub(super) tls: TlsProtection,
-}
-
-/// What TLS adds to it.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct TlsProtection {
-    pub(super) on: bool,
-    /// Clients must have a certificate.
-    pub(super) client_certificates: bool,
-    /// Their certificates are verified if they have one.
-    pub(super) verified: bool,
-    /// Their certificates must bear certain names.
-    pub(super) names: bool,
-    /// The file names a `client_auth_type`.
-    pub(super) client_auth_is_said: bool,
-}
-
-impl Protection {
-    /// What `new` would switch off without saying so, as a file does that was emptied, or is being written.
-    pub(super) fn lost_in(&self, new: &Self) -> Option<&'static str> {
-        let (old_tls, new_tls) = (self.tls, new.tls);
-        let is_said = new_tls.client_auth_is_said;
-        let lost = [
-            ("TLS", old_tls.on && !new_tls.on),
-            ("basic authentication", self.basic_auth && !new.basic_auth && !new.basic_auth_is_off),
-            ("client certificates", old_tls.client_certificates && !new_tls.client_certificates && !is_said),
-            ("verification of client certificates", old_tls.verified && !new_tls.verified && !is_said),
-            // Where certificates are no longer mandatory, as the file says, there can be none.
-            ("client_allowed_sans", old_tls.names && !new_tls.names && (new_tls.client_certificates || !is_said)),
-        ];
-        lost.into_iter().find(|(_, is_lost)| *is_lost).map(|(what, _)| what)
-    }
 }
 
 /// The file as it is written. Every section may be absent or null.
@@ -137,18 +99,6 @@ fn header_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Hea
     let text: Option<String> = unless_blank(deserializer)?;
     let invalid = |_| de::Error::custom("a character that no HTTP header may have");
     text.map(|text| HeaderValue::try_from(text).map_err(invalid)).transpose()
-}
-
-/// A word, where a blank one is the same as none.
-pub(super) fn unless_blank<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
-    // An error made by `D` here would point at the key; a custom one points at the value.
-    let word = |text: String| T::deserialize(IntoDeserializer::<de::value::Error>::into_deserializer(text));
-    text.map(word).transpose().map_err(de::Error::custom)
 }
 
 impl WebConfig {

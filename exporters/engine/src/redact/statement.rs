@@ -3,7 +3,7 @@
 //! pg_stat_statements replaces constants by `$n`, but not all of them: a statement whose entry was thrown out while it
 //! ran, or `SELECT INTO` before PostgreSQL 16, keeps its own. So this does not count on it.
 
-use super::secrets;
+use super::secrets::secrets;
 
 /// The longest text that is shown, in characters.
 const LONGEST: usize = 500;

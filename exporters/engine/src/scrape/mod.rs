@@ -27,7 +27,7 @@ use crate::counters::Counters;
 use crate::error::SourceError;
 use crate::exposition::EncodedResult;
 use crate::facts::{Health, ServerFacts};
-use crate::options::Labels;
+use crate::labels::Labels;
 use crate::plan::{Plan, Planned, Selection, plan};
 use crate::source::Source;
 use crate::status::ProcessStatus;

@@ -15,9 +15,9 @@ use super::{ScrapeSettings, Scraper, report};
 use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::error::SourceError;
-use crate::exposition::{DropReason, Format, Page, Part, SelfMetrics};
+use crate::exposition::{DropReason, Format, Headers, Page, Part, SelfMetrics};
 use crate::facts::Health;
-use crate::options::Labels;
+use crate::labels::Labels;
 use crate::source::Source;
 
 /// The label that tells several servers apart.
@@ -27,6 +27,7 @@ const TARGET: &str = "target";
 pub(crate) struct Targets<S: Source> {
     pub catalog: Arc<Catalog>,
     pub scrapers: Vec<Arc<Scraper<S>>>,
+    headers: Headers,
     settings: ScrapeSettings,
     history: Arc<History>,
 }
@@ -44,7 +45,8 @@ impl<S: Source> Targets<S> {
             let counters = Arc::new(Counters::new(&settings.namespace, &settings.constant_labels));
             Scraper::new(catalog.clone(), Arc::new(source), settings, counters)
         };
-        Self { scrapers: sources.into_iter().map(scraper).collect(), catalog, settings, history: Arc::default() }
+        let scrapers = sources.into_iter().map(scraper).collect();
+        Self { scrapers, headers: Headers::of(&catalog.families), catalog, settings, history: Arc::default() }
     }
 
     /// The same servers with other collectors.
@@ -56,7 +58,8 @@ impl<S: Source> Targets<S> {
             new
         };
         let scrapers = self.scrapers.iter().map(scraper).collect();
-        Self { scrapers, catalog, settings: self.settings.clone(), history: self.history.clone() }
+        let (settings, history) = (self.settings.clone(), self.history.clone());
+        Self { scrapers, headers: Headers::of(&catalog.families), catalog, settings, history }
     }
 
     /// Answers a scrape by `deadline`, whatever the servers do.
@@ -76,7 +79,7 @@ impl<S: Source> Targets<S> {
         if !self.settings.disable_intro {
             report::program(&mut own, &self.settings, asked);
         }
-        let page = Page::build(&self.catalog, &parts, own, format, gzip);
+        let page = Page::build(&self.headers, &parts, own, format, gzip);
         if let Some(first) = self.scrapers.first() {
             for (collector, count) in &page.repeated {
                 let example = "another result of the page has the same series";

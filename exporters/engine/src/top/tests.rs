@@ -1,7 +1,7 @@
 //! Results in, what is shown out.
 
 use super::*;
-use crate::options::Tiers;
+use crate::tiers::Tiers;
 
 const COLUMNS: &str = "
     - datname: { usage: LABEL }

@@ -15,7 +15,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use self::html::text;
 use self::server::Server;
-use super::Service;
+use super::service::Service;
 use crate::build_info;
 use crate::source::Source;
 use crate::status::WebConfigState;

@@ -1,0 +1,52 @@
+//! What an exporter crate says of itself to the engine.
+
+use std::error::Error;
+use std::time::Duration;
+
+use crate::build_info::BuildInfo;
+use crate::catalog::{CheckQuery, EmbeddedFolder};
+
+/// What makes one exporter different from the others, beside its source.
+#[derive(Debug, Clone)]
+pub struct Exporter {
+    /// The program's name.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// What it was built from.
+    pub build: BuildInfo,
+    /// The port that it listens on by default.
+    pub port: u16,
+    /// What its metrics begin with.
+    pub namespace: &'static str,
+    /// What its environment variables begin with.
+    pub env_prefix: &'static str,
+    /// Flags of its own that have a variable: the flag's id, and the variable's name after the prefix.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// The crates beside the engine whose log lines are the exporter's own.
+    pub log_crates: &'static [&'static str],
+    /// The collector folders inside the program; the first is the default.
+    pub embedded: Vec<EmbeddedFolder>,
+    /// Tells what is wrong with the text of a query, where that can be told without a server.
+    pub check_query: Option<CheckQuery>,
+}
+
+/// What an exporter may need to know to make its source.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The longest time that one query of the collectors may run.
+    pub longest_query: Duration,
+    /// Whether the first look may take its time: `explain` and `--fail-fast` have nothing to tell without it.
+    pub wait_for_first: bool,
+}
+
+/// The servers to read, and how long a health endpoint waits for them.
+pub struct Sources<S> {
+    /// Where rows come from: at least one. Of several, each one's samples carry its [`Source::target`] as `target`.
+    pub sources: Vec<S>,
+    /// How long to wait for a look at the server.
+    pub probe_timeout: Duration,
+}
+
+/// Why the program ends, in words for the person who started it.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;

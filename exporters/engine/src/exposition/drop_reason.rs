@@ -1,0 +1,34 @@
+//! Why samples are left out of a page.
+
+use crate::rows::CellError;
+
+/// Why samples were left out; the word is the value of the label `reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum DropReason {
+    Duplicate,
+    Unreadable,
+    Utf8,
+    Cap,
+    Missing,
+}
+
+impl DropReason {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Unreadable => "unreadable",
+            Self::Utf8 => "utf8",
+            Self::Cap => "cap",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+impl From<CellError> for DropReason {
+    fn from(broken: CellError) -> Self {
+        match broken {
+            CellError::Utf8 => Self::Utf8,
+            CellError::Unreadable => Self::Unreadable,
+        }
+    }
+}

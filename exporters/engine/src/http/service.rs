@@ -1,0 +1,115 @@
+//! What all handlers share, and how it is reloaded.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::RwLock;
+use tokio::task::spawn_blocking;
+
+use crate::build_info::BuildInfo;
+use crate::catalog::{Catalog, LoadError};
+use crate::options::Options;
+use crate::scrape::Targets;
+use crate::source::Source;
+use crate::status::ProcessStatus;
+
+/// What all handlers share.
+pub(crate) struct Service<S: Source> {
+    /// The name of the program.
+    pub name: &'static str,
+    pub build: BuildInfo,
+    pub telemetry_path: String,
+    /// How long a scrape may take whose scraper does not say.
+    pub scrape_timeout: Duration,
+    /// How long a health endpoint waits for the server.
+    pub probe_timeout: Duration,
+    pub prefer_open_metrics: bool,
+    pub status: ProcessStatus,
+    targets: RwLock<Arc<Targets<S>>>,
+    load: Arc<dyn Fn() -> Result<Catalog, LoadError> + Send + Sync>,
+    /// One reload at a time, so that the last one asked for is the one that stays.
+    reloading: tokio::sync::Mutex<()>,
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReloadError {
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    #[error("a bug, which the log tells more of")]
+    Panic,
+}
+
+impl<S: Source> Service<S> {
+    /// A service around its first targets; `load` reads the collector files anew.
+    pub fn new(
+        name: &'static str,
+        build: BuildInfo,
+        options: &Options,
+        probe_timeout: Duration,
+        targets: Targets<S>,
+        status: ProcessStatus,
+        load: impl Fn() -> Result<Catalog, LoadError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let service = Self {
+            name,
+            build,
+            telemetry_path: options.telemetry_path.clone(),
+            scrape_timeout: options.scrape_timeout,
+            probe_timeout,
+            prefer_open_metrics: options.openmetrics,
+            status,
+            targets: RwLock::new(Arc::new(targets)),
+            load: Arc::new(load),
+            reloading: tokio::sync::Mutex::default(),
+        };
+        service.note_load(true);
+        Arc::new(service)
+    }
+
+    /// The targets that is current; a request keeps the one it began with.
+    pub fn targets(&self) -> Arc<Targets<S>> {
+        self.targets.read().clone()
+    }
+
+    /// Loads the collector files anew. With any fault in them the old collectors stay.
+    pub async fn reload(&self) -> Result<usize, ReloadError> {
+        let _turn = self.reloading.lock().await;
+        let loaded = self.load_anew().await;
+        self.note_load(loaded.is_ok());
+        match loaded {
+            Ok(catalog) => {
+                let count = catalog.collectors.len();
+                tracing::info!(origin = catalog.origin, collectors = count, "collector files loaded anew");
+                let new = Arc::new(self.targets().with(catalog));
+                *self.targets.write() = new;
+                Ok(count)
+            }
+            Err(error) => {
+                let diagnostics = if let ReloadError::Load(error) = &error { error.diagnostics.len() } else { 0 };
+                tracing::error!(diagnostics, %error, "collector files have diagnostics: the old ones stay");
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the files on a thread of its own: they may be many, and on a file system that is slow.
+    async fn load_anew(&self) -> Result<Catalog, ReloadError> {
+        let load = Arc::clone(&self.load);
+        let catalog = spawn_blocking(move || load()).await.map_err(|_| ReloadError::Panic)??;
+        match catalog.emptied_since(&self.targets().catalog) {
+            Some(emptied) => Err(emptied.into()),
+            None => Ok(catalog),
+        }
+    }
+
+    fn note_load(&self, success: bool) {
+        for scraper in &self.targets().scrapers {
+            scraper.counters.reload_successful.set(i64::from(success));
+            if success {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                scraper.counters.reload_success_seconds.set(now.as_secs_f64());
+            }
+        }
+    }
+}
