@@ -1,4 +1,4 @@
-//! The page for people as a browser lays it out.
+//! The status page as a browser lays it out.
 
 use lab::{Browser, Exporter};
 use serde_json::Value;
@@ -6,8 +6,7 @@ use serde_json::Value;
 /// A desktop and a phone, in CSS pixels.
 const WIDTHS: [u32; 2] = [1280, 390];
 
-/// Everything that a person may open is open, then: what is wider than the screen or than its own cell, what is too small
-/// to read, what came from elsewhere.
+/// Opens all details, then finds what is wider than the screen or its cell, too small to read, or loaded from elsewhere.
 const MEASURE: &str = r"(() => {
     document.querySelectorAll('details').forEach(one => one.open = true);
     const shown = [...document.querySelectorAll('body *')].filter(one => one.getClientRects().length);
@@ -25,7 +24,7 @@ const MEASURE: &str = r"(() => {
     };
 })()";
 
-/// Holds that the page fits a desktop and a phone and needs nothing but itself; returns the text that a person sees.
+/// Checks that the page fits a desktop and a phone and loads nothing else; returns its visible text.
 pub fn assert_fits(browser: &mut Browser, exporter: &Exporter, whose: &str) -> String {
     let mut text = String::new();
     for width in WIDTHS {

@@ -9,7 +9,7 @@ use support::{binary, scrape};
 
 /// Each of these is a database's name.
 const NAMES: &[(&str, &str)] = &[
-    ("shop\n## database forged, the main one", r"shop\n## database forged, the main one"),
+    ("shop\n## database forged, the main database", r"shop\n## database forged, the main database"),
     ("gnp\u{202e}exe.bak", r"gnp\u{202e}exe.bak"),
     ("red\u{1b}[31m\u{7}\u{9b}2J", r"red\u{1b}[31m\u{7}\u{9b}2J"),
     ("split\u{2028}cr\rtab\t", r"split\u{2028}cr\rtab\t"),

@@ -91,7 +91,7 @@ fn a_reload_takes_what_is_sound_and_keeps_its_connections() {
         }
     }
     exporter.signal("HUP").unwrap();
-    until("the signal's reload is logged", || occurrences(&exporter.log(), "the old ones stay") == 3);
+    until("the signal's reload is logged", || occurrences(&exporter.log(), "the previous ones stay in effect") == 3);
     let page = scrape(&exporter);
     assert_eq!((successful(&page), page.value("own_two", &[])), (Some(0.0), Some(backend)));
     assert_eq!(exporter.get("/reload").unwrap().status, 405);

@@ -42,7 +42,7 @@ fn health_endpoints_answer_by_role_and_state() {
             let response = of_standby.get(&format!("{path}?max_lag={bad}")).unwrap();
             assert_eq!(
                 (response.status, &*response.text()),
-                (400, "max_lag: expected seconds, as in ?max_lag=10"),
+                (400, "max_lag: expected a number of seconds, for example ?max_lag=10"),
                 "{bad}"
             );
         }

@@ -27,15 +27,15 @@ fn paths_answer_what_they_are_for_and_no_others_exist() {
         (response.status, response.header("content-type").unwrap_or_default().to_owned(), response.text())
     };
     let text = "text/plain; charset=utf-8".to_owned();
-    // Before the first scrape nothing is known, and they say so.
+    // Before the first scrape nothing is known.
     for path in ["/", "/explain"] {
         let (status, _, body) = get(path);
-        assert!(status == 200 && body.contains("not looked at yet"), "{path}: {body}");
+        assert!(status == 200 && body.contains("no scrape yet"), "{path}: {body}");
     }
     assert_eq!(get("/metrics").0, 404);
     assert!(get("/pg/metrics").2.contains("\npg_up 1\n"));
     for path in ["/nothing", "/pg", "/pg/metrics/", "/up/", "/explain/x", "/debug/pprof", "/%2e%2e/etc/passwd"] {
-        assert_eq!(get(path), (404, text.clone(), "not found; / lists what is here".to_owned()), "{path}");
+        assert_eq!(get(path), (404, text.clone(), "not found: / is the status page".to_owned()), "{path}");
     }
 
     for path in ["/reload", "/-/reload"] {
@@ -60,7 +60,7 @@ fn paths_answer_what_they_are_for_and_no_others_exist() {
     assert_eq!((status, kind), (200, text.clone()));
     assert!(explain.contains(&format!("# server 127.0.0.1:{}", server.port())), "{explain}");
     assert!(
-        explain.contains("\n## database postgres, the main one\n")
+        explain.contains("\n## database postgres, the main database\n")
             && explain.contains(&format!("\n## database {name}\n")),
         "{explain}"
     );
@@ -76,10 +76,10 @@ fn paths_answer_what_they_are_for_and_no_others_exist() {
 
     let (status, kind, page) = get("/");
     assert_eq!((status, &*kind), (200, "text/html; charset=utf-8"));
-    for needed in ["<!doctype html>", "<meta name=viewport", "href=\"/pg/metrics\"", "href=\"/explain\""] {
+    for needed in ["<!DOCTYPE html>", "<meta name=\"viewport\"", "href=\"/pg/metrics\"", "href=\"/explain\""] {
         assert!(page.contains(needed), "{needed}: {page}");
     }
-    assert!(page.contains("<bdi>&lt;i&gt;&quot;&amp;&#39;x</bdi>") && !page.contains("<i>"), "{page}");
+    assert!(page.contains("<bdi>&lt;i&gt;&quot;&amp;'x</bdi>") && !page.contains("<i>"), "{page}");
 }
 
 #[test]

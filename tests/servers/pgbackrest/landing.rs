@@ -1,4 +1,4 @@
-//! The page for people, and `/explain`: the last run, stanzas and repositories, and what is held while runs fail.
+//! The status page and `/explain`: the last run, stanzas and repositories, and stale results while runs fail.
 
 use lab::Browser;
 
@@ -8,7 +8,7 @@ use support::layout::assert_fits;
 use support::outcome::scrape_until;
 
 #[test]
-fn runs_stanzas_and_repositories_are_told_and_what_is_held_is_not_called_ok() {
+fn shows_runs_stanzas_and_repositories_and_marks_old_results_stale() {
     let script = Script::new();
     let unreadable = r#"},{"cipher":"none","key":2,"status":{"code":1,"message":"missing <b>stanza</b> path"}}]"#;
     std::fs::write(script.path("document"), DOCUMENT.replacen("}}]", &format!("}}{unreadable}"), 1).as_bytes())
@@ -27,20 +27,20 @@ fn runs_stanzas_and_repositories_are_told_and_what_is_held_is_not_called_ok() {
     ] {
         assert!(text.contains(needed), "{needed}: {text}");
     }
-    assert!(!text.contains("held"), "{text}");
+    assert!(!text.contains("stale"), "{text}");
 
     script.does("echo 'ERROR: [030]: no command found' >&2; exit 30");
     scrape_until(&exporter, "pgbackrest is down", |page| !is_up(page));
     let text = assert_fits(&mut browser, &exporter, "a run that failed");
-    assert!(text.contains("ERROR: [030]: no command found") && text.contains(" held"), "{text}");
+    assert!(text.contains("ERROR: [030]: no command found") && text.contains(" stale"), "{text}");
     let explain = exporter.get("/explain").unwrap().text();
     let states: Vec<&str> =
         explain.lines().filter(|line| line.starts_with("pgbackrest_") && !line.contains("not planned")).collect();
-    assert!(states.iter().all(|line| line.ends_with(" held: the last run failed (exit)")), "{explain}");
+    assert!(states.iter().all(|line| line.ends_with(" stale: the last run failed (exit)")), "{explain}");
     assert!(explain.contains("\n# last run: failed (exit) after "), "{explain}");
 
     script.does("cat \"$folder/document\"");
     first_page(&exporter);
     let page = exporter.get("/").unwrap().text();
-    assert!(page.contains(">ok") && !page.contains("held"), "{page}");
+    assert!(page.contains(">ok") && !page.contains("stale"), "{page}");
 }

@@ -23,11 +23,11 @@ fn several_poolers_stand_in_one_table_and_below_each_by_itself() {
     let page = both.get("/").unwrap().text();
     assert!(page.contains("<title>pgbouncer-exporter: 1 of 2 down</title>"), "{page}");
     assert!(page.contains("<a href=\"#server-1\"><bdi>127.0.0.1:1</bdi></a>"), "{page}");
-    assert_eq!(page.matches("<rect class=ok ").count(), 2, "{page}");
-    assert_eq!(page.matches("<rect class=bad ").count(), 2, "{page}");
+    assert_eq!(page.matches("<rect class=\"ok\" ").count(), 2, "{page}");
+    assert_eq!(page.matches("<rect class=\"bad\" ").count(), 2, "{page}");
 
     let one = Exporter::start(pgbouncer_exporter(), alone, &[("PG_EXPORTER_URL", &url)]).unwrap();
     scrape(&one);
     let text = assert_fits(&mut browser, &one, "one pooler");
-    assert!(text.contains("all read anew") && !text.contains("failing"), "{text}");
+    assert!(text.contains("all fetched") && !text.contains("failing"), "{text}");
 }

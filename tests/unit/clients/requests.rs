@@ -31,7 +31,7 @@ fn a_page_in_a_browser_cannot_reload_and_everybody_else_can() {
             assert_eq!(exporter.request(method, path, &[]).unwrap().status, 405, "{method} {path}");
         }
     }
-    let reloads = |log: &str| log.matches("collector files loaded anew").count();
+    let reloads = |log: &str| log.matches("collector files reloaded").count();
     assert_eq!(reloads(&exporter.log()), 0, "{}", exporter.log());
     // As curl sends it, with and without a body, and the signal.
     for (path, headers) in [("/reload", &[][..]), ("/-/reload", &[("User-Agent", "curl/8.5.0"), ("Accept", "*/*")])] {

@@ -1,4 +1,4 @@
-//! What became of a collector, in words for a person.
+//! The status of a collector, in words.
 
 use std::time::Instant;
 
@@ -10,28 +10,29 @@ use crate::exposition::EncodedResult;
 use crate::facts::ServerFacts;
 use crate::scrape::{CollectorView, Snapshot};
 
-/// What became of a collector; what needs a person comes first.
+/// The kind of a status; those that need attention come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// It was tried and there was no result.
+    /// Its last run failed.
     Failed,
-    /// What is shown is from before.
-    Held,
+    /// Its result is from an earlier run.
+    Stale,
     /// Some of its samples were dropped.
     Flawed,
-    /// Nothing of it is shown, and that is no fault of its own.
+    /// It has no result, for a reason that is not its own.
     Absent,
+    /// Its result is that of the last run.
     Ok,
 }
 
-/// One line on what became of a collector.
+/// The status of a collector in one line.
 #[derive(Debug)]
 pub(super) struct CollectorStatus {
     pub kind: Kind,
     pub text: String,
 }
 
-/// The state of a collector, with what to grant if the role is not let at something.
+/// The status of a collector, with the GRANT that is missing, if the role lacks a privilege.
 pub(super) fn status(
     collector: &Collector,
     facts: &ServerFacts,
@@ -42,10 +43,10 @@ pub(super) fn status(
     let forbidden = one.state.failure.as_ref().is_some_and(|failure| failure.error.reason == Reason::Permission);
     let Some(grant) = collector.grant.as_deref() else { return status };
     let role = grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" TO ")).map(|(role, _)| role);
-    // Of a grant that is no membership nobody knows whether it was given, until it is missed.
+    // Whether a grant other than a membership was given is not known until a query fails without it.
     let gives_more = role.is_some_and(|role| !role.contains(' ') && !facts.roles.contains(role));
     if forbidden || gives_more {
-        let text = format!("{}; to let it see all: {}", status.text, grant.replace("@user@", &quote(&facts.user)));
+        let text = format!("{}; to see everything: {}", status.text, grant.replace("@user@", &quote(&facts.user)));
         CollectorStatus { text, ..status }
     } else {
         status
@@ -53,18 +54,18 @@ pub(super) fn status(
 }
 
 fn outcome(one: &CollectorView, view: &Snapshot) -> CollectorStatus {
-    let said = |kind, text: String| CollectorStatus { kind, text };
+    let new = |kind, text: String| CollectorStatus { kind, text };
     if one.state.failure.is_some() {
-        return said(Kind::Failed, failed(one));
+        return new(Kind::Failed, failed(one));
     }
     if one.state.in_flight {
-        return said(Kind::Absent, "running".into());
+        return new(Kind::Absent, "running".into());
     }
     if one.withheld {
-        return said(Kind::Absent, "withheld: a collector of this database is fatal and has failed".into());
+        return new(Kind::Absent, "not exported: a fatal collector of this database failed".into());
     }
-    let trouble = view.up.as_ref().err().or(view.databases[one.database].state.error.as_ref());
-    match (&one.result, trouble) {
+    let error = view.up.as_ref().err().or(view.databases[one.database].state.error.as_ref());
+    match (&one.result, error) {
         (Some(result), _) if one.success => {
             let state = fetched(result);
             match &one.state.recovered {
@@ -78,14 +79,16 @@ fn outcome(one: &CollectorView, view: &Snapshot) -> CollectorStatus {
                 None => state,
             }
         }
-        // Nothing has come yet, and nothing is what is shown.
-        (Some(_), Some(error)) if error.reason == Reason::Starting => said(Kind::Absent, format!("not yet: {error}")),
-        // The whole message stands above all of them.
-        (Some(_), Some(error)) => said(Kind::Held, format!("held: the last run failed ({})", error.reason)),
-        (Some(_), None) => said(Kind::Held, "held: there is no newer result".into()),
-        (None, Some(error)) => said(Kind::Absent, format!("not shown ({})", error.reason)),
-        (None, None) if one.state.last_success.is_some() => said(Kind::Absent, "not shown: no longer fresh".into()),
-        (None, None) => said(Kind::Absent, "not run yet".into()),
+        // There is no result yet, and the empty one is correct.
+        (Some(_), Some(error)) if error.reason == Reason::Starting => new(Kind::Absent, format!("not yet: {error}")),
+        // The whole message is shown once for the server.
+        (Some(_), Some(error)) => new(Kind::Stale, format!("stale: the last run failed ({})", error.reason)),
+        (Some(_), None) => new(Kind::Stale, "stale: there is no newer result".into()),
+        (None, Some(error)) => new(Kind::Absent, format!("not exported ({})", error.reason)),
+        (None, None) if one.state.last_success.is_some() => {
+            new(Kind::Absent, "not exported: the result has expired".into())
+        }
+        (None, None) => new(Kind::Absent, "not run yet".into()),
     }
 }
 
@@ -94,8 +97,8 @@ fn failed(one: &CollectorView) -> String {
     let wait = failure.next_try.saturating_duration_since(Instant::now());
     let next = if wait.is_zero() { "at the next scrape".into() } else { format!("in {} s", wait.as_secs() + 1) };
     let often = if failure.in_a_row == 1 { String::new() } else { format!(" {} times in a row", failure.in_a_row) };
-    let shown = one.age.map_or_else(String::new, |age| format!("; the result of {} s ago is shown", age.as_secs()));
-    format!("failed{often} ({}): {}{shown}; next try {next}", failure.error.reason, failure.error)
+    let shown = one.age.map_or_else(String::new, |age| format!("; the result of {} s ago is exported", age.as_secs()));
+    format!("failed{often} ({}): {}{shown}; next attempt {next}", failure.error.reason, failure.error)
 }
 
 fn fetched(result: &EncodedResult) -> CollectorStatus {
@@ -104,7 +107,7 @@ fn fetched(result: &EncodedResult) -> CollectorStatus {
     }
     if result.drops.is_empty() {
         let text = match result.others {
-            Some(others) if others > 0 => format!("ok, {others} rows summed into other"),
+            Some(others) if others > 0 => format!("ok, {others} rows aggregated into \"other\""),
             _ => "ok".into(),
         };
         return CollectorStatus { kind: Kind::Ok, text };

@@ -1,8 +1,8 @@
-//! Requests that change something are not for the pages of a browser.
+//! Web pages cannot send requests that change something.
 //!
-//! A page of any site can make the browser of an operator send a POST to a port that only he can reach, and by rebinding
-//! the name of that site to our address even as a request of our own site. No page of ours sends such requests, so every
-//! one that a page has sent is refused. Programs such as curl send neither header and are served.
+//! A page of any site can make an operator's browser send a POST to a port that only the operator can reach, and by DNS
+//! rebinding even as a same-origin request. No page of ours sends such requests, so every request that a page sent is
+//! refused. Programs such as curl send neither header and are served.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -16,13 +16,13 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Answers 403 to a request that a page in a browser has sent.
 pub(super) async fn refuse(request: Request, next: Next) -> Response {
     if is_from_a_page(request.headers()) {
-        return text(StatusCode::FORBIDDEN, "refused: sent by a page in a browser; use curl -X POST, or send SIGHUP");
+        return text(StatusCode::FORBIDDEN, "refused: a web page sent this request; use curl -X POST, or send SIGHUP");
     }
     next.run(request).await
 }
 
-/// Browsers name the origin of every POST, and newer ones of every request whose site it is from; `none` is what the user
-/// has typed in himself.
+/// Browsers send the origin with every POST, and newer ones the site with every request; `none` is an address that the
+/// user typed.
 fn is_from_a_page(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.get(FETCH_SITE).is_some_and(|site| site != "none")
 }
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_page_sends_is_told_from_what_a_program_sends() {
+    fn tells_requests_of_web_pages_from_those_of_programs() {
         let is_from_a_page = |pairs: &[(&'static str, &'static str)]| {
             let pair =
                 |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), value.parse().unwrap());

@@ -1,4 +1,4 @@
-//! What is planned for each database, what is not and why, and what each collector costs.
+//! `explain`: what is planned for each database, what is not and why, and what each collector costs.
 
 use super::collector_status::status;
 use super::health::word;
@@ -23,12 +23,12 @@ pub(crate) fn explain<S: Source>(targets: &Targets<S>) -> String {
 fn explain_server<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     out.line(format_args!("# server {}, collectors of {}", scraper.source.target(), scraper.catalog.origin));
     let Some(view) = scraper.last_snapshot() else {
-        return out.line("# not looked at yet: it will be at the first scrape");
+        return out.line("# no scrape yet: the first one probes the server");
     };
     let age = view.started.elapsed().as_secs();
     match &view.up {
         Ok(facts) => {
-            out.line(format_args!("# {}, looked at {age} s ago", identity(facts)));
+            out.line(format_args!("# {}, probed {age} s ago", identity(facts)));
             for advice in &facts.advice {
                 out.line(format_args!("# {advice}"));
             }
@@ -67,9 +67,9 @@ fn explain_database<S: Source>(
     at: usize,
     database: &DatabaseView,
 ) {
-    let main = if database.main { ", the main one" } else { "" };
+    let main = if database.main { ", the main database" } else { "" };
     match &*database.name {
-        // There is nothing to tell apart.
+        // The server has no databases.
         "" => out.line(""),
         name => {
             out.line("");

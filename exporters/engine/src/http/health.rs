@@ -40,7 +40,9 @@ async fn answer<S: Source>(service: Arc<Service<S>>, wanted: Option<Role>, param
     let max_lag = match parameters.get("max_lag").map(|text| text.parse::<f64>()) {
         None => None,
         Some(Ok(seconds)) if seconds >= 0.0 => Some(seconds),
-        Some(_) => return text(StatusCode::BAD_REQUEST, "max_lag: expected seconds, as in ?max_lag=10"),
+        Some(_) => {
+            return text(StatusCode::BAD_REQUEST, "max_lag: expected a number of seconds, for example ?max_lag=10");
+        }
     };
     match service.targets().health(service.probe_timeout, max_lag.is_some()).await {
         Ok(health) => text(status(health, wanted, max_lag), health.role.word()),
@@ -57,7 +59,7 @@ fn status(health: Health, wanted: Option<Role>, max_lag_seconds: Option<f64>) ->
     if max_lag_seconds.is_none_or(close) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// The state of a server that could not be looked at.
+/// The state of a server whose probe failed.
 pub(super) fn word(error: &SourceError) -> &'static str {
     if error.reason == Reason::Starting { "starting" } else { "down" }
 }

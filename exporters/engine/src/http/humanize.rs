@@ -1,8 +1,8 @@
-//! Figures as a person reads them.
+//! Numbers with a unit that suits their size.
 
 use std::time::Duration;
 
-/// A length of time in the unit that fits it.
+/// A duration in a suitable unit.
 pub(super) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
@@ -16,7 +16,7 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with thousands separators.
 pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::new();
@@ -30,7 +30,7 @@ pub(super) fn grouped(number: usize) -> String {
     out
 }
 
-/// A size in the unit that fits it.
+/// A size in a suitable unit.
 pub(super) fn bytes(bytes: u64) -> String {
     match bytes {
         ..1_000 => format!("{bytes} bytes"),
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_the_unit_that_fits() {
+    fn chooses_a_unit_by_size() {
         let seconds = [0.0004, 0.0412, 0.5, 2.04, 59.4, 200.0, 11_000.0, 864_000.0];
         let expected = ["0.4 ms", "41 ms", "500 ms", "2.0 s", "59 s", "3 min", "3 h", "10 days"];
         assert_eq!(seconds.map(|seconds| duration(Duration::from_secs_f64(seconds))), expected);

@@ -1,4 +1,4 @@
-//! `/metrics`: format and deadline from the scraper's headers, the page in chunks.
+//! `/metrics`: format and deadline from the scraper's headers, the response in chunks.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::exposition::{Format, accepts_gzip};
 use crate::source::Source;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
-/// Kept back from the scraper's limit for the way there and back.
+/// Subtracted from the scraper's timeout for the network.
 const MARGIN: Duration = Duration::from_millis(500);
 /// No scraper waits longer than this.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -43,13 +43,13 @@ fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// A header that may come several times, as one list.
+/// A header that may be repeated, as one list.
 fn all(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// The scraper's own limit less a margin, else the one that the exporter was started with.
+/// The scraper's timeout less a margin, else `--scrape-timeout`.
 fn time_to_answer(limit: Option<&str>, otherwise: Duration) -> Duration {
     let limit = limit.and_then(|text| text.trim().parse().ok()).filter(|seconds: &f64| *seconds > 0.0);
     let Some(limit) = limit.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) else { return otherwise };
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scrapers_limit_counts_less_a_margin() {
+    fn takes_the_scrapers_timeout_less_a_margin() {
         let answer = |limit| time_to_answer(limit, Duration::from_secs(9)).as_millis();
         assert_eq!(answer(Some("10")), 9500);
         assert_eq!(answer(Some("1")), 750);

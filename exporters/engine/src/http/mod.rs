@@ -1,4 +1,4 @@
-//! The HTTP interface: metrics, health by role, and pages for people.
+//! The HTTP interface: metrics, health by role, status page.
 
 mod answer;
 mod collector_status;

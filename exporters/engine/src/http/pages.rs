@@ -85,5 +85,5 @@ pub(super) async fn only_post() -> Response {
 }
 
 pub(super) async fn not_found() -> Response {
-    text(StatusCode::NOT_FOUND, "not found; / lists what is here")
+    text(StatusCode::NOT_FOUND, "not found: / is the status page")
 }

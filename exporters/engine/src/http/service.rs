@@ -1,4 +1,4 @@
-//! What all handlers share, and how it is reloaded.
+//! What all handlers share: the targets, and how their collectors are reloaded.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,7 +19,7 @@ pub(crate) struct Service<S: Source> {
     pub name: &'static str,
     pub build: BuildInfo,
     pub telemetry_path: String,
-    /// How long a scrape may take whose scraper does not say.
+    /// How long a scrape may take if the scraper sends no timeout.
     pub scrape_timeout: Duration,
     /// How long a health endpoint waits for the server.
     pub probe_timeout: Duration,
@@ -27,7 +27,7 @@ pub(crate) struct Service<S: Source> {
     pub status: ProcessStatus,
     targets: RwLock<Arc<Targets<S>>>,
     load: Arc<dyn Fn() -> Result<Catalog, LoadError> + Send + Sync>,
-    /// One reload at a time, so that the last one asked for is the one that stays.
+    /// One reload at a time, so that the last one requested is the one that stays.
     reloading: tokio::sync::Mutex<()>,
 }
 
@@ -36,12 +36,12 @@ pub(crate) struct Service<S: Source> {
 pub(crate) enum ReloadError {
     #[error("{0}")]
     Load(#[from] LoadError),
-    #[error("a bug, which the log tells more of")]
+    #[error("a bug: see the log")]
     Panic,
 }
 
 impl<S: Source> Service<S> {
-    /// A service around its first targets; `load` reads the collector files anew.
+    /// A service around its first targets; `load` reads the collector files again.
     pub fn new(
         name: &'static str,
         build: BuildInfo,
@@ -67,34 +67,34 @@ impl<S: Source> Service<S> {
         Arc::new(service)
     }
 
-    /// The targets that is current; a request keeps the one it began with.
+    /// The current targets; a request keeps those it began with.
     pub fn targets(&self) -> Arc<Targets<S>> {
         self.targets.read().clone()
     }
 
-    /// Loads the collector files anew. With any fault in them the old collectors stay.
+    /// Reloads the collector files. If one has an error, the previous collectors stay in effect.
     pub async fn reload(&self) -> Result<usize, ReloadError> {
         let _turn = self.reloading.lock().await;
-        let loaded = self.load_anew().await;
+        let loaded = self.load_again().await;
         self.note_load(loaded.is_ok());
         match loaded {
             Ok(catalog) => {
                 let count = catalog.collectors.len();
-                tracing::info!(origin = catalog.origin, collectors = count, "collector files loaded anew");
+                tracing::info!(origin = catalog.origin, collectors = count, "collector files reloaded");
                 let new = Arc::new(self.targets().with(catalog));
                 *self.targets.write() = new;
                 Ok(count)
             }
             Err(error) => {
                 let diagnostics = if let ReloadError::Load(error) = &error { error.diagnostics.len() } else { 0 };
-                tracing::error!(diagnostics, %error, "collector files have diagnostics: the old ones stay");
+                tracing::error!(diagnostics, %error, "collector files not reloaded, the previous ones stay in effect");
                 Err(error)
             }
         }
     }
 
-    /// Reads the files on a thread of its own: they may be many, and on a file system that is slow.
-    async fn load_anew(&self) -> Result<Catalog, ReloadError> {
+    /// Reads the files on a separate thread: there may be many, on a slow file system.
+    async fn load_again(&self) -> Result<Catalog, ReloadError> {
         let load = Arc::clone(&self.load);
         let catalog = spawn_blocking(move || load()).await.map_err(|_| ReloadError::Panic)??;
         match catalog.emptied_since(&self.targets().catalog) {

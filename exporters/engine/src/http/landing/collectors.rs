@@ -1,9 +1,9 @@
-//! The collectors of each database: those that need a person first, then by what they cost.
+//! The collectors of each database: those that need attention first, then by what they cost.
 
 use std::cmp::Reverse;
-use std::fmt::Write;
 
-use super::html::text;
+use maud::{Markup, html};
+
 use super::server::Server;
 use crate::http::collector_status::{CollectorStatus, Kind};
 use crate::http::humanize::{duration, grouped};
@@ -14,28 +14,31 @@ use crate::source::Source;
 /// A collector with its state.
 type Row<'a> = (&'a CollectorView, &'a CollectorStatus);
 
-/// How many databases with ills stand open; the others say so in their line.
+/// How many databases with problems are open; the others name them in their summary.
 const OPEN: usize = 3;
 
-/// Every database of a server, the main one first, then those with ills; `alone` if there is no other server.
-pub(super) fn write<S: Source>(page: &mut String, server: &Server<'_, S>, view: &Snapshot, alone: bool) {
+/// Every database of a server, the main one first, then those with problems; `alone` if there is no other server.
+pub(super) fn databases<S: Source>(server: &Server<'_, S>, view: &Snapshot, alone: bool) -> Markup {
     let mut databases: Vec<(&DatabaseView, Vec<Row<'_>>)> =
         view.databases.iter().enumerate().map(|(at, database)| (database, rows(server, view, at))).collect();
-    databases.sort_by_key(|(database, rows)| (!database.main, !has_ills(database, rows)));
+    databases.sort_by_key(|(database, rows)| (!database.main, !has_problems(database, rows)));
     let mut opened = 0;
-    for (database, rows) in &databases {
-        let ills = has_ills(database, rows) && view.up.is_ok() && opened < OPEN;
-        opened += usize::from(ills);
-        let open = if ills || (database.main && alone) { " open" } else { "" };
-        write!(page, "<details{open}><summary>{}</summary>", head(database, rows)).ok();
-        if let (Some(error), Ok(_)) = (&database.state.error, &view.up) {
-            write!(page, "<p class=bad>{} ({})</p>", text(&error.message), text(error.reason.as_str())).ok();
+    let mut is_open = |database: &DatabaseView, rows: &[Row<'_>]| {
+        let shows_problems = has_problems(database, rows) && view.up.is_ok() && opened < OPEN;
+        opened += usize::from(shows_problems);
+        shows_problems || (database.main && alone)
+    };
+    html! {
+        @for (database, rows) in &databases {
+            details open[is_open(database, rows)] {
+                summary { (summary(database, rows)) }
+                @if let (Some(error), Ok(_)) = (&database.state.error, &view.up) {
+                    p.bad { (error.message) " (" (error.reason) ")" }
+                }
+                @if !rows.is_empty() { (table(server, rows)) }
+                (skipped(server, database))
+            }
         }
-        if !rows.is_empty() {
-            table(page, server, rows);
-        }
-        skipped(page, server, database);
-        page.push_str("</details>");
     }
 }
 
@@ -46,92 +49,112 @@ fn rows<'a, S: Source>(server: &'a Server<'_, S>, view: &'a Snapshot, database: 
     rows
 }
 
-fn has_ills(database: &DatabaseView, rows: &[Row<'_>]) -> bool {
+fn has_problems(database: &DatabaseView, rows: &[Row<'_>]) -> bool {
     database.state.error.is_some() || rows.iter().any(|(_, state)| state.kind <= Kind::Flawed)
 }
 
 /// A database in one line.
-fn head(database: &DatabaseView, rows: &[Row<'_>]) -> String {
+fn summary(database: &DatabaseView, rows: &[Row<'_>]) -> Markup {
     let count = |of: &dyn Fn(Kind) -> bool| rows.iter().filter(|(_, state)| of(state.kind)).count();
-    let mut head = match &*database.name {
-        "" => "<h3>collectors</h3>".to_owned(),
-        name if database.main => format!("<h3><bdi>{}</bdi> <small>main</small></h3>", text(name)),
-        name => format!("<h3><bdi>{}</bdi></h3>", text(name)),
-    };
-    if database.state.error.is_some() {
-        head.push_str(" <span class=bad>cannot be read</span>");
-    }
-    for (many, class, what) in [
+    let counts = [
         (count(&|kind| kind == Kind::Failed), "bad", "failing"),
-        (count(&|kind| kind == Kind::Held), "warn", "held"),
-        (count(&|kind| kind == Kind::Absent), "off", "not shown"),
+        (count(&|kind| kind == Kind::Stale), "warn", "stale"),
+        (count(&|kind| kind == Kind::Absent), "off", "not exported"),
         (count(&|kind| kind == Kind::Flawed || kind == Kind::Ok), "off", "ok"),
-    ] {
-        if many > 0 {
-            write!(head, " <span class={class}>{many} {what}</span>").ok();
-        }
-    }
+    ];
     let series = rows.iter().filter_map(|(one, _)| one.result.as_ref()).map(|result| result.series).sum();
-    let (series, visit) = (grouped(series), duration(database.state.last));
-    write!(head, " <span class=off>{series} series</span> <span class=off>last visit {visit}</span>").ok();
-    head
+    html! {
+        h3 {
+            @match &*database.name {
+                "" => "collectors",
+                name => { bdi { (name) } @if database.main { " " small { "main" } } }
+            }
+        }
+        @if database.state.error.is_some() { " " span.bad { "cannot be read" } }
+        @for (many, class, what) in counts.iter().filter(|(many, ..)| *many > 0) {
+            " " span class=(class) { (many) " " (what) }
+        }
+        " " span.off { (grouped(series)) " series" }
+        " " span.off { "last collection " (duration(database.state.last)) }
+    }
 }
 
-fn table<S: Source>(page: &mut String, server: &Server<'_, S>, rows: &[Row<'_>]) {
-    page.push_str("<table><thead><tr><th>collector<th>age of ttl<th>ms<th>rows<th>series<th>state<tbody>");
+fn table<S: Source>(server: &Server<'_, S>, rows: &[Row<'_>]) -> Markup {
     let slowest = rows.iter().map(|(one, _)| one.state.duration.as_secs_f64()).fold(f64::MIN_POSITIVE, f64::max);
-    for (one, state) in rows {
-        let class = match state.kind {
-            Kind::Failed => "bad",
-            Kind::Held | Kind::Flawed => "warn",
-            Kind::Absent => "off",
-            Kind::Ok if state.text == "ok" => "ok",
-            Kind::Ok => "ok said",
-        };
-        let key = &server.scraper.catalog.collectors[one.collector].key;
-        write!(page, "<tr class=\"{class}\"><td>{}", text(key)).ok();
-        age(page, one, server.scraper.ttl(one.collector).as_secs_f64());
-        let seconds = one.state.duration.as_secs_f64();
-        write!(page, "<td class=part style=\"--part:{:.0}%\">{:.1}", 100.0 * seconds / slowest, seconds * 1e3).ok();
-        match &one.result {
-            Some(result) => write!(page, "<td>{}<td>{}", grouped(result.rows), grouped(result.series)).ok(),
-            None => write!(page, "<td>–<td>–").ok(),
-        };
-        write!(page, "<td>{}", text(&state.text)).ok();
+    html! {
+        table {
+            thead {
+                tr { th { "collector" } th { "age of ttl" } th { "ms" } th { "rows" } th { "series" } th { "state" } }
+            }
+            tbody {
+                @for (one, state) in rows {
+                    @let seconds = one.state.duration.as_secs_f64();
+                    tr class=(class(state)) {
+                        td { (server.scraper.catalog.collectors[one.collector].key) }
+                        (age(one, server.scraper.ttl(one.collector).as_secs_f64()))
+                        td.part style=(format!("--part:{:.0}%", 100.0 * seconds / slowest)) {
+                            (format_args!("{:.1}", seconds * 1e3))
+                        }
+                        @match &one.result {
+                            Some(result) => { td { (grouped(result.rows)) } td { (grouped(result.series)) } }
+                            None => { td { "–" } td { "–" } }
+                        }
+                        td { (state.text) }
+                    }
+                }
+            }
+        }
     }
-    page.push_str("</table>");
+}
+
+fn class(state: &CollectorStatus) -> &'static str {
+    match state.kind {
+        Kind::Failed => "bad",
+        Kind::Stale | Kind::Flawed => "warn",
+        Kind::Absent => "off",
+        Kind::Ok if state.text == "ok" => "ok",
+        Kind::Ok => "ok said",
+    }
 }
 
 /// How old the result is, as a number and as a part of its time to live, if it has one.
-fn age(page: &mut String, one: &CollectorView, ttl_seconds: f64) {
+fn age(one: &CollectorView, ttl_seconds: f64) -> Markup {
     let seconds = one.state.last_success.as_ref().map(|good| good.at.elapsed().as_secs_f64());
-    match seconds {
-        None => page.push_str("<td>–"),
-        Some(seconds) if ttl_seconds > 0.0 => {
-            let part = (100.0 * seconds / ttl_seconds).min(100.0);
-            let due = if part < 100.0 { "" } else { " due" };
-            let class_and_style = format!("class=\"part{due}\" style=\"--part:{part:.0}%\"");
-            write!(page, "<td {class_and_style}>{seconds:.0} of {ttl_seconds} s").ok();
+    html! {
+        @match seconds {
+            None => td { "–" },
+            Some(seconds) if ttl_seconds > 0.0 => {
+                @let part = (100.0 * seconds / ttl_seconds).min(100.0);
+                td.part.due[part >= 100.0] style=(format!("--part:{part:.0}%")) {
+                    (format_args!("{seconds:.0} of {ttl_seconds} s"))
+                }
+            }
+            Some(seconds) => td { (format_args!("{seconds:.0} s")) },
         }
-        Some(seconds) => write!(page, "<td>{seconds:.0} s").unwrap_or_default(),
     }
 }
 
-/// What is not planned, and why.
-fn skipped<S: Source>(page: &mut String, server: &Server<'_, S>, database: &DatabaseView) {
-    // Said once below, since it would be most of the page.
+/// The collectors that are not planned, and why.
+fn skipped<S: Source>(server: &Server<'_, S>, database: &DatabaseView) -> Markup {
+    // Those that run in the main database would be most of the page, so there is one line for all of them.
     let (elsewhere, skipped): (Vec<_>, Vec<_>) =
         database.plan.skipped.iter().partition(|(_, reason)| *reason == SkipReason::MainDatabaseOnly);
-    if skipped.is_empty() && elsewhere.is_empty() {
-        return;
+    html! {
+        @if !database.plan.skipped.is_empty() {
+            details.out {
+                summary { (database.plan.skipped.len()) " skipped" }
+                dl {
+                    @for (index, reason) in skipped {
+                        div {
+                            dt { (server.scraper.catalog.collectors[*index].key) }
+                            dd { "not planned: " (reason) }
+                        }
+                    }
+                    @if !elsewhere.is_empty() {
+                        div { dt { (elsewhere.len()) " more" } dd { "run once per server, in the main database" } }
+                    }
+                }
+            }
+        }
     }
-    write!(page, "<details class=out><summary>{} left out</summary><dl>", database.plan.skipped.len()).ok();
-    for (index, reason) in skipped {
-        let key = &server.scraper.catalog.collectors[*index].key;
-        write!(page, "<div><dt>{}<dd>not planned: {}</div>", text(key), text(&reason.to_string())).ok();
-    }
-    if !elsewhere.is_empty() {
-        write!(page, "<div><dt>{} more<dd>run once per server, in the main database</div>", elsewhere.len()).ok();
-    }
-    page.push_str("</dl></details>");
 }

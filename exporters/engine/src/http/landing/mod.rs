@@ -1,22 +1,23 @@
-//! `/`: state of each server, of every collector and of the last scrapes, for a person. One page without a script and
+//! `/`, the status page: state of each server, of every collector and of the last scrapes. One page without a script and
 //! without anything from elsewhere.
 
 mod chart;
 mod collectors;
-mod html;
+mod overview;
+mod section;
 mod server;
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::extract;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use self::html::text;
 use self::server::Server;
 use super::service::Service;
 use crate::build_info;
+use crate::printable::Printable;
 use crate::source::Source;
 use crate::status::WebConfigState;
 
@@ -31,40 +32,52 @@ pub(super) async fn landing<S: Source>(extract::State(service): extract::State<A
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (head, Html(page(&service))).into_response()
+    (head, Html(page(&service).into_string())).into_response()
 }
 
-/// Writing to a String cannot fail, here and in all that writes a part of the page.
-fn page<S: Source>(service: &Service<S>) -> String {
+fn page<S: Source>(service: &Service<S>) -> Markup {
     let targets = service.targets();
     let history = targets.history();
     let servers: Vec<Server<'_, S>> =
         targets.scrapers.iter().enumerate().map(|(at, scraper)| Server::new(at, scraper, &history)).collect();
-    let (program, metrics) = (service.name, text(&service.telemetry_path));
     let (verdict, class) = verdict(&servers);
-    let mut page = format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width,initial-scale=1\">\
-         <title>{program}: {verdict}</title>{}<style>{STYLE}</style>\
-         <header><h1>{program} <small>{}</small></h1><nav><a href=\"{metrics}\">metrics</a> <a href=\"/explain\">explain</a> \
-         <a href=\"/stat\">stat</a> <a href=\"/up\">up</a> <a href=\"/version\">version</a></nav></header><main>",
-        icon(class),
-        build_info::VERSION,
-    );
-    if let WebConfigState::Refused(problem) = service.status.web_config() {
-        let what = "the changed web configuration is refused, the one in force stays";
-        write!(page, "<p class=bad>{what}: {}</p>", text(&problem)).ok();
+    let body = html! {
+        header {
+            h1 { (service.name) " " small { (build_info::VERSION) } }
+            nav {
+                a href=(service.telemetry_path) { "metrics" } " " a href="/explain" { "explain" } " "
+                a href="/stat" { "stat" } " " a href="/up" { "up" } " " a href="/version" { "version" }
+            }
+        }
+        main {
+            @if let WebConfigState::Refused(problem) = service.status.web_config() {
+                p.bad { "web configuration not reloaded, the previous one stays in effect: " (problem) }
+            }
+            @if servers.len() > 1 { (overview::overview(&servers)) }
+            @for server in &servers { (section::section(server, servers.len() == 1)) }
+        }
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                title { (service.name) ": " (verdict) }
+                link rel="icon" href=(icon(class));
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (visible(&body)) }
+        }
     }
-    if servers.len() > 1 {
-        server::overview(&mut page, &servers);
-    }
-    for server in &servers {
-        server.write(&mut page, servers.len() == 1);
-    }
-    page.push_str("</main>");
-    page
 }
 
-/// The whole in a word, and its colour.
+/// Markup with what servers put into it made visible: no name may hide or reorder the text beside it.
+fn visible(markup: &Markup) -> Markup {
+    PreEscaped(Printable(&markup.0).to_string())
+}
+
+/// The state of all servers in a word, and its colour.
 fn verdict<S: Source>(servers: &[Server<'_, S>]) -> (String, &'static str) {
     let down = servers.iter().filter(|server| server.class() == "bad").count();
     let failed: usize = servers.iter().map(Server::failed).sum();
@@ -86,7 +99,21 @@ fn icon(class: &str) -> String {
         "bad" => "c62828",
         _ => "8d98a5",
     };
-    let mut icon = String::from("<link rel=icon href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' ");
-    write!(icon, "viewBox='0 0 8 8'%3E%3Ccircle cx='4' cy='4' r='4' fill='%23{colour}'/%3E%3C/svg%3E\">").ok();
-    icon
+    format!(
+        "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E\
+         %3Ccircle cx='4' cy='4' r='4' fill='%23{colour}'/%3E%3C/svg%3E"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_neither_markup_nor_moves_other_text() {
+        let name = "<i a=\"b\">&amp;a\u{202e}b\u{0}\u{1b}\nÄ😀";
+        let shown = visible(&html! { b title=(name) { (name) } }).into_string();
+        let text = r"&lt;i a=&quot;b&quot;&gt;&amp;amp;a\u{202e}b\0\u{1b}\nÄ😀";
+        assert_eq!(shown, format!("<b title=\"{text}\">{text}</b>"));
+    }
 }
