@@ -86,7 +86,7 @@ fn what_is_not_there_is_told() {
     for (path, expected) in [
         ("nowhere.yml", "nowhere.yml: cannot be read: No such file or directory"),
         (".", ".: no .yml or .yaml file in this folder"),
-        ("builtin:pgq", "builtin:pgq: no such folder inside the program: expected one of pg"),
+        ("builtin:pgq", "builtin:pgq: no such embedded folder: expected one of pg"),
     ] {
         let output = check(path, empty.path());
         assert_eq!(output.status.code(), Some(1), "{path}");

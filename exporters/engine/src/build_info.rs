@@ -1,9 +1,9 @@
-//! What this program is.
+//! The version of this program.
 
 /// The version of the suite.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What a program was built from. The engine is told it, so that a commit does not build the engine again.
+/// What a program was built from. The program passes it in, so that a commit does not rebuild the engine.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildInfo {
     /// The commit, or `unknown`.
@@ -18,7 +18,7 @@ impl BuildInfo {
         format!("{VERSION} (revision {}, built {})", self.revision, self.date)
     }
 
-    /// Labels of the build-info metric; operating system and architecture by the names that Go has for them.
+    /// Labels of the build-info metric; operating system and architecture by their names in Go.
     pub(crate) fn labels(self) -> [(&'static str, &'static str); 4] {
         let architecture = match std::env::consts::ARCH {
             "x86_64" => "amd64",

@@ -10,13 +10,13 @@ use crate::collector::{Collector, Diagnostic, Family, Position, Usage, read_file
 use crate::facts::Version;
 use crate::tiers::Tiers;
 
-/// Looks at the text of a query; what is wrong with it becomes a diagnostic of its collector file.
+/// Checks the text of a query; its error becomes a diagnostic of the collector file.
 pub type CheckQuery = fn(&str) -> Result<(), String>;
 
-/// A folder of collector files that the binary carries.
+/// A folder of collector files that is embedded in the program.
 #[derive(Debug, Clone)]
 pub struct EmbeddedFolder {
-    /// What `--config builtin:NAME` calls it.
+    /// Its name in `--config builtin:NAME`.
     pub name: &'static str,
     /// File name and text of each.
     pub files: Vec<(String, String)>,
@@ -56,7 +56,7 @@ pub(crate) struct LoadError {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// By position; what several branches share through an alias is told once.
+/// Sorted by position; what several branches share through an alias is reported once.
 fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics.sort_by(|a, b| (&a.file, a.position).cmp(&(&b.file, b.position)));
     diagnostics.dedup();
@@ -83,12 +83,12 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// The files that are empty now and held collectors in `before`: emptied by accident, or read while somebody writes
-    /// them. A collector that is not wanted any more is removed with its file, or is left out of it.
+    /// The files that are empty now and had collectors in `before`: emptied by accident, or read during a write. To
+    /// remove a collector, remove its file or its branch.
     pub fn emptied_since(&self, before: &Self) -> Option<LoadError> {
         let held = |file: &&String| before.collectors.iter().any(|collector| *collector.file == ***file);
         let emptied = self.empty_files.iter().filter(held);
-        let message = "the file is empty and held collectors before: restore it, or remove the file";
+        let message = "the file is empty and had collectors before: restore or remove it";
         let diagnostics: Vec<Diagnostic> = emptied.map(|file| whole(Path::new(file), message)).collect();
         (!diagnostics.is_empty()).then_some(LoadError { diagnostics })
     }
@@ -98,7 +98,7 @@ impl Catalog {
         self.collectors.iter().position(|collector| *collector.key == *key)
     }
 
-    /// As [`Catalog::load_checked`], without a look at the text of queries.
+    /// As [`Catalog::load_checked`], without a check of the queries.
     #[cfg(test)]
     pub fn load(origin: &Origin, tiers: &Tiers, reserved: &[String]) -> Result<Self, LoadError> {
         Self::load_checked(origin, tiers, reserved, None)
@@ -155,7 +155,7 @@ impl Catalog {
     }
 }
 
-/// What a source's own look at the text of its queries found.
+/// The errors that the source's own check finds in queries.
 fn query_diagnostics(collector: &Collector, check: CheckQuery) -> Vec<Diagnostic> {
     let text = collector.text(Version::default());
     let predicates = collector.predicates.iter().map(|predicate| (predicate.name.as_str(), predicate.query.as_str()));
@@ -216,13 +216,13 @@ fn whole(path: &Path, message: &str) -> Diagnostic {
     Diagnostic::new(&path.display().to_string().into(), Position::default(), message)
 }
 
-/// `sound` is what comes before the first byte that is not UTF-8.
+/// `sound` is the text before the first byte that is not UTF-8.
 fn not_utf8(path: &Path, sound: &[u8]) -> Diagnostic {
     let sound = String::from_utf8_lossy(sound);
     let last = sound.rsplit('\n').next().unwrap_or_default();
     let line = 1 + sound.matches('\n').count() as u64;
     let position = Position { line, column: 1 + last.chars().count() as u64 };
-    Diagnostic { position, ..whole(path, "this byte is not UTF-8: save the file in that encoding") }
+    Diagnostic { position, ..whole(path, "this byte is not UTF-8: save the file as UTF-8") }
 }
 
 fn diagnostic(collector: &Collector, position: Position, message: String) -> Diagnostic {
@@ -236,13 +236,13 @@ fn check_branches(collectors: &[Collector], diagnostics: &mut Vec<Diagnostic>) {
             let there = format!("{}:{}", earlier.file, earlier.position.line);
             if earlier.key == collector.key {
                 if earlier.file != collector.file {
-                    let message = format!("branch {} is there already, at {there}", collector.key);
+                    let message = format!("branch {} is already defined at {there}", collector.key);
                     diagnostics.push(diagnostic(collector, collector.position, message));
                 }
             } else if earlier.name == collector.name && may_run_together(earlier, collector) {
                 let message = format!(
                     "branch {} ({}) and branch {} ({}, at {there}) give the same metrics {}_… and can both run: \
-                     expected versions that do not overlap, or tags of which only one holds",
+                     expected versions that do not overlap, or tags that exclude each other",
                     collector.key, collector.versions, earlier.key, earlier.versions, collector.name
                 );
                 diagnostics.push(diagnostic(collector, collector.position, message));
@@ -263,7 +263,9 @@ fn check_lookups(collectors: &[Collector], diagnostics: &mut Vec<Diagnostic>) {
             None => format!("there is no branch {}", lookup.of),
             Some(of) if of.top.is_none() => format!("branch {} has no top", lookup.of),
             Some(of) if !has_label(of, &lookup.label) => format!("branch {} has no label {}", lookup.of, lookup.label),
-            Some(_) if !has_label(collector, &lookup.label) => format!("it has no label {} itself", lookup.label),
+            Some(_) if !has_label(collector, &lookup.label) => {
+                format!("the branch itself has no label {}", lookup.label)
+            }
             Some(_) => continue,
         };
         diagnostics.push(diagnostic(
@@ -311,7 +313,7 @@ fn own_families(collectors: &[Collector], reserved: &[String], diagnostics: &mut
         for column in &collector.columns {
             for family in collector.families_of(column) {
                 if reserved.contains(&family.name) {
-                    let message = format!("metric {} is the exporter's own: choose another name", family.name);
+                    let message = format!("metric {} is one of the exporter's own: choose another name", family.name);
                     diagnostics.push(diagnostic(collector, column.position, message));
                 }
                 match owners.get(&family.name) {

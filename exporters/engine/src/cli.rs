@@ -11,7 +11,7 @@ use crate::exporter::Exporter;
 use crate::list::ListFormat;
 use crate::options::{ENVIRONMENT, Options};
 
-/// Everything that was said on the command line and in the environment.
+/// The command line and the environment, parsed.
 #[derive(Debug, Parser)]
 pub(crate) struct Cli<O: Args> {
     #[command(flatten)]
@@ -25,16 +25,16 @@ pub(crate) struct Cli<O: Args> {
 /// What to do instead of serving.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Task {
-    /// Check collector files without a server, and show every fault with its place
+    /// Check collector files without a server and print every error with its position
     Check {
-        /// A file, a folder, or builtin:NAME; default: what --config says
+        /// A file, a folder, or builtin:NAME; default: the value of --config
         path: Option<String>,
     },
-    /// Connect once and show what is planned, what is not and why, and what each collector costs
+    /// Connect once and print which collectors are planned, which are not and why, and what each costs
     Explain,
-    /// Print the metrics that the collectors can give
+    /// List the metrics of the collectors
     Metrics {
-        /// How to print them
+        /// Output format
         #[arg(long, value_enum, default_value = "table")]
         format: ListFormat,
     },
@@ -58,7 +58,7 @@ impl ConfigPath {
 /// Reads the command line.
 ///
 /// # Errors
-/// What clap has to say: usage errors, and the texts of `--help` and `--version`.
+/// Usage errors, and the texts of `--help` and `--version`.
 pub(crate) fn read<O: Args>(
     exporter: &Exporter,
     arguments: impl Iterator<Item = OsString>,
@@ -70,13 +70,13 @@ pub(crate) fn read<O: Args>(
     Cli::from_arg_matches_mut(&mut matches)
 }
 
-/// All flags, which may stand before or after the name of a task.
+/// All flags, which may come before or after the name of a command.
 fn command<O: Args>(exporter: &Exporter) -> Command {
     let command = Cli::<O>::command().name(exporter.name).about(exporter.about).version(exporter.build.version());
     command.mut_args(|arg| complete(arg, exporter).global(true))
 }
 
-/// The flag with what holds for all of them: its variable, the spellings of true and false, and its notes in `--help`.
+/// The flag with its environment variable, the spellings of true and false, and its notes in `--help`.
 fn complete(arg: Arg, exporter: &Exporter) -> Arg {
     let id = arg.get_id().as_str().to_owned();
     let arg = match id.as_str() {
@@ -96,7 +96,7 @@ fn complete(arg: Arg, exporter: &Exporter) -> Arg {
     }
 }
 
-/// A line on where else the flag's value comes from; nothing where there is nothing to tell.
+/// A line with the flag's variable and default; empty if it has neither.
 fn notes(arg: &Arg, variable: Option<&str>) -> String {
     let default = arg.get_default_values().first().and_then(|value| value.to_str());
     let default = default.filter(|value| !matches!(*value, "" | "false"));
@@ -123,7 +123,7 @@ fn with_plain_negations(command: &Command, arguments: impl Iterator<Item = OsStr
         .collect()
 }
 
-/// Adds which variable a bad value came from, where the flag itself was not given.
+/// Adds the name of the variable that a bad value came from, if the flag itself was not given.
 fn with_name_of_variable(mut error: clap::Error, command: &Command) -> clap::Error {
     let (Some(ContextValue::String(flag)), Some(ContextValue::String(value))) =
         (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))

@@ -1,4 +1,4 @@
-//! Counts that live as long as the exporter, also across reloads.
+//! Counters that live as long as the exporter, across reloads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +11,7 @@ use reason::Reason;
 
 use crate::exposition::DropReason;
 
-/// Labels of a failed fetch.
+/// Labels of a failed run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct ErrorLabels {
     pub collector: String,
@@ -62,14 +62,18 @@ impl Counters {
             others.map(|(name, value)| (name.clone().into(), value.clone().into()))
         };
         let registry = counters.registry.sub_registry_with_labels(beside(&["collector", "datname", "reason"]));
-        registry.register("collector_errors", "Failed fetches of a collector, by reason", counters.errors.clone());
+        registry.register("collector_errors", "Collector runs that failed, by reason", counters.errors.clone());
         let registry = counters.registry.sub_registry_with_labels(beside(&["collector", "reason"]));
-        registry.register("dropped_samples", "Samples left out of a page, by reason", counters.drops.clone());
+        registry.register("dropped_samples", "Samples dropped from responses, by reason", counters.drops.clone());
         let registry = counters.registry.sub_registry_with_labels(beside(&[]));
         registry.register("queries", "Queries sent to the server", counters.queries.clone());
         registry.register("received_bytes", "Bytes of rows received from the server", counters.received_bytes.clone());
-        registry.register("query_seconds", "Seconds that the server worked on queries", counters.query_seconds.clone());
-        registry.register("scrapes", "Scrapes answered", counters.scrapes.clone());
+        registry.register(
+            "query_seconds",
+            "Time that the server spent on queries, in seconds",
+            counters.query_seconds.clone(),
+        );
+        registry.register("scrapes", "Scrapes served", counters.scrapes.clone());
         registry.register(
             "config_last_reload_successful",
             "Whether the last load of the collector files succeeded",
@@ -77,20 +81,20 @@ impl Counters {
         );
         registry.register(
             "config_last_reload_success_timestamp_seconds",
-            "When the collector files were last loaded, in Unix seconds",
+            "Unix time of the last successful load of the collector files",
             counters.reload_success_seconds.clone(),
         );
         counters
     }
 
-    /// Counts a failed fetch.
+    /// Counts a failed run.
     pub fn failed(&self, collector: &str, database: &str, reason: Reason) {
         let labels =
             ErrorLabels { collector: collector.into(), datname: database.into(), reason: reason.as_str().into() };
         self.errors.get_or_create(&labels).inc();
     }
 
-    /// Counts samples that were left out.
+    /// Counts samples that were dropped.
     pub fn dropped(&self, collector: &str, why: DropReason, samples: u64) {
         let labels = DropLabels { collector: collector.into(), reason: why.word().into() };
         self.drops.get_or_create(&labels).inc_by(samples);

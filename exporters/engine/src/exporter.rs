@@ -1,4 +1,4 @@
-//! What an exporter crate says of itself to the engine.
+//! What an exporter crate tells the engine about itself.
 
 use std::error::Error;
 use std::time::Duration;
@@ -25,9 +25,9 @@ pub struct Exporter {
     pub environment: &'static [(&'static str, &'static str)],
     /// The crates beside the engine whose log lines are the exporter's own.
     pub log_crates: &'static [&'static str],
-    /// The collector folders inside the program; the first is the default.
+    /// The embedded collector folders; the first is the default.
     pub embedded: Vec<EmbeddedFolder>,
-    /// Tells what is wrong with the text of a query, where that can be told without a server.
+    /// Checks the text of a query as far as that is possible without a server.
     pub check_query: Option<CheckQuery>,
 }
 
@@ -36,7 +36,7 @@ pub struct Exporter {
 pub struct Context {
     /// The longest time that one query of the collectors may run.
     pub longest_query: Duration,
-    /// Whether the first look may take its time: `explain` and `--fail-fast` have nothing to tell without it.
+    /// Whether the first probe may take its time: `explain` and `--fail-fast` need its result.
     pub wait_for_first: bool,
 }
 
@@ -44,9 +44,9 @@ pub struct Context {
 pub struct Sources<S> {
     /// Where rows come from: at least one. Of several, each one's samples carry its [`Source::target`] as `target`.
     pub sources: Vec<S>,
-    /// How long to wait for a look at the server.
+    /// How long to wait for a probe of the server.
     pub probe_timeout: Duration,
 }
 
-/// Why the program ends, in words for the person who started it.
+/// Why the program ends.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;

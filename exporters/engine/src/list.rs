@@ -1,4 +1,4 @@
-//! The catalogue as a list: every metric that the collectors can give.
+//! The catalog as a list: every metric of the collectors.
 
 use std::fmt::Write;
 
@@ -29,7 +29,7 @@ struct Listed {
     help: String,
     collector: String,
     tags: Vec<String>,
-    /// Whether it is switched off in its file.
+    /// Whether its file disables it (`skip: true`).
     off: bool,
 }
 
@@ -68,7 +68,7 @@ fn listed(collector: &Collector, column: &Column) -> Vec<Listed> {
     families.into_iter().map(listed).collect()
 }
 
-/// In which versions it is: of the server, unless another is named.
+/// The versions that have it: of the server, unless an extension is named.
 fn versions(collector: &Collector, column: &Column) -> String {
     match &collector.version_of {
         Some(extension) if column.versions != VersionRange::default() => format!("{} of {extension}", column.versions),

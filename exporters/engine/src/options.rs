@@ -12,11 +12,11 @@ use crate::tiers::Tiers;
 /// Flags, their short forms, environment variables and defaults; an exporter adds its own beside them.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Collector files: a file, a folder, or builtin:NAME for a folder inside the program
+    /// Collector files: a file, a folder, or builtin:NAME for an embedded folder
     #[arg(long, short = 'c', help_heading = COLLECTORS, value_name = "PATH")]
     pub config: Option<String>,
 
-    /// Tags that collectors may ask for, separated by commas
+    /// Tags that collectors may require, separated by commas
     #[arg(long, short = 't', help_heading = COLLECTORS, value_name = "TAG,…", value_delimiter = ',')]
     pub tag: Vec<String>,
 
@@ -24,15 +24,15 @@ pub struct Options {
     #[arg(long, help_heading = COLLECTORS, value_name = "S,S,S,S", default_value = "1,10,60,300", value_parser = Tiers::parse)]
     pub cache_ttls: Tiers,
 
-    /// Run every query at each scrape, whatever its time to live
+    /// Run every query at each scrape, whatever its ttl
     #[arg(long, short = 'C', help_heading = COLLECTORS, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub disable_cache: bool,
 
-    /// Seconds until a scrape answers with what is there, if the scraper sends no limit
+    /// Seconds after which a scrape returns what it has, if the scraper sends no timeout
     #[arg(long, help_heading = METRICS, value_name = "SECONDS", default_value = "9", value_parser = parse_seconds)]
     pub scrape_timeout: Duration,
 
-    /// Labels for every sample, separated by commas
+    /// Labels to add to every sample, separated by commas
     #[arg(long, short = 'l', help_heading = METRICS, value_name = "NAME=VALUE,…", value_parser = parse_labels)]
     pub label: Option<Labels>,
 
@@ -40,43 +40,43 @@ pub struct Options {
     #[arg(long, short = 'n', help_heading = METRICS, value_name = "PREFIX", value_parser = parse_namespace)]
     pub namespace: Option<String>,
 
-    /// Leave out the exporter's own metrics, all but up
+    /// Omit the exporter's own metrics, except up
     #[arg(long, short = 'm', help_heading = METRICS, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub disable_intro: bool,
 
-    /// Address to listen on; may be given more than once
+    /// Address to listen on; can be repeated
     #[arg(long = "web.listen-address", id = "listen_address", help_heading = WEB, value_name = "HOST:PORT", action = ArgAction::Append)]
     pub listen_address: Vec<String>,
 
-    /// Listen on the sockets that systemd hands over instead
+    /// Listen on the sockets passed by systemd instead
     #[arg(long = "web.systemd-socket", id = "systemd_socket", help_heading = WEB, action = ArgAction::Set, value_parser = parse_bool,
           default_value = "false")]
     pub systemd_socket: bool,
 
-    /// Path of the metrics
+    /// Path under which to expose metrics
     #[arg(long = "web.telemetry-path", short = 'P', id = "telemetry_path", help_heading = WEB, value_name = "PATH",
           default_value = "/metrics", value_parser = parse_path)]
     pub telemetry_path: String,
 
-    /// TLS, basic authentication, headers and rate limit: a file of Prometheus' exporter-toolkit
+    /// Web configuration file of exporter-toolkit: TLS, basic authentication, headers, rate limit
     #[arg(long = "web.config.file", id = "web_config", help_heading = WEB, value_name = "FILE")]
     pub web_config: Option<PathBuf>,
 
-    /// HTTP connections at once; when all are open, the one idle for longest is closed for the next
+    /// Maximum number of HTTP connections; at the limit, the one idle for longest is closed for a new one
     #[arg(long = "web.max-connections", id = "web_max_connections", help_heading = WEB, value_name = "N", default_value = "512",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub web_max_connections: u32,
 
-    /// Answer with OpenMetrics to every scraper that takes it
+    /// Respond with OpenMetrics to every scraper that accepts it
     #[arg(long = "web.openmetrics", id = "openmetrics", help_heading = WEB, action = ArgAction::Set, value_parser = parse_bool,
           default_value = "false")]
     pub openmetrics: bool,
 
-    /// debug, info, warn or error
+    /// Log level: debug, info, warn or error
     #[arg(long = "log.level", id = "log_level", help_heading = LOG, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
 
-    /// logfmt or json
+    /// Log format: logfmt or json
     #[arg(long = "log.format", id = "log_format", help_heading = LOG, value_name = "FORMAT", default_value = "logfmt")]
     pub log_format: String,
 
@@ -84,16 +84,16 @@ pub struct Options {
     #[arg(long, short = 'f', action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub fail_fast: bool,
 
-    /// Print the metrics of the collectors that are loaded, and exit
+    /// Print the metrics of the loaded collectors and exit
     #[arg(long, short = 'D', action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub dry_run: bool,
 
-    /// Connect, print what is planned, and exit, as the command explain does
+    /// Connect, print what is planned and exit, like the command explain
     #[arg(long = "explain", short = 'E', id = "explain_flag", action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub explain: bool,
 }
 
-// Under which the flags stand in the help.
+// Headings of the flags in the help.
 const COLLECTORS: &str = "Collectors";
 const METRICS: &str = "Metrics";
 const WEB: &str = "Web";
@@ -140,14 +140,14 @@ fn parse_path(text: &str) -> Result<String, String> {
             && part.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c))
     };
     let mut parts = text.strip_suffix('/').unwrap_or(text).split('/');
-    // Before the first / there is nothing.
+    // The path begins with /.
     if parts.next() != Some("") || !parts.all(is_part) {
         return Err(
             "expected a path such as /metrics, of letters, digits and - . _ ~, without empty or dotted parts".into()
         );
     }
     if paths::is_fixed(text) {
-        return Err(format!("{text} is taken by the exporter itself"));
+        return Err(format!("{text} is a path of the exporter itself"));
     }
     Ok(text.to_owned())
 }

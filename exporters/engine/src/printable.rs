@@ -1,13 +1,13 @@
-//! Text from elsewhere, made fit to be read by a person: in a page of text, in the log, in a terminal.
+//! Text from elsewhere with its invisible characters escaped, for pages, the log and terminals.
 //!
-//! A database may be named by whoever may create one, and a name may hold line breaks that forge a line, escape sequences
-//! that command a terminal, and characters that turn round or hide what stands beside them.
+//! Anyone who may create a database chooses its name, which may contain line breaks that forge a line, escape sequences
+//! that control a terminal, and characters that reorder or hide the text beside them.
 
 use std::fmt::{self, Display, Write};
 
-/// Shows as its text with `\n`, `\t` or `\u{202e}` in place of each character that is not to be seen as such.
+/// Displays the text with `\n`, `\t` or `\u{202e}` in place of each invisible character.
 ///
-/// A backslash stays, so that nothing changes when it is applied twice.
+/// A backslash stays, so that a second application changes nothing.
 pub(crate) struct Printable<'a>(pub &'a str);
 
 impl Display for Printable<'_> {
@@ -23,7 +23,7 @@ impl Display for Printable<'_> {
     }
 }
 
-/// Whether a character commands, breaks, hides or reorders what is shown: control characters, line and paragraph
+/// Whether a character controls, breaks, hides or reorders text: control characters, line and paragraph
 /// separators, and those format characters of Unicode that no writing system needs (the joiners U+200C and U+200D, which
 /// Persian, Hindi and emoji do need, are left).
 pub(crate) fn is_unprintable(character: char) -> bool {
@@ -38,7 +38,7 @@ pub(crate) fn is_unprintable(character: char) -> bool {
         )
 }
 
-/// A page of text, line by line. Whatever a line is made of, it stays one line and holds nothing but visible text.
+/// A page of text, line by line. Each line stays one line of visible text, whatever it is made of.
 #[derive(Debug, Default)]
 pub(crate) struct Lines(String);
 
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_to_be_seen_is_escaped_once() {
+    fn escapes_invisible_characters_once() {
         let name = "a\nb\r\tc\u{1b}[31m\u{0}\u{7f}\u{85}\u{9b}\u{202e}\u{2066}\u{200b}\u{feff}\u{2028}\u{e0041}\u{ad}";
         let shown = r"a\nb\r\tc\u{1b}[31m\0\u{7f}\u{85}\u{9b}\u{202e}\u{2066}\u{200b}\u{feff}\u{2028}\u{e0041}\u{ad}";
         assert_eq!(Printable(name).to_string(), shown);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_any_writing_system_stay_as_they_are() {
+    fn keeps_names_of_every_writing_system() {
         for name in ["caf\u{e9}", "cafe\u{301}", "数据库", "डेटाबेस", "می\u{200c}خواهم", "👩\u{200d}💻", "'\"\\ ~"]
         {
             assert_eq!(Printable(name).to_string(), name);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_stays_one_line() {
+    fn keeps_a_line_on_one_line() {
         let mut page = Lines::default();
         page.line(format_args!("## database {}", "x\n## database y"));
         page.lines("one\n\ttwo\u{1b}");

@@ -1,4 +1,4 @@
-//! From the command line to a running exporter: the only position that knows the order.
+//! From the command line to a running exporter: the only place that knows the order.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -25,10 +25,10 @@ use crate::scrape::{ScrapeSettings, Scraper, Targets, reserved_names};
 use crate::source::Source;
 use crate::status::ProcessStatus;
 
-/// Requests that run may go on after the signal to stop for as long as a scrape may take, and this.
+/// After the signal to stop, open requests have the scrape timeout and this much more to finish.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Runs an exporter: reads the command line, does what it says, and gives the exit code.
+/// Runs an exporter: reads the command line, does what it says, and returns the exit code.
 ///
 /// `connect` makes the source out of the exporter's own flags; it does not wait for the server.
 pub fn run<O, S>(
@@ -44,7 +44,7 @@ where
         Ok(cli) => cli,
         Err(text) => {
             let wrong = text.use_stderr();
-            // Nobody is left to tell when the terminal is gone.
+            // If the terminal is gone, nobody can read this.
             text.print().ok();
             return if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
@@ -65,7 +65,7 @@ where
     code
 }
 
-/// What serves must not wait for the reader of its log; what prints and ends must not lose a line.
+/// A server must not wait for the reader of its log; a command must not lose a line.
 fn log<O: Args>(cli: &Cli<O>, status: &ProcessStatus) -> std::io::Result<Log> {
     let format = &cli.options.log_format;
     if cli.command.is_some() || cli.options.dry_run || cli.options.explain {
@@ -122,7 +122,7 @@ fn act<O: Args, S: Source>(
             targets.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
             print(&http::explain(&targets))?;
             targets.close().await;
-            // What is wrong stands in the text.
+            // The text has the errors.
             let is_up = |scraper: &Arc<Scraper<S>>| scraper.last_probe().is_some_and(|(look, _)| look.is_ok());
             let up = targets.scrapers.iter().all(is_up);
             return Ok(if up { ExitCode::SUCCESS } else { ExitCode::FAILURE });
@@ -130,19 +130,19 @@ fn act<O: Args, S: Source>(
         serve(exporter, &options, probe_timeout, targets, status, load).await?;
         Ok(ExitCode::SUCCESS)
     });
-    // A query that hangs on a frozen server does not hold up the end.
+    // Do not wait for a query that hangs on a frozen server.
     runtime.shutdown_background();
     done
 }
 
-/// Servers are told apart by their names only, so each may stand there once.
+/// Servers are identified by their names only, so each name must be unique.
 fn distinct<S: Source>(sources: &[S]) -> Result<(), Failure> {
     let mut names = BTreeSet::new();
     match sources.iter().map(Source::target).find(|name| !names.insert(name.clone())) {
         Some(twice) => {
-            Err(format!("{twice} is there twice: expected servers of different host, port or socket").into())
+            Err(format!("{twice} is given twice: expected servers with different hosts, ports or sockets").into())
         }
-        None if names.is_empty() => Err("there is no server to read".into()),
+        None if names.is_empty() => Err("no server is configured".into()),
         None => Ok(()),
     }
 }
@@ -154,8 +154,7 @@ fn origin(exporter: &Exporter, config: Option<&str>) -> Result<Origin, Failure> 
         Some(ConfigPath::Builtin(name)) => match exporter.embedded.iter().find(|folder| folder.name == name) {
             Some(folder) => Ok(Origin::Embedded(folder.clone())),
             None => {
-                Err(format!("--config builtin:{name}: no such folder inside the program: expected one of {}", known())
-                    .into())
+                Err(format!("--config builtin:{name}: no such embedded folder: expected one of {}", known()).into())
             }
         },
         None => exporter
@@ -163,7 +162,7 @@ fn origin(exporter: &Exporter, config: Option<&str>) -> Result<Origin, Failure> 
             .first()
             .cloned()
             .map(Origin::Embedded)
-            .ok_or_else(|| "no collectors: give --config".into()),
+            .ok_or_else(|| "no embedded collectors: set --config".into()),
     }
 }
 
@@ -215,7 +214,7 @@ async fn serve<S: Source>(
 ) -> Result<(), Failure> {
     if options.fail_fast {
         let health = targets.health(probe_timeout, false).await;
-        health.map_err(|error| format!("{error} ({}); started with --fail-fast", error.reason))?;
+        health.map_err(|error| format!("{error} ({}); --fail-fast is set", error.reason))?;
     }
     let listeners = listen::bind(&ListenOptions {
         addresses: options.listen_address.clone(),
@@ -257,7 +256,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-/// Loads the collector files anew at each SIGHUP and SIGUSR1.
+/// Reloads the collector files at each SIGHUP and SIGUSR1.
 fn reload_on_signal<S: Source>(service: Arc<Service<S>>) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut user = signal(SignalKind::user_defined1())?;
@@ -267,7 +266,7 @@ fn reload_on_signal<S: Source>(service: Arc<Service<S>>) -> std::io::Result<impl
                 _ = hangup.recv() => {}
                 _ = user.recv() => {}
             }
-            // What came of it is logged, and in a metric.
+            // The outcome is logged, and in a metric.
             service.reload().await.ok();
         }
     })

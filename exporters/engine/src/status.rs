@@ -1,4 +1,4 @@
-//! What the process knows of itself, whatever servers it reads.
+//! The state of the process, independent of the servers that it reads.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 /// Counts and states of the process. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProcessStatus {
-    /// Lines of the log that found no room or could not be written.
+    /// Log lines that were dropped because the queue was full or that could not be written.
     pub log_lines_dropped: Counter,
     /// HTTP connections that are open.
     pub http_connections: Gauge,
@@ -20,15 +20,15 @@ pub(crate) struct ProcessStatus {
     web_config: Arc<Mutex<WebConfigState>>,
 }
 
-/// What became of the web configuration file when it was last read.
+/// The outcome of the last read of the web configuration file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum WebConfigState {
     /// There is none.
     #[default]
     Absent,
-    /// It is in force as it is.
+    /// It is in effect.
     InForce,
-    /// It has changed, and what was in force before still is, for this reason.
+    /// It has changed, and the previous one stays in effect, for this reason.
     Refused(String),
 }
 
@@ -38,7 +38,7 @@ impl ProcessStatus {
         self.web_config.lock().clone()
     }
 
-    /// Notes what became of it.
+    /// Sets that state.
     pub fn note_web_config(&self, state: WebConfigState) {
         *self.web_config.lock() = state;
     }

@@ -143,7 +143,7 @@ fn pipes_null_devices_and_links_work_where_people_use_them() {
     assert_eq!(exporter.get("/metrics").unwrap().status, 401);
     let page = exporter.get_with("/metrics", &[("Authorization", "Basic YTpi")]).unwrap().text();
     assert!(page.contains("\npg_up 1\n") && page.contains("\na_n"), "{page}");
-    // The pipe has ended; what it said stays in force.
+    // The pipe has ended; what it said stays in effect.
     assert_eq!(exporter.get("/metrics").unwrap().status, 401);
     assert!(!exporter.log().contains("refused"), "{}", exporter.log());
 

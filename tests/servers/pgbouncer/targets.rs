@@ -107,7 +107,7 @@ fn one_alone_has_no_label_and_the_same_one_twice_is_refused() {
     };
     let conninfo = socket(&pooler);
     let told = start(&["-u", &conninfo, "-u", &conninfo]);
-    assert!(told.contains(&format!("{} is there twice", label(&pooler))), "{told}");
+    assert!(told.contains(&format!("{} is given twice", label(&pooler))), "{told}");
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "host=/tmp password=s3cret dbname=app\n").unwrap();
     let name = file.path().to_str().unwrap();

@@ -90,7 +90,7 @@ fn a_log_that_nobody_reads_keeps_nobody_waiting_and_what_is_lost_is_told() {
     let mut reader = std::mem::replace(&mut piped.reader, BufReader::new(std::io::pipe().unwrap().0));
     let read_on = thread::spawn(move || {
         let mut line = Vec::new();
-        while !String::from_utf8_lossy(&line).contains("log lines were dropped") {
+        while !String::from_utf8_lossy(&line).contains("log lines dropped") {
             line.clear();
             assert!(reader.read_until(b'\n', &mut line).unwrap() > 0);
         }

@@ -34,7 +34,7 @@ fn an_emptied_web_configuration_lets_nobody_in_and_is_told() {
         assert_eq!(exporter.get_with(path, &LOGIN).unwrap().status, 200, "{path}");
     }
     assert_eq!((in_force(&before), in_force(&page())), (Some(1.0), Some(0.0)));
-    let told = "it would switch off basic authentication";
+    let told = "it would disable basic authentication";
     assert!(exporter.get_with("/", &LOGIN).unwrap().text().contains(told));
     let is_told = |line: &str| line.contains("level=error") && line.contains(told);
     until("it is logged", || exporter.log().lines().any(is_told));

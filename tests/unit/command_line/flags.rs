@@ -26,7 +26,7 @@ fn flags_of_the_page_work_in_every_form() {
     };
     let switch = |long, short, variable, shows| Switch { long, short, variable, default: false, shows };
     switch("disable-intro", "-m", "PG_EXPORTER_DISABLE_INTRO", "bare").check(bare);
-    switch("fail-fast", "-f", "PG_EXPORTER_FAIL_FAST", "connection refused (refused); started with --fail-fast")
+    switch("fail-fast", "-f", "PG_EXPORTER_FAIL_FAST", "connection refused (refused); --fail-fast is set")
         .check(metrics);
 }
 

@@ -50,7 +50,7 @@ fn check_reads_files_and_shows_every_fault() {
         assert!(refusal(args, &[DOWN]).contains("GAGE"), "{args:?}");
     }
     let error = refusal(&["check", "builtin:other"], &[]);
-    assert!(error.contains("builtin:other: no such folder inside the program: expected one of pg"), "{error}");
+    assert!(error.contains("builtin:other: no such embedded folder: expected one of pg"), "{error}");
     assert!(refusal(&["check", "/nonexistent"], &[]).contains("/nonexistent: cannot be read"));
 }
 

@@ -15,10 +15,10 @@ fn a_usage_error_names_the_flag_and_what_it_expects() {
         (&["explian"], "a similar subcommand exists: 'explain'"),
         (&["--config"], "a value is required for '--config <PATH>'"),
         (&["--config", "a", "-c", "b"], "'--config <PATH>' cannot be used multiple times"),
-        (&["--label", "a"], "\"a\" is no label: expected name=value"),
-        (&["--label", "1a=b"], "\"1a\" cannot name a label"),
-        (&["--label", "__a=b"], "\"__a\" cannot name a label"),
-        (&["--label", "a=b,a=c"], "label a is there twice"),
+        (&["--label", "a"], "\"a\" is not a label: expected name=value"),
+        (&["--label", "1a=b"], "\"1a\" is not a label name"),
+        (&["--label", "__a=b"], "\"__a\" is not a label name"),
+        (&["--label", "a=b,a=c"], "label a is given twice"),
         (&["--namespace", "a b"], "'--namespace <PREFIX>': expected letters, digits and _"),
         (&["--namespace", "1a"], "not a digit first"),
         (&["--cache-ttls", "1,2,3"], "expected four numbers of seconds"),
@@ -56,8 +56,8 @@ fn a_usage_error_names_the_flag_and_what_it_expects() {
         (&["--web.config.file=/nonexistent/web.yml"], "cannot read /nonexistent/web.yml"),
         (&["-x", "["], "--exclude-database: error parsing glob '['"),
         (&["-c", "/nonexistent/c.yml"], "/nonexistent/c.yml: cannot be read: No such file"),
-        (&["-c", "builtin:no"], "builtin:no: no such folder inside the program: expected one of pg"),
-        (&["--web.systemd-socket"], "cannot listen on the sockets of systemd: none was passed to this process"),
+        (&["-c", "builtin:no"], "builtin:no: no such embedded folder: expected one of pg"),
+        (&["--web.systemd-socket"], "cannot listen on systemd sockets: none was passed to this process"),
     ] {
         let error = refusal(args, &[DOWN]);
         assert!(error.starts_with("pg-exporter: ") && error.contains(expected), "{args:?}: {error}");

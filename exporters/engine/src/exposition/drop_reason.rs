@@ -1,8 +1,8 @@
-//! Why samples are left out of a page.
+//! Why samples are dropped.
 
 use crate::rows::CellError;
 
-/// Why samples were left out; the word is the value of the label `reason`.
+/// Why samples were dropped; the word is the value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum DropReason {
     Duplicate,

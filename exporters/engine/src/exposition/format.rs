@@ -8,8 +8,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What an `Accept` header asks for. Text is for everyone who takes it, since OpenMetrics has no type for a counter
-    /// without `_total`; OpenMetrics is for who takes nothing else, and for all who take it if `preferred`.
+    /// The format for an `Accept` header: text whenever the client accepts it, since OpenMetrics has no type for a
+    /// counter without `_total`; OpenMetrics when the client accepts nothing else, and whenever it does if `preferred`.
     pub fn negotiate(accept: Option<&str>, preferred: bool) -> Self {
         let Some(accept) = accept else { return Self::Text };
         let (mut text, mut open_metrics) = (false, false);
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_for_everyone_who_takes_it() {
+    fn prefers_text_unless_only_openmetrics_is_accepted() {
         let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
         assert_eq!(Format::negotiate(None, true), Format::Text);
         assert_eq!(Format::negotiate(Some(prometheus), false), Format::Text);
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_used_when_offered() {
+    fn accepts_gzip_when_offered() {
         assert!(accepts_gzip(Some("deflate, gzip;q=1.0, *;q=0.5")));
         assert!(!accepts_gzip(Some("gzip;q=0")));
         assert!(!accepts_gzip(Some("identity")));

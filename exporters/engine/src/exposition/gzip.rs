@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_join_in_any_order() {
+    fn joins_families_in_any_order() {
         let big: String = (0..50_000).map(|i| format!("metric{{a=\"{i}\"}} {}\n", i * 7919 % 1013)).collect();
         let families: Vec<Bytes> = ["# one\n".into(), big, String::new(), "last\n".into()].map(Bytes::from).into();
         let deflated = deflate(families.iter());

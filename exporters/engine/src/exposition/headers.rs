@@ -34,7 +34,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// A head; `kind` is `counter`, `gauge` or `unknown`.
+    /// A header; `kind` is `counter`, `gauge` or `unknown`.
     pub fn new(name: &str, kind: &str, help: &str) -> Self {
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         let untyped = if kind == "unknown" { "untyped" } else { kind };
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_counter_without_total_has_no_type_in_openmetrics() {
+    fn writes_a_counter_without_total_as_unknown_in_openmetrics() {
         let total = Header::new("x_total", "counter", "say \"x\"");
         assert_eq!(total.bytes(Format::Text), "# HELP x_total say \"x\"\n# TYPE x_total counter\n");
         assert_eq!(total.bytes(Format::OpenMetrics), "# TYPE x counter\n# HELP x say \\\"x\\\"\n");

@@ -1,4 +1,4 @@
-//! A whole page: families sorted by name, each with its head once and the lines of all who have it.
+//! A whole page: families sorted by name, each with its header once and the lines of all results.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Page {
     pub chunks: Vec<Bytes>,
     /// Bytes in all chunks.
     pub length: u64,
-    /// By collector: samples left out because another result of the page has them already.
+    /// By collector: samples dropped because another result of the page has the same series.
     pub repeated: BTreeMap<usize, u64>,
 }
 

@@ -30,17 +30,17 @@ pub(crate) struct EncodedResult {
     pub others: Option<usize>,
     /// How long the source worked on it.
     pub took: Duration,
-    /// How many samples were left out, and an example of each kind.
+    /// How many samples were dropped, and an example of each kind.
     pub drops: BTreeMap<DropReason, (u64, String)>,
     /// Whether every line carries the database in `datname`: then it cannot repeat a line of another database.
     pub scoped: bool,
-    /// Why nothing was asked, if a predicate did not hold: then there is nothing by intent, or what a lookup knew before.
+    /// Why no query ran, if a predicate did not hold: the result is empty, or what a lookup found before.
     pub skipped: Option<String>,
     deflated: OnceLock<Vec<Deflated>>,
 }
 
 impl EncodedResult {
-    /// What a collector has whose predicate does not hold.
+    /// The result of a collector whose predicate does not hold.
     pub fn skipped(reason: String) -> Self {
         Self { skipped: Some(reason), scoped: true, ..Self::default() }
     }
@@ -54,7 +54,7 @@ impl EncodedResult {
         &self.compress()[family].0
     }
 
-    /// Counts samples that were left out.
+    /// Counts samples that were dropped.
     pub fn dropped(&mut self, why: DropReason, samples: usize, example: impl FnOnce() -> String) {
         if samples > 0 {
             self.drops.entry(why).or_insert_with(|| (0, example())).0 += samples as u64;
@@ -64,8 +64,8 @@ impl EncodedResult {
 
 /// Encodes `rows` of the collector with this index, as read from `database` on a server of `version`.
 ///
-/// NULL yields the column's default or no sample. A row whose labels cannot be read or stood before, a cell that is no
-/// number, and rows over the cap cost their own samples and are counted.
+/// NULL yields the column's default or no sample. A row whose labels cannot be read or stood before, a cell that is not a
+/// number, and rows over the cap lose their own samples and are counted.
 ///
 /// # Errors
 /// `shape` when a label or histogram column is missing from the result, or a histogram cannot be made.

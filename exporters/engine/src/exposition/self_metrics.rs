@@ -1,4 +1,4 @@
-//! What the exporter says of itself, encoded anew for each page.
+//! The exporter's own metrics, encoded for each page.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ impl SelfMetrics {
         self.sample(name, "counter", help, labels, Number::Int(i64::try_from(value).unwrap_or(i64::MAX)));
     }
 
-    /// Adds a sample of a counter of something that is not whole, as seconds are.
+    /// Adds a sample of a counter with fractions, such as seconds.
     #[cfg(target_os = "linux")]
     pub fn float_counter(&mut self, name: &str, help: &str, value: f64) {
         self.sample(name, "counter", help, &[], Number::Float(value));

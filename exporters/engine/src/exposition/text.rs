@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_exact_and_short() {
+    fn writes_numbers_exactly_and_briefly() {
         assert_eq!(number(Number::Int(9_007_199_254_740_993)), "9007199254740993");
         assert_eq!(number(Number::Float(1.0)), "1");
         assert_eq!(number(Number::Float(0.1)), "0.1");
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_escaped() {
+    fn escapes_labels() {
         let mut out = Vec::new();
         write_label(&mut out, "a", "q\"b\\n\nl");
         write_label(&mut out, "b", "");

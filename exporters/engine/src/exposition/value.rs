@@ -58,7 +58,7 @@ mod tests {
     use crate::rows::CellError;
 
     #[test]
-    fn cells_become_numbers_by_scale_and_default() {
+    fn converts_cells_by_scale_and_default() {
         let columns = columns_of_test("- a: { usage: GAUGE }\n- b: { usage: GAUGE, scale: 1e-3, default: 7 }");
         let [plain, scaled] = columns.as_slice() else { panic!("two columns") };
         let text = |text: &str| Value::Text(text.into());
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_of_the_collectors_own_wins_over_a_constant_one() {
+    fn prefers_the_collectors_label_over_a_constant_one() {
         let columns = columns_of_test("- a: { usage: LABEL }\n- b: { usage: LABEL }\n- c: { usage: GAUGE }");
         let labels: Vec<(usize, &Column)> = columns[..2].iter().enumerate().collect();
         let constant = [("b".to_owned(), "no".to_owned()), ("site".to_owned(), "x".to_owned())];

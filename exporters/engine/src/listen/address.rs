@@ -66,9 +66,9 @@ async fn bind_one(host: &str, port: u16) -> io::Result<Bound> {
         return every_interface(port);
     }
     let mut candidates: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
-    // A name such as localhost often has both; clients that know one protocol only know IPv4.
+    // A name such as localhost often has both; clients with a single protocol use IPv4.
     candidates.sort_by_key(SocketAddr::is_ipv6);
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name does not resolve to an address");
     for candidate in candidates {
         match open(candidate) {
             Ok(bound) => return Ok(bound),
@@ -78,7 +78,7 @@ async fn bind_one(host: &str, port: u16) -> io::Result<Bound> {
     Err(last)
 }
 
-/// IPv6 that takes IPv4 too, or IPv4 alone where the system has no IPv6.
+/// IPv6 that also accepts IPv4, or IPv4 alone if the system has no IPv6.
 fn every_interface(port: u16) -> io::Result<Bound> {
     open((Ipv6Addr::UNSPECIFIED, port).into()).or_else(|error| match error.kind() {
         io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
@@ -103,7 +103,7 @@ fn ready(socket: std::net::TcpListener) -> io::Result<Bound> {
     Ok((TcpListener::from_std(socket)?, address))
 }
 
-/// The usual refusals in plain words, without the system's number; anything else as the system says it.
+/// The usual errors without the system's error number; any other as the system reports it.
 fn reason(error: &io::Error) -> String {
     use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
     match error.kind() {
@@ -117,7 +117,7 @@ mod tests {
     use super::split;
 
     #[test]
-    fn an_address_is_split_at_its_port() {
+    fn splits_an_address_at_its_port() {
         assert_eq!(split(":9630"), Some(("", 9630)));
         assert_eq!(split("127.0.0.1:9630"), Some(("127.0.0.1", 9630)));
         assert_eq!(split("[::1]:9630"), Some(("::1", 9630)));

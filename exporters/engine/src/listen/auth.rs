@@ -18,9 +18,9 @@ use tokio::task::spawn_blocking;
 
 use super::error::ListenError;
 
-/// Logins remembered at most. Only right ones are, so there are seldom more than users.
+/// Most logins that are remembered. Only correct ones are, so there are seldom more than users.
 const REMEMBERED_LOGINS: usize = 100;
-/// Logins that wait to be checked at most: a wait of seconds, after which a scraper has given up.
+/// Most logins that wait to be checked: more would wait for seconds, and a scraper would time out.
 const WAITING_LOGINS: usize = 32;
 
 /// `basic_auth_users` of the web configuration: names and the bcrypt hashes of their passwords.
@@ -39,12 +39,12 @@ impl Users {
         self.0.get(name)
     }
 
-    /// How to check a password of `name`: the same amount of work whoever that is, so that the time tells nothing of it.
+    /// How to check a password of `name`: the same amount of work whoever that is, so that the time reveals nothing.
     fn check_for(&self, name: &str) -> Check {
         let highest = self.0.values().map(|hash| hash.cost).max().unwrap_or_default();
         let hash = self.hash_of(name).cloned();
-        // Work doubles with each step of the cost: of a cost below the highest, one more round each at it and at all
-        // between them make up for the difference.
+        // Work doubles with each step of the cost: one more round at a cost below the highest, and one at each cost
+        // between them, make up for the difference.
         let more = match &hash {
             Some(hash) => (hash.cost..highest).collect(),
             None => vec![highest],
@@ -53,11 +53,11 @@ impl Users {
     }
 }
 
-/// What is done to check a password.
+/// How a password is checked.
 struct Check {
     /// `None` for an unknown user, whose password is wrong.
     hash: Option<PasswordHash>,
-    /// The costs at which the password is hashed besides, for nothing but the time that it takes.
+    /// The costs at which the password is hashed as well, only to take the same time.
     more: Vec<u32>,
 }
 
@@ -65,14 +65,14 @@ impl Check {
     fn is_right(&self, password: &[u8]) -> bool {
         let right = self.hash.as_ref().is_some_and(|hash| bcrypt::verify(password, &hash.text).unwrap_or(false));
         for cost in &self.more {
-            // Neither the hash nor an error is of interest, but the compiler must not know.
+            // The result does not matter, but the compiler must not remove the work.
             black_box(bcrypt::hash_with_salt(password, *cost, [0; 16]).is_ok());
         }
         right
     }
 }
 
-/// What becomes of a login.
+/// The outcome of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// A user with the right password.
@@ -97,7 +97,7 @@ impl TryFrom<String> for PasswordHash {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         match text.parse::<HashParts>() {
             Ok(parts) if (4..=31).contains(&parts.get_cost()) => Ok(Self { text, cost: parts.get_cost() }),
-            _ => Err("not a bcrypt hash (htpasswd -nBC 10 makes one)"),
+            _ => Err("not a bcrypt hash (create one with htpasswd -nBC 10)"),
         }
     }
 }
@@ -108,13 +108,13 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// Checks logins, and remembers the right ones because each check costs tens of milliseconds of processor time.
+/// Checks logins, and remembers the correct ones because each check costs tens of milliseconds of CPU time.
 ///
-/// What it remembers is a keyed digest of name, hash and password; the key lives and dies with the process.
+/// It remembers a keyed digest of name, hash and password; the key exists only in this process.
 pub(super) struct Logins {
     key: hmac::Key,
     right: Mutex<HashSet<Vec<u8>>>,
-    /// One check at a time, so that a flood of wrong passwords leaves the other processors to the scrapes.
+    /// One check at a time, so that a flood of wrong passwords leaves the other CPUs to scrapes.
     turn: Arc<Semaphore>,
     waiting: Semaphore,
 }
@@ -135,7 +135,7 @@ impl Logins {
     pub(super) async fn check(&self, users: &Users, authorization: Option<&HeaderValue>) -> Verdict {
         let Some((name, password)) = authorization.and_then(credentials) else { return Verdict::Wrong };
         let check = users.check_for(&name);
-        // An unknown user gets a digest too, which is remembered by nobody.
+        // An unknown user gets a digest as well, which is never remembered.
         let hash = check.hash.as_ref().map_or("", |hash| &hash.text);
         let digest = self.digest(&[name.as_bytes(), hash.as_bytes(), &password]);
         if self.remembers(&digest) {
@@ -161,7 +161,7 @@ impl Logins {
         }
     }
 
-    /// A digest that differs whenever one of `parts` does; the lengths keep their borders apart.
+    /// A digest that differs whenever one of `parts` does; the lengths separate them.
     fn digest(&self, parts: &[&[u8]]) -> Vec<u8> {
         let mut context = hmac::Context::with_key(&self.key);
         for part in parts {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_split_at_the_first_colon() {
+    fn splits_credentials_at_the_first_colon() {
         assert_eq!(credentials(&header("alice:a:b")), Some(("alice".to_owned(), b"a:b".to_vec())));
         assert_eq!(credentials(&HeaderValue::from_static("bAsIc YTpi")), Some(("a".to_owned(), b"b".to_vec())));
         for bad in ["Bearer YTpi", "Basic", "Basic ???", "Basic YQ=="] {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_right_logins_are_admitted_and_remembered() {
+    async fn admits_and_remembers_only_correct_logins() {
         let users = users(&[("alice", "secret"), ("bob", "other")]);
         let logins = Logins::new().unwrap();
         for (login, admitted) in
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_changed_hash_makes_a_remembered_login_wrong() {
+    async fn rejects_a_remembered_login_after_its_hash_changed() {
         let logins = Logins::new().unwrap();
         let login = header("alice:old");
         assert_eq!(logins.check(&users(&[("alice", "old")]), Some(&login)).await, Verdict::Right);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn every_login_takes_the_same_work_whoever_it_names() {
+    fn spends_the_same_work_on_every_login() {
         let hash =
             |cost| PasswordHash::try_from(bcrypt::hash_with_salt("x", cost, [1; 16]).unwrap().to_string()).unwrap();
         let users =
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_of_logins_waits_in_a_short_queue_only() {
+    async fn limits_the_queue_of_logins() {
         let users = users(&[("alice", "secret")]);
         let logins = Logins::new().unwrap();
         assert_eq!(logins.check(&users, Some(&header("alice:secret"))).await, Verdict::Right);

@@ -3,7 +3,7 @@
 use serde::de::{self, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 
-/// A word, where a blank one is the same as none.
+/// A value, or `None` if it is blank.
 pub(super) fn unless_blank<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -25,7 +25,7 @@ pub(super) enum MinVersion {
     Tls13,
 }
 
-/// `max_version`. The old ones cannot be had: nothing could connect.
+/// `max_version`. Old versions are rejected: no client could connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(super) enum MaxVersion {
     /// TLS 1.2.
@@ -142,7 +142,7 @@ pub(super) fn provider(
     if let Some(curves) = curves.filter(|list| !list.is_empty()) {
         provider.kx_groups = curves.iter().filter_map(|curve| curve.group()).collect();
         if curves.contains(&Curve::CurveP521) {
-            files.warn("tls_server_config: curve_preferences: CurveP521 is not supported and left out");
+            files.warn("tls_server_config: curve_preferences: CurveP521 is not supported and ignored");
         }
         if provider.kx_groups.is_empty() {
             return Err(files.wrong("tls_server_config: curve_preferences names no supported curve"));
@@ -157,7 +157,7 @@ fn offered_suites(ciphers: &[Cipher], files: &mut WatchedFiles) -> Result<Vec<Su
         match cipher {
             Cipher::Offered(suite) => offered.push(*suite),
             Cipher::Lacking(name) => {
-                files.warn(format!("tls_server_config: cipher_suites: {name} is not supported and left out"));
+                files.warn(format!("tls_server_config: cipher_suites: {name} is not supported and ignored"));
             }
         }
     }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_suites_limit_tls_1_2_only() {
+    fn limits_only_the_suites_of_tls_1_2() {
         let mut files = files();
         let listed = ciphers(&["TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "TLS_RSA_WITH_AES_128_CBC_SHA"]);
         let provider = provider(Some(&listed), None, &mut files).unwrap();
@@ -196,12 +196,12 @@ mod tests {
         );
         assert_eq!(
             files.warnings,
-            ["tls_server_config: cipher_suites: TLS_RSA_WITH_AES_128_CBC_SHA is not supported and left out"]
+            ["tls_server_config: cipher_suites: TLS_RSA_WITH_AES_128_CBC_SHA is not supported and ignored"]
         );
     }
 
     #[test]
-    fn a_list_of_which_nothing_is_left_is_an_error() {
+    fn rejects_a_list_without_a_supported_entry() {
         let lacking = ciphers(&["TLS_RSA_WITH_AES_128_CBC_SHA"]);
         let error = provider(Some(&lacking), None, &mut files()).unwrap_err();
         assert_eq!(error.to_string(), "web.yml: tls_server_config: cipher_suites names no supported cipher suite");
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn old_minimum_versions_mean_tls_1_2() {
+    fn treats_old_minimum_versions_as_tls_1_2() {
         let mut files = files();
         assert_eq!(versions(Some(MinVersion::Tls10), None, &mut files).unwrap(), [&TLS13, &TLS12]);
         assert_eq!(files.warnings.len(), 1);

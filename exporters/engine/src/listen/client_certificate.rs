@@ -1,4 +1,4 @@
-//! Which client certificates are asked for and accepted.
+//! Which client certificates are requested and accepted.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_four_kinds_of_alternative_names_are_read() {
+    fn reads_all_four_kinds_of_alternative_names() {
         let mut params = CertificateParams::new(vec!["db.example".to_owned(), "::1".to_owned()]).unwrap();
         params.subject_alt_names.push(SanType::Rfc822Name("dba@db.example".try_into().unwrap()));
         params.subject_alt_names.push(SanType::URI("spiffe://db.example/prometheus".try_into().unwrap()));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_without_alternative_names_has_none() {
+    fn reads_a_certificate_without_alternative_names() {
         let certificate = CertificateParams::default().self_signed(&KeyPair::generate().unwrap()).unwrap();
         assert_eq!(subject_alternative_names(certificate.der()), Some(Vec::new()));
         assert_eq!(subject_alternative_names(&CertificateDer::from_slice(b"no certificate")), None);

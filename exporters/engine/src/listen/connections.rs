@@ -1,8 +1,8 @@
-//! The open HTTP connections: at most so many, and each for a limited time without a request.
+//! The open HTTP connections: a limited number, each for a limited time without a request.
 //!
-//! Whoever can reach the port can open connections and leave them. When all places are taken, a new connection takes the
-//! place of the one that has been without a request for longest; if there is none, of the one whose client has been taking
-//! a response for longest; and last of one whose request has been worked on for longer than a scrape takes.
+//! Anyone who can reach the port can open connections and leave them idle. At the limit, a new connection replaces the one
+//! that has been idle for longest; if there is none, the one whose client has been reading a response for longest; and last
+//! one whose request takes longer than a scrape.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -26,18 +26,18 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// For a client to take a response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// After which a request that is worked on no longer keeps its place when all places are taken.
+/// A request that takes longer may lose its connection to a new one when the limit is reached.
 const LONGEST_WORK: Duration = Duration::from_secs(30);
-/// Responses that clients may be slow to take, since each may hold a page in memory.
+/// Most responses that wait for slow clients, since each may hold a page in memory.
 const MOST_RESPONSES: usize = 64;
-/// Between two looks for a connection to close, when none can be spared.
+/// Between two searches for a connection to close, when all are busy.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// All open connections.
 pub(super) struct Connections {
     places: Arc<Semaphore>,
     open: Mutex<Open>,
-    /// A connection has come to its end of work, so that it may have to go.
+    /// A connection has finished a request, so that it may be closed.
     at_rest: Notify,
     status: ProcessStatus,
 }
@@ -63,7 +63,7 @@ struct Activity {
     is_displaced: bool,
 }
 
-/// What a connection is doing, the one that can be spared most first.
+/// What a connection is doing; the first to be closed comes first.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Idle,
@@ -108,7 +108,7 @@ impl Connections {
         loop {
             let place = Arc::clone(&self.places).acquire_owned();
             if self.places.available_permits() == 0 && !self.displace() {
-                // All are at work, and the first to end it makes room.
+                // All are busy: the first to finish makes room.
                 tokio::select! {
                     permit = place => if let Ok(permit) = permit { return self.taken(permit) },
                     () = self.at_rest.notified() => {}

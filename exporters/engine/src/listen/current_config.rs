@@ -1,4 +1,4 @@
-//! The web configuration in force: the last good one. It is read again when it, or a file it names, changes.
+//! The web configuration in effect: the last valid one. It is read again when it, or a file it names, changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use super::watched_files::WatchedFiles;
 use super::web_config::WebConfig;
 use crate::status::{ProcessStatus, WebConfigState};
 
-/// How long a request waits for a look at the files, which may lie on a file system that has stopped answering.
+/// How long a request waits for a check of the files, which may be on a hung file system.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The web configuration file and what it says.
 pub(super) struct WebConfigFile {
-    /// `None` where there is no file. Whoever looks at the files holds it, and nobody waits for it.
+    /// `None` if there is no file. The task that checks the files holds the lock, and none waits for it.
     files: Option<Arc<Mutex<WatchedFiles>>>,
     shared: Arc<Shared>,
     is_tls: bool,
 }
 
 struct Shared {
-    in_force: RwLock<Arc<WebConfig>>,
+    in_effect: RwLock<Arc<WebConfig>>,
     status: ProcessStatus,
 }
 
@@ -46,7 +46,7 @@ impl WebConfigFile {
             status.note_web_config(WebConfigState::InForce);
         }
         let is_tls = config.tls.is_some();
-        let shared = Arc::new(Shared { in_force: RwLock::new(Arc::new(config)), status });
+        let shared = Arc::new(Shared { in_effect: RwLock::new(Arc::new(config)), status });
         Ok(Self { files: files.map(Mutex::new).map(Arc::new), shared, is_tls })
     }
 
@@ -55,23 +55,23 @@ impl WebConfigFile {
         self.is_tls
     }
 
-    /// The configuration in force, after a look whether the files have changed.
+    /// The configuration in effect, after a check whether the files have changed.
     pub(super) async fn current(&self) -> Arc<WebConfig> {
         if let Some(files) = &self.files
             && let Ok(mut files) = Arc::clone(files).try_lock_owned()
         {
             let shared = Arc::clone(&self.shared);
             let look = spawn_blocking(move || shared.refresh(&mut files));
-            // If it is late, what was in force still is. A panic is logged where it happens.
+            // If it is late, the previous configuration stays in effect. A panic is logged where it happens.
             timeout(PROBE_TIMEOUT, look).await.ok();
         }
-        self.shared.in_force()
+        self.shared.in_effect()
     }
 }
 
 impl Shared {
-    fn in_force(&self) -> Arc<WebConfig> {
-        Arc::clone(&self.in_force.read())
+    fn in_effect(&self) -> Arc<WebConfig> {
+        Arc::clone(&self.in_effect.read())
     }
 
     fn refresh(&self, files: &mut WatchedFiles) {
@@ -81,11 +81,11 @@ impl Shared {
         let mut new_reading = files.again();
         let file = new_reading.path().display().to_string();
         match WebConfig::read(&mut new_reading) {
-            Ok(new) => match change(&self.in_force(), &new) {
+            Ok(new) => match change(&self.in_effect(), &new) {
                 Ok(()) => {
                     log_warnings(&new_reading);
-                    tracing::info!(file, "the web configuration has changed and is in force");
-                    *self.in_force.write() = Arc::new(new);
+                    tracing::info!(file, "web configuration reloaded");
+                    *self.in_effect.write() = Arc::new(new);
                     self.status.note_web_config(WebConfigState::InForce);
                 }
                 Err(problem) => self.refuse(format!("{file}: {problem}")),
@@ -96,7 +96,7 @@ impl Shared {
     }
 
     fn refuse(&self, problem: String) {
-        tracing::error!(error = problem, "the changed web configuration is refused, the one in force stays");
+        tracing::error!(error = problem, "web configuration not reloaded, the previous one stays in effect");
         self.status.note_web_config(WebConfigState::Refused(problem));
     }
 }
@@ -104,10 +104,10 @@ impl Shared {
 /// Whether the new configuration may take the place of the old one.
 fn change(old: &WebConfig, new: &WebConfig) -> Result<(), String> {
     if let Some(lost) = old.protection.lost_in(&new.protection) {
-        return Err(format!("it would switch off {lost}: restore the file, or restart to do without"));
+        return Err(format!("it would disable {lost}: restore the file, or restart to disable it"));
     }
     if new.tls.is_some() && old.tls.is_none() {
-        return Err("switching TLS on needs a restart".to_owned());
+        return Err("enabling TLS requires a restart".to_owned());
     }
     Ok(())
 }

@@ -4,11 +4,11 @@ use std::io;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// As far as the soft limit is raised where the hard limit is higher. Child processes inherit it, and some programs close
-/// every descriptor that they may have, one by one.
+/// The soft limit is raised to at most this. Child processes inherit it, and some programs close every possible descriptor
+/// individually.
 const MOST_DESCRIPTORS: u64 = 65_536;
 
-/// Raises the soft limit of open files to the hard one. Returns the limit that holds, also where it could not be raised.
+/// Raises the soft limit of open files to the hard one. Returns the limit in effect, also if it could not be raised.
 ///
 /// # Errors
 /// The limit cannot be read.
@@ -36,10 +36,10 @@ pub(super) fn connection_limit(asked: usize, descriptors: u64) -> usize {
     let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX).max(1);
     if asked > half {
         tracing::warn!(
-            asked,
+            requested = asked,
             limit = half,
             descriptors,
-            "fewer HTTP connections than asked for: half of the file descriptors are kept for other uses \
+            "--web.max-connections reduced: half of the file descriptors are reserved for other uses \
              (raise LimitNOFILE or ulimit -n)"
         );
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_of_the_descriptors_are_kept() {
+    fn reserves_half_of_the_descriptors() {
         assert_eq!(connection_limit(512, 20_000), 512);
         assert_eq!(connection_limit(512, 1024), 512);
         assert_eq!(connection_limit(512, 256), 128);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_raised() {
+    fn raises_the_limit() {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         let raised = raise_limit().unwrap();
         assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap().0, raised);

@@ -7,18 +7,18 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
     /// Neither an address nor systemd was asked for.
-    #[error("no address to listen on was given")]
+    #[error("no listen address: set --web.listen-address")]
     NoAddress,
     /// An address cannot be understood, looked up or bound.
     #[error("cannot listen on {address}: {reason}")]
     Address {
-        /// As the flag says it.
+        /// As in the flag.
         address: String,
-        /// What the system or the parser said.
+        /// The error of the system or the parser.
         reason: String,
     },
     /// systemd's sockets were asked for and cannot be used.
-    #[error("cannot listen on the sockets of systemd: {reason}")]
+    #[error("cannot listen on systemd sockets: {reason}")]
     Systemd {
         /// What is missing or wrong.
         reason: String,
@@ -28,7 +28,7 @@ pub(crate) enum ListenError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The web configuration is not YAML, has an unknown key or a value that is not allowed there.

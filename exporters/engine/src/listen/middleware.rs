@@ -1,4 +1,4 @@
-//! What every request collections before the router, and every response after it.
+//! Rate limit, authentication and response headers: before and after the router.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use super::error::ListenError;
 use super::rate_limit::Bucket;
 use super::web_config::WebConfig;
 
-/// The web configuration and what is remembered between requests because of it.
+/// The web configuration and its state between requests.
 pub(super) struct Middleware {
     web_config: WebConfigFile,
     bucket: Bucket,
@@ -42,7 +42,7 @@ impl Middleware {
         if self.web_config.is_tls() { self.web_config.current().await.tls.clone() } else { None }
     }
 
-    /// The answer of `app`, or 429, 401 or 503 without asking it.
+    /// The response of `app`, or 429, 401 or 503 without calling it.
     pub(super) async fn answer(&self, request: Request<Body>, app: Router) -> Response {
         let config = self.web_config.current().await;
         let mut response = match self.refusal(&config, request.headers()).await {
@@ -75,7 +75,7 @@ impl Middleware {
             }
             Verdict::Busy => {
                 let retry = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
-                Some((StatusCode::SERVICE_UNAVAILABLE, retry, "too many logins are being checked\n").into_response())
+                Some((StatusCode::SERVICE_UNAVAILABLE, retry, "too many login attempts\n").into_response())
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Everything that stands before the router: sockets, TLS, basic authentication, rate limit, response headers.
+//! Everything before the router: sockets, TLS, basic authentication, rate limit, response headers.
 //!
 //! [`bind`] opens the sockets and checks the web configuration; [`Listeners::serve`] then runs a router on them. The web
 //! configuration file is exporter-toolkit's and is read again when it changes.
@@ -38,12 +38,12 @@ use middleware::Middleware;
 
 use crate::status::ProcessStatus;
 
-/// Where to listen, as the flags say it.
+/// Where to listen, from the flags.
 #[derive(Debug, Clone)]
 pub(crate) struct ListenOptions {
     /// `HOST:PORT` each; `:PORT` is every interface.
     pub(crate) addresses: Vec<String>,
-    /// Use the sockets systemd passed and ignore `addresses`.
+    /// Use the sockets passed by systemd and ignore `addresses`.
     pub(crate) systemd_socket: bool,
     /// The web configuration file; without one everything is plain HTTP, open to all.
     pub(crate) web_config: Option<PathBuf>,
@@ -78,7 +78,7 @@ pub(crate) async fn bind(options: &ListenOptions) -> Result<Listeners, ListenErr
 }
 
 impl Listeners {
-    /// The addresses bound, with the port the system chose where the flag said port 0.
+    /// The bound addresses, with the port that the system chose for port 0.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets.iter().map(|(_, address)| *address).collect()
     }
@@ -89,7 +89,7 @@ impl Listeners {
     }
 
     /// Serves `app` until `shutdown` resolves, then stops accepting, lets running requests finish within `grace`, and
-    /// returns. Connections still open then are cut.
+    /// returns. Connections that are still open are closed.
     pub(crate) async fn serve(
         self,
         app: axum::Router,

@@ -1,10 +1,10 @@
-//! What keeps strangers out, and whether a changed file would lose it.
+//! Access control by the web configuration, and whether a changed file would lose it.
 
-/// What keeps strangers out, and what the file says about it in so many words.
+/// Access control in effect, and what the file says about it explicitly.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Protection {
     pub(super) basic_auth: bool,
-    /// `basic_auth_users: {}`, which nothing but intention leaves in a file.
+    /// `basic_auth_users: {}`, which disables it explicitly.
     pub(super) basic_auth_is_off: bool,
     pub(super) tls: TlsProtection,
 }
@@ -24,7 +24,7 @@ pub(super) struct TlsProtection {
 }
 
 impl Protection {
-    /// What `new` would switch off without saying so, as a file does that was emptied, or is being written.
+    /// What `new` would disable without saying so, for example a file that was emptied or is being written.
     pub(super) fn lost_in(&self, new: &Self) -> Option<&'static str> {
         let (old_tls, new_tls) = (self.tls, new.tls);
         let is_said = new_tls.client_auth_is_said;

@@ -59,7 +59,7 @@ impl Bucket {
     }
 }
 
-/// A length of time as Go writes it: `1s`, `1m30s`, `1.5h`, `100ms`, `0`.
+/// A duration as Go writes it: `1s`, `1m30s`, `1.5h`, `100ms`, `0`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 struct Interval(Duration);
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_passes_and_one_more_an_interval_later() {
+    fn admits_a_burst_and_one_request_per_interval() {
         let bucket = Bucket::default();
         let limit = RateLimit { interval: Duration::from_secs(2), burst: 3 };
         let start = Instant::now();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_written_as_in_go() {
+    fn parses_durations_as_go_does() {
         for (text, millis) in
             [("1s", 1000), ("500ms", 500), ("1m30s", 90_000), ("1.5h", 5_400_000), ("0", 0), ("0s", 0)]
         {

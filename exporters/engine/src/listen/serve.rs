@@ -1,4 +1,4 @@
-//! Accepting connections and speaking HTTP on them.
+//! Accepts connections and speaks HTTP on them.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -31,7 +31,7 @@ use super::middleware::Middleware;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Before accepting again when the system refuses, as it does without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The most that the head of a request may take, and what is kept of a response for a client that is slow to read.
+/// The maximum size of the head of a request, and of the part of a response that is buffered for a slow client.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Requests at once on one connection of HTTP/2.
 const MOST_STREAMS: u32 = 16;
@@ -68,7 +68,7 @@ pub(super) async fn serve(
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut refused, true) {
-                        tracing::error!(%error, "cannot accept a connection, and will go on trying");
+                        tracing::error!(%error, "cannot accept connections, retrying");
                     }
                     // The descriptor of another connection may be what is missing.
                     connections.displace();
@@ -79,7 +79,7 @@ pub(super) async fn serve(
     }
     drop(sockets);
     if timeout(grace, graceful.shutdown()).await.is_err() {
-        tracing::warn!(grace_seconds = grace.as_secs_f64(), "requests still run after the grace period and are cut");
+        tracing::warn!(grace_seconds = grace.as_secs_f64(), "grace period expired: open requests are aborted");
     }
     tasks.shutdown().await;
 }
@@ -90,7 +90,7 @@ async fn next(sockets: &[TcpListener], connections: &Arc<Connections>) -> (io::R
     (accepted, connections.place().await)
 }
 
-/// The next connection on any of `sockets`. One that its client gave up before it was accepted is passed over.
+/// The next connection on any of `sockets`. One that its client closed before it was accepted is skipped.
 async fn accept(sockets: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset};
     loop {
@@ -109,11 +109,11 @@ async fn accept(sockets: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> 
 impl Server {
     async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: Place, watcher: Watcher) {
         if let Err(error) = set_options(&stream) {
-            tracing::debug!(%error, "cannot set the options of a connection");
+            tracing::debug!(%error, "cannot set the options of a socket");
         }
         tokio::select! {
             () = self.converse(stream, peer, &place, watcher) => {}
-            () = place.lost() => tracing::debug!(%peer, "connection closed: idle for too long, or to make room"),
+            () = place.lost() => tracing::debug!(%peer, "connection closed: idle timeout, or closed for a new connection"),
         }
     }
 
@@ -148,12 +148,12 @@ impl Server {
         let builder = protocol.builder();
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(error, "a connection has ended early");
+            tracing::debug!(error, "connection ended early");
         }
     }
 }
 
-/// Settled by TLS: HTTP/2 needs it, and guessing from the first bytes would mean waiting for them without a limit.
+/// Negotiated by TLS: HTTP/2 needs it, and detection by the first bytes would wait for them without a limit.
 enum Protocol {
     Http1,
     Http2,
@@ -173,9 +173,9 @@ impl Protocol {
 }
 
 fn set_options(stream: &TcpStream) -> io::Result<()> {
-    // The end of a response is not to wait until the client has acknowledged the part before it.
+    // The end of a response must not wait until the client has acknowledged the part before it.
     stream.set_nodelay(true)?;
-    // The system drops a connection whose client stops files, and with it the response it holds in memory.
+    // The system drops a connection whose client stops reading, and with it the response in memory.
     #[cfg(target_os = "linux")]
     socket2::SockRef::from(stream).set_tcp_user_timeout(Some(WRITE_TIMEOUT))?;
     Ok(())

@@ -71,7 +71,7 @@ impl TlsSection {
         let key = pem("key", self.key.take(), self.key_file.take(), files)?;
         let client_ca = pem("client_ca", self.client_ca.take(), self.client_ca_file.take(), files)?;
         if cert.is_none() && key.is_none() && client_ca.is_none() && self.client_auth_type.is_none() {
-            files.warn("tls_server_config names no certificate, so this is plain HTTP");
+            files.warn("tls_server_config has no certificate: serving plain HTTP");
             return Ok(None);
         }
         let Some(cert) = cert else { return Err(missing("cert", files)) };
@@ -152,7 +152,7 @@ fn certificates(pem: &Pem, files: &WatchedFiles) -> Result<Vec<CertificateDer<'s
         .collect::<Result<_, _>>()
         .map_err(|error| files.wrong(format!("{}: {error}", pem.origin)))?;
     if chain.is_empty() {
-        return Err(files.wrong(format!("{}: no certificate in it", pem.origin)));
+        return Err(files.wrong(format!("{}: contains no certificate", pem.origin)));
     }
     Ok(chain)
 }
@@ -160,17 +160,17 @@ fn certificates(pem: &Pem, files: &WatchedFiles) -> Result<Vec<CertificateDer<'s
 fn private_key(pem: &Pem, files: &WatchedFiles) -> Result<PrivateKeyDer<'static>, ListenError> {
     // The parser's error may show a line of the input, and this input is secret.
     PrivateKeyDer::from_pem_slice(&pem.content)
-        .map_err(|_| files.wrong(format!("{}: no private key in it, or a malformed one", pem.origin)))
+        .map_err(|_| files.wrong(format!("{}: contains no valid private key", pem.origin)))
 }
 
 fn roots(pem: &Pem, files: &mut WatchedFiles) -> Result<RootCertStore, ListenError> {
     let mut roots = RootCertStore::empty();
     let (_, unusable) = roots.add_parsable_certificates(certificates(pem, files)?);
     if roots.is_empty() {
-        return Err(files.wrong(format!("{}: no usable certificate in it", pem.origin)));
+        return Err(files.wrong(format!("{}: contains no usable certificate", pem.origin)));
     }
     if unusable > 0 {
-        files.warn(format!("{}: {unusable} certificates are not usable and left out", pem.origin));
+        files.warn(format!("{}: {unusable} unusable certificates are ignored", pem.origin));
     }
     Ok(roots)
 }

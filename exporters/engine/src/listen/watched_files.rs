@@ -1,4 +1,4 @@
-//! WatchedFiles the web configuration and the files it names, and noticing that one has changed.
+//! The web configuration and the files that it names: reads them, and notices that one has changed.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -7,25 +7,25 @@ use std::path::{Path, PathBuf};
 
 use super::error::ListenError;
 
-/// One files of the web configuration: which files were opened, and what the operator should know about it.
+/// One read of the web configuration: which files were opened, and the warnings for the operator.
 pub(super) struct WatchedFiles {
     path: PathBuf,
-    /// Whether the files are read for the first time, when a pipe will do.
+    /// Whether the files are read for the first time, when one may be a pipe.
     first: bool,
     opened: Vec<(PathBuf, Option<Stamp>)>,
     /// A read failed although the file is there and may be read, as when file descriptors run out.
     interrupted: bool,
-    /// Settings that are accepted but cannot be followed to the letter.
+    /// Settings that are accepted but cannot be applied as written.
     pub(super) warnings: Vec<String>,
 }
 
 impl WatchedFiles {
-    /// A files that starts at the web configuration at `path`; nothing is read yet.
+    /// A read that starts at the web configuration at `path`; nothing is read yet.
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, first: true, opened: Vec::new(), interrupted: false, warnings: Vec::new() }
     }
 
-    /// Another files of the same files; nothing is read yet.
+    /// Another read of the same files; nothing is read yet.
     pub(super) fn again(&self) -> Self {
         Self { first: false, ..Self::new(self.path.clone()) }
     }
@@ -53,7 +53,7 @@ impl WatchedFiles {
     }
 
     fn read(&mut self, path: PathBuf) -> Result<Vec<u8>, ListenError> {
-        // The stamp comes first: a change during the read is then seen at the next look.
+        // The stamp comes first: a change during the read is then noticed at the next check.
         let stamp = Stamp::of(&path);
         let content = if self.first { files::read_file_or_pipe(&path) } else { files::read(&path) };
         self.opened.push((path.clone(), stamp));
@@ -73,13 +73,13 @@ impl WatchedFiles {
         self.warnings.push(message.into());
     }
 
-    /// Whether another files may give another result: a file that was opened, or failed to open, looks different now.
+    /// Whether another read may have another result: a file that was opened, or failed to open, has changed.
     pub(super) fn is_outdated(&self) -> bool {
         self.interrupted || self.opened.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)
     }
 }
 
-/// Whether the same file may be read a moment later: a refusal of the system that is about the process, not the file.
+/// Whether the same file may be read a moment later: a error of the system that is about the process, not the file.
 fn is_passing(error: &io::Error) -> bool {
     error.raw_os_error().is_some() && !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
 }

@@ -23,11 +23,11 @@ pub(super) struct WebConfig {
     pub(super) tls: Option<Arc<ServerConfig>>,
     /// Headers every response gets.
     pub(super) headers: HeaderMap,
-    /// Who may ask; everybody if empty.
+    /// Users with access; everybody if empty.
     pub(super) users: Users,
     /// `None` is no limit.
     pub(super) rate_limit: Option<RateLimit>,
-    /// What keeps strangers out.
+    /// Access control.
     pub(super) protection: Protection,
 }
 
@@ -97,7 +97,7 @@ impl HeaderSection {
 /// A header's value; blank leaves the header out.
 fn header_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HeaderValue>, D::Error> {
     let text: Option<String> = unless_blank(deserializer)?;
-    let invalid = |_| de::Error::custom("a character that no HTTP header may have");
+    let invalid = |_| de::Error::custom("a character that is not allowed in an HTTP header");
     text.map(|text| HeaderValue::try_from(text).map_err(invalid)).transpose()
 }
 

@@ -1,4 +1,4 @@
-//! The program's log: one line an event on standard error, in logfmt or JSON.
+//! The program's log: one line per event on standard error, in logfmt or JSON.
 
 mod queue;
 
@@ -50,8 +50,8 @@ impl Log {
 
     /// Begins to log. A level that is not known is taken as `info`, a format as `logfmt`.
     ///
-    /// The level is that of the engine and the crates named. Libraries are heard from `warn` on: what they say below it,
-    /// each query among it, is of use only to who has their source at hand.
+    /// The level is that of the engine and the crates named. Libraries log from `warn` on: their lower
+    /// levels, which include each query, help only with their source at hand.
     pub fn start(&self, level: &str, crates: &[&str]) -> Result<(), TryInitError> {
         let level = match level.to_ascii_lowercase().as_str() {
             "debug" => LevelFilter::DEBUG,
@@ -81,14 +81,14 @@ impl Log {
         Ok(())
     }
 
-    /// Writes a text that is no event, as the reason why the program ends.
+    /// Writes a text that is not an event, such as the reason why the program ends.
     pub fn print(&self, text: &str) {
         let mut lines = Lines::default();
         lines.lines(text);
         self.output.write(lines.into_text().into_bytes());
     }
 
-    /// Gives the reader a moment to take what is left. To be called last.
+    /// Gives the reader a moment to read what is left. To be called last.
     pub fn end(&self) {
         if let Output::Queue(queue) = &self.output {
             queue.end(LAST_LINES);
@@ -99,7 +99,7 @@ impl Log {
 impl Output {
     fn write(&self, text: Vec<u8>) {
         match self {
-            // There is nobody to tell that nobody reads.
+            // There is nowhere to report this.
             Self::Blocking => io::stderr().write_all(&text).unwrap_or_default(),
             Self::Queue(queue) => queue.push(text),
         }
@@ -126,8 +126,8 @@ impl Write for &Log {
     }
 }
 
-/// The line with what the formats leave as it is: they escape control characters in some places and direction marks in
-/// none. A character is written as the format writes others, so that its readers understand it.
+/// The line with the characters escaped that the formats leave: they escape control characters in some places only, and
+/// direction marks nowhere. Each is escaped in the way of the format, so that its parsers understand it.
 fn visible(line: &str, json: bool) -> String {
     let mut visible = String::with_capacity(line.len());
     let text = line.strip_suffix('\n').unwrap_or(line);
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_holds_nothing_that_is_not_seen() {
+    fn escapes_invisible_characters_in_lines() {
         let line = "level=warn datname=a\u{202e}b\u{9b}c\n";
         assert_eq!(visible(line, false), "level=warn datname=a\\u{202e}b\\u{9b}c\n");
         let line = visible("{\"datname\":\"a\u{202e}b\u{e0041}\\n\"}\n", true);

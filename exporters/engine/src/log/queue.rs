@@ -1,8 +1,8 @@
-//! Standard error behind a queue, so that nobody who logs waits for the reader of the log.
+//! Standard error behind a queue, so that logging does not wait for the reader of the log.
 //!
-//! A reader that hangs leaves a pipe full, and a write to it then lasts until it reads again, perhaps for ever. Here only a
-//! thread of its own waits for that. Whoever logs waits for this thread, so that what is done comes after what is told of
-//! it, but no longer than a moment, and not at all once the reader is known to hang. The queue is bounded by bytes; a line
+//! When a reader hangs, its pipe fills up, and a write blocks until it reads again, perhaps for ever. Here only a separate
+//! thread blocks. A caller waits for this thread, so that an action comes after its log line, but only for a moment, and
+//! not at all once the reader is known to hang. The queue is bounded by bytes; a line
 //! that finds no room is dropped and counted. (The crate tracing-appender bounds by lines and, with a hung reader, prints to
 //! standard output as it ends, which may be that pipe.)
 
@@ -45,8 +45,8 @@ struct State {
     is_hung: bool,
     /// The thread that writes.
     writer: Option<ThreadId>,
-    /// Dropped since it was last told.
-    untold: u64,
+    /// Dropped since the last warning about it.
+    unreported: u64,
 }
 
 impl Queue {
@@ -72,7 +72,7 @@ impl Queue {
     pub fn push(&self, line: Vec<u8>) {
         let mut state = self.0.state.lock();
         if state.bytes + line.len() > MOST_BYTES {
-            state.untold += 1;
+            state.unreported += 1;
             self.0.dropped.inc();
             return;
         }
@@ -102,26 +102,26 @@ impl Shared {
         loop {
             let line = self.next();
             let is_written = write(&mut out, &line).is_ok();
-            let untold = self.done(is_written);
-            if untold > 0 {
-                tracing::warn!(lines = untold, "log lines were dropped: standard error was not read, or not writable");
+            let unreported = self.done(is_written);
+            if unreported > 0 {
+                tracing::warn!(lines = unreported, "log lines dropped: standard error was blocked or not writable");
             }
         }
     }
 
-    /// Notes that the line is dealt with. Returns how many were dropped and not told of, once none waits any more.
+    /// Notes that the line is written or lost. Returns how many dropped lines are unreported, once none waits.
     fn done(&self, is_written: bool) -> u64 {
         let mut state = self.state.lock();
         state.done += 1;
         if !is_written {
             // The reader is gone, or the disk is full.
             self.dropped.inc();
-            state.untold += 1;
+            state.unreported += 1;
         }
         let is_last = state.lines.is_empty();
         state.is_hung &= !is_last;
         self.changed.notify_all();
-        if is_last && is_written { std::mem::take(&mut state.untold) } else { 0 }
+        if is_last && is_written { std::mem::take(&mut state.unreported) } else { 0 }
     }
 
     /// The next line, as soon as there is one.
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_that_hangs_holds_up_neither_lines_nor_the_end() {
+    fn a_hung_reader_blocks_neither_callers_nor_the_end() {
         let (mut reader, writer) = io::pipe().unwrap();
         let dropped = Counter::default();
         let queue = Queue::to(writer, dropped.clone()).unwrap();
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_counted() {
+    fn counts_lines_that_cannot_be_written() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
         let dropped = Counter::default();

@@ -1,5 +1,5 @@
-//! Secrets in texts of a server: what [`secrets`] removes from every label, error and log line, and what [`statement`]
-//! leaves of the text of a statement.
+//! Secrets in texts of a server: [`secrets`] removes passwords from every label, error and log line, [`statement`]
+//! removes constants from the text of a statement.
 //!
 //! The rules are those of `vector/events.vrl`; both are tested with `tests/redaction.json`.
 

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What is looked for, and what takes its place. A text that was cut has no closing quote.
+/// Patterns and replacements. A truncated text has no closing quote.
 const RULES: [(&str, &str); 4] = [
-    // PASSWORD 'x' of a statement, also with a line break that was escaped.
+    // PASSWORD 'x' in a statement, also with an escaped line break.
     (r"(?is)(password(?:\s|\\[nrt])+(?:[eu]&?)?)'(?:''|\\.|[^'\\])*(?:'|$)", "${1}'***'"),
     (r"(?is)(password(?:\s|\\[nrt])+)\$\w*\$.*", "${1}'***'"),
     // password=x of a connection string, which may itself stand in quotes; and libpq's other secrets.
@@ -21,15 +21,15 @@ const RULES: [(&str, &str); 4] = [
 
 static COMPILED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let compile = |(rule, replacement): (&str, &'static str)| Some((Regex::new(rule).ok()?, replacement));
-    // A test sees to it that each of them is a regular expression.
+    // A test checks that each is a valid regular expression.
     RULES.into_iter().filter_map(compile).collect()
 });
 
 /// The text with `***` for the passwords in statements, connection strings and URLs.
 ///
-/// It cannot know others, as the argument of a function.
+/// It does not recognise others, such as an argument of a function.
 pub(crate) fn secrets(text: &str) -> Cow<'_, str> {
-    // Most texts are names: without one of these no rule can apply.
+    // Most texts are names: without one of these characters no rule can match.
     if !text.contains(['=', '\'', '$', '@']) {
         return Cow::Borrowed(text);
     }

@@ -1,7 +1,7 @@
-//! The text of a statement, without what it was run with.
+//! The text of a statement without its constants.
 //!
-//! pg_stat_statements replaces constants by `$n`, but not all of them: a statement whose entry was thrown out while it
-//! ran, or `SELECT INTO` before PostgreSQL 16, keeps its own. So this does not count on it.
+//! pg_stat_statements replaces constants by `$n`, but not all of them: a statement whose entry was evicted while it ran,
+//! or `SELECT INTO` before PostgreSQL 16, keeps its constants.
 
 use super::secrets::secrets;
 
@@ -10,7 +10,7 @@ const LONGEST: usize = 500;
 
 /// The first statement in `text`, on one line, without comments and with `'***'` for each string constant.
 ///
-/// Where the end of a constant or of a name cannot be told, the rest of the text is left out.
+/// If the end of a constant or name is ambiguous, the rest of the text is dropped.
 pub(crate) fn statement(text: &str) -> String {
     let mut shown = Shown::default();
     let mut rest = text;
@@ -33,7 +33,7 @@ struct Shown {
 }
 
 impl Shown {
-    /// Takes one token of `rest`; gives what is after it, `None` at the end.
+    /// Takes one token of `rest`; returns the text after it, `None` at the end.
     fn take<'a>(&mut self, rest: &'a str) -> Option<&'a str> {
         let first = rest.chars().next()?;
         if first.is_whitespace() {
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn constants_and_comments_are_left_out() {
+    fn removes_constants_and_comments() {
         for (text, shown) in [
             ("select $1 as wanted", "select $1 as wanted"),
             ("select\n  $1,\n\t$2", "select $1, $2"),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_cut_between_characters() {
+    fn truncates_long_texts_between_characters() {
         assert_eq!(statement(&"ü".repeat(600)), "ü".repeat(500));
     }
 }

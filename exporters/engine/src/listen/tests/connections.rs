@@ -43,7 +43,7 @@ async fn what_cannot_be_bound_is_named() {
     assert_eq!(message("192.0.2.1:0".to_owned()).await, "cannot listen on 192.0.2.1:0: address not available");
     assert_eq!(message("9630".to_owned()).await, "cannot listen on 9630: expected HOST:PORT or :PORT");
     let nothing = bind(&listening_on(&[], None)).await.err().unwrap();
-    assert_eq!(nothing.to_string(), "no address to listen on was given");
+    assert_eq!(nothing.to_string(), "no listen address: set --web.listen-address");
 }
 
 #[tokio::test]

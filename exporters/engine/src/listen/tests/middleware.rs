@@ -61,9 +61,7 @@ async fn an_emptied_web_configuration_does_not_switch_authentication_off() {
         let answer = running.get(&login("alice", "secret")).await;
         assert!(status(&answer) == 200 && !answer.contains("x-frame-options"), "{cut}: {answer}");
         let WebConfigState::Refused(problem) = counts.web_config() else { panic!("{cut}") };
-        assert!(
-            problem.ends_with("it would switch off basic authentication: restore the file, or restart to do without")
-        );
+        assert!(problem.ends_with("it would disable basic authentication: restore the file, or restart to disable it"));
     }
     folder.overwrite("web.yml", &users("new"));
     assert_eq!(status(&running.get(&login("alice", "new")).await), 200);

@@ -40,10 +40,10 @@ async fn a_value_that_is_not_allowed_is_shown_with_its_place() {
         ),
         (
             "http_server_config:\n  headers:\n    Content-Security-Policy: \"a\\nb\"\n",
-            "web.yml:3:30: a character that no HTTP header may have",
+            "web.yml:3:30: a character that is not allowed in an HTTP header",
         ),
         ("http_server_config:\n  http2: perhaps\n", "web.yml:2:10: invalid boolean"),
-        ("basic_auth_users:\n  alice: secret\n", "web.yml:2:10: not a bcrypt hash (htpasswd -nBC 10 makes one)"),
+        ("basic_auth_users:\n  alice: secret\n", "web.yml:2:10: not a bcrypt hash (create one with htpasswd -nBC 10)"),
         ("rate_limit:\n  interval: soon\n", "web.yml:2:13: `soon` is not a duration such as 1s, 500ms or 1m30s"),
         ("rate_limit:\n  interval: 5\n", "web.yml:2:13: `5` is not a duration such as 1s, 500ms or 1m30s"),
         (
@@ -87,7 +87,7 @@ async fn settings_that_do_not_go_together_are_named() {
         ("tls_server_config:\n  cert_file: gone.pem\n", "cannot read gone.pem: No such file or directory (os error 2)"),
         (
             "tls_server_config:\n  cert_file: web.yml\n  key_file: web.yml\n",
-            "web.yml: cert_file web.yml: no certificate in it",
+            "web.yml: cert_file web.yml: contains no certificate",
         ),
         (
             &format!("tls_server_config:\n{pair}  client_ca_file: cert.pem\n"),
@@ -112,7 +112,7 @@ async fn settings_that_do_not_go_together_are_named() {
         ),
         (
             "tls_server_config:\n  cert_file: cert.pem\n  key_file: cert.pem\n",
-            "web.yml: key_file cert.pem: no private key in it, or a malformed one",
+            "web.yml: key_file cert.pem: contains no valid private key",
         ),
     ] {
         let folder = Folder::with(web_config);
