@@ -6,5 +6,6 @@ mod clients;
 mod collector_files;
 mod command_line;
 mod dashboards;
+mod house;
 mod logs;
 mod parity;
