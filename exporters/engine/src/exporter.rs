@@ -42,7 +42,7 @@ pub struct Context {
 
 /// The servers to read, and how long a health endpoint waits for them.
 pub struct Sources<S> {
-    /// Where rows come from: at least one. Of several, each one's samples carry its [`Source::target`] as `target`.
+    /// Where rows come from: at least one. Of several, each one's samples carry its [`crate::Source::target`] as `target`.
     pub sources: Vec<S>,
     /// How long to wait for a probe of the server.
     pub probe_timeout: Duration,

@@ -10,7 +10,7 @@
 //! - `counters`, `status`, `log`, `list`, `build_info` report on the exporter itself;
 //! - `exporter`, `labels`, `names`, `tiers`, `printable` are used by several of these and use none of them.
 //!
-//! An exporter implements [`Source`] and [`Session`] and calls [`run`]. Nothing here knows a database driver.
+//! An exporter implements [`Source`] and [`Session`] and calls [`run()`]. Nothing here knows a database driver.
 
 mod build_info;
 mod cache;

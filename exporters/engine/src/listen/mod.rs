@@ -31,11 +31,10 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use connections::Connections;
-use current_config::WebConfigFile;
-use error::ListenError;
-use middleware::Middleware;
-
+use self::connections::Connections;
+use self::current_config::WebConfigFile;
+use self::error::ListenError;
+use self::middleware::Middleware;
 use crate::status::ProcessStatus;
 
 /// Where to listen, from the flags.

@@ -107,9 +107,9 @@ impl Output {
 }
 
 impl<'a> MakeWriter<'a> for Log {
-    type Writer = &'a Log;
+    type Writer = &'a Self;
 
-    fn make_writer(&'a self) -> &'a Log {
+    fn make_writer(&'a self) -> &'a Self {
         self
     }
 }
