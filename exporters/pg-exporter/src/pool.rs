@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::{Connections, Reason, SourceError};
-use pgclient::{ConnectError, Connection, Place, Target};
+use pgclient::{ConnectError, Connection, ConnectionSlot, Target};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
@@ -48,7 +48,7 @@ struct State {
 
 /// A place of the budget, and its use.
 struct Seat {
-    place: Place,
+    place: ConnectionSlot,
     /// What it was last used for.
     purpose: Purpose,
     usage: Usage,
@@ -78,7 +78,7 @@ impl Pool {
         budget: usize,
     ) -> Arc<Self> {
         let changed = Arc::new(Notify::new());
-        let seat = || Seat { place: Place::new(changed.clone()), purpose: Purpose::Main, usage: Usage::None };
+        let seat = || Seat { place: ConnectionSlot::new(changed.clone()), purpose: Purpose::Main, usage: Usage::None };
         let state = Mutex::new(State { seats: (0..budget).map(|_| seat()).collect(), sweeping: false });
         let (tracking, opened) = (Tracking::default(), AtomicU64::new(0));
         let transaction_timeout = TransactionTimeout::default();
@@ -223,7 +223,7 @@ impl Pool {
         }
     }
 
-    pub(crate) fn place(&self, at: usize) -> Place {
+    pub(crate) fn place(&self, at: usize) -> ConnectionSlot {
         self.lock().seats[at].place.clone()
     }
 

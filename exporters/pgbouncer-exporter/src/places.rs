@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pgclient::Place;
+use pgclient::ConnectionSlot;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 /// Places for so many consoles.
 pub(crate) struct Places {
-    all: Vec<Place>,
+    all: Vec<ConnectionSlot>,
     /// By index, those that nobody holds.
     unheld: Mutex<Vec<usize>>,
     changed: Arc<Notify>,
@@ -24,7 +24,7 @@ pub(crate) struct Held {
 impl Places {
     pub(crate) fn new(budget: usize) -> Arc<Self> {
         let changed = Arc::new(Notify::new());
-        let all = (0..budget).map(|_| Place::new(changed.clone())).collect();
+        let all = (0..budget).map(|_| ConnectionSlot::new(changed.clone())).collect();
         Arc::new(Self { all, unheld: Mutex::new((0..budget).collect()), changed })
     }
 
@@ -64,7 +64,7 @@ impl Places {
 }
 
 impl Held {
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &ConnectionSlot {
         &self.places.all[self.at]
     }
 }

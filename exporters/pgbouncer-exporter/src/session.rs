@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::{Query, Reason, Role, Rows, ServerFacts, Session, SourceError, Version};
-use pgclient::{Answer, AskError, Console};
+use pgclient::{Console, ConsoleError, ConsoleResult};
 use tokio::time::timeout_at;
 
 use crate::command::Command;
@@ -45,10 +45,10 @@ impl ConsoleSession {
 
     /// Asks within `timeout`, counted from when the console's turn to answer this came. Then the socket is closed, which
     /// fails all that still waits. Gives the answer and how long the console worked on it.
-    async fn ask(&self, command: &str, timeout: Duration) -> Result<(Answer, Duration), SourceError> {
+    async fn ask(&self, command: &str, timeout: Duration) -> Result<(ConsoleResult, Duration), SourceError> {
         let console = self.console()?;
         let asked = Instant::now();
-        let answer = self.patiently(console.ask(command), asked, timeout).await;
+        let answer = self.patiently(console.query(command), asked, timeout).await;
         let Some(answer) = answer else {
             console.abandon();
             let waited = timeout.as_millis();
@@ -80,11 +80,11 @@ impl ConsoleSession {
         self.last_answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn error(&self, command: &str, error: &AskError) -> SourceError {
+    fn error(&self, command: &str, error: &ConsoleError) -> SourceError {
         let reason = match error {
-            AskError::Refused(_) => Reason::Command,
-            AskError::Closed(_) => Reason::Closed,
-            AskError::Protocol(_) => Reason::Protocol,
+            ConsoleError::Refused(_) => Reason::Command,
+            ConsoleError::Closed(_) => Reason::Closed,
+            ConsoleError::Protocol(_) => Reason::Protocol,
         };
         SourceError::new(reason, format!("{}: {command}: {error}", self.label))
     }
@@ -124,9 +124,9 @@ impl Session for ConsoleSession {
 }
 
 /// What SHOW VERSION answers from 1.12 on; before, it has no rows but a notice.
-fn told_version(console: &Console) -> Answer {
+fn told_version(console: &Console) -> ConsoleResult {
     let version = format!("PgBouncer {}", console.version().unwrap_or_default());
-    Answer { columns: vec!["version".to_owned()], rows: vec![vec![Ok(Some(version))]], received_bytes: 0 }
+    ConsoleResult { columns: vec!["version".to_owned()], rows: vec![vec![Ok(Some(version))]], received_bytes: 0 }
 }
 
 /// The version by its leading numbers, so that a build's own ending does not hide it; unknown if it has none.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use engine::{CellError, Value};
-use pgclient::{Answer, NotUtf8, TextCell};
+use pgclient::{ConsoleResult, NotUtf8, TextCell};
 
 use crate::command::Shape;
 
@@ -20,7 +20,7 @@ pub(crate) struct Table {
 /// Before that, a duration in two columns, `wait` in seconds and `wait_us` with the microseconds left over, is joined
 /// in a third one, `wait_seconds`. An empty text counts as NULL. There is one column more: `rows` in groups, which tells
 /// of how many rows each is made, and otherwise `one`, which is always 1, for metrics that say all in their labels.
-pub(crate) fn shape(mut answer: Answer, shape: &Shape) -> Table {
+pub(crate) fn shape(mut answer: ConsoleResult, shape: &Shape) -> Table {
     join_durations(&mut answer);
     match shape {
         Shape::Rows => rows(answer),
@@ -29,7 +29,7 @@ pub(crate) fn shape(mut answer: Answer, shape: &Shape) -> Table {
     }
 }
 
-fn rows(answer: Answer) -> Table {
+fn rows(answer: ConsoleResult) -> Table {
     let mut table = Table { columns: answer.columns, cells: Vec::new() };
     table.columns.push("one".to_owned());
     for row in answer.rows {
@@ -49,7 +49,7 @@ fn value(cell: TextCell) -> Value {
 }
 
 /// Settings and states: yes and no are truth values, since a column of its own is a label or a metric.
-fn columns(answer: Answer) -> Table {
+fn columns(answer: ConsoleResult) -> Table {
     let mut table = Table { columns: vec!["one".to_owned()], cells: vec![Value::Int(1)] };
     for row in answer.rows {
         let mut cells = row.into_iter();
@@ -75,7 +75,7 @@ struct Group {
 
 /// One row for each combination of the columns `by`, of which this version may lack some, in the order of the answer.
 /// Every other column `c` becomes `sum_c` and `max_c`, which are NULL where it holds no number.
-fn groups(answer: &Answer, by: &[String]) -> Table {
+fn groups(answer: &ConsoleResult, by: &[String]) -> Table {
     let (keys, others): (Vec<usize>, Vec<usize>) =
         (0..answer.columns.len()).partition(|at| by.contains(&answer.columns[*at]));
     let mut index: HashMap<Vec<&TextCell>, usize> = HashMap::new();
@@ -120,7 +120,7 @@ fn number(cell: &TextCell) -> Option<f64> {
     cell.as_ref().ok()?.as_ref()?.trim().parse().ok()
 }
 
-fn join_durations(answer: &mut Answer) {
+fn join_durations(answer: &mut ConsoleResult) {
     let place = |name: &str| answer.columns.iter().position(|column| column == name);
     let halves: Vec<(String, usize, usize)> = answer
         .columns
@@ -141,13 +141,13 @@ fn join_durations(answer: &mut Answer) {
 mod tests {
     use super::*;
 
-    fn answer(columns: &[&str], rows: &[&[&str]]) -> Answer {
+    fn answer(columns: &[&str], rows: &[&[&str]]) -> ConsoleResult {
         let cell = |text: &&str| match *text {
             "NULL" => Ok(None),
             "BYTES" => Err(NotUtf8),
             text => Ok(Some(text.to_owned())),
         };
-        Answer {
+        ConsoleResult {
             columns: columns.iter().map(|name| (*name).to_owned()).collect(),
             rows: rows.iter().map(|row| row.iter().map(cell).collect()).collect(),
             received_bytes: 0,
@@ -174,7 +174,7 @@ mod tests {
         let table = shape(answer, &Shape::Columns);
         assert_eq!(table.columns, ["one", "paused", "pkt_buf"]);
         assert_eq!(table.cells, [Value::Int(1), Value::Bool(false), text("4096")]);
-        assert_eq!(shape(Answer::default(), &Shape::Columns), Table::default());
+        assert_eq!(shape(ConsoleResult::default(), &Shape::Columns), Table::default());
     }
 
     #[test]

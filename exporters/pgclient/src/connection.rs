@@ -1,19 +1,24 @@
 //! An open connection and the task that drives it.
-use reason::Reason;
 
-use crate::console::CONSOLE_MARK;
-use crate::error::ConnectError;
-use crate::wire::{Way, Wire};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::time::Duration;
+
+use reason::Reason;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_postgres::{AsyncMessage, Client};
 use tracing::debug;
 
-/// What a server reports of itself when a connection opens.
+use crate::error::ConnectError;
+use crate::socket::endpoint::ServerEndpoint;
+use crate::socket::permit_stream::PermitStream;
+
+/// The end of the version that PgBouncer's console reports. A pooled connection reports its server's version.
+pub(crate) const CONSOLE_VERSION_SUFFIX: &str = "/bouncer";
+
+/// Parameters that a server reports when a connection opens.
 const REPORTED: [&str; 11] = [
     "DateStyle",
     "IntervalStyle",
@@ -28,32 +33,32 @@ const REPORTED: [&str; 11] = [
     "session_authorization",
 ];
 
-/// How long the server has to end a session that nobody wants.
+/// How long the server may take to end an unused session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An open connection.
 ///
-/// Dropping it ends this side at once, and requests that wait on it fail; its [`crate::Place`] stays taken until the server
-/// has ended its side too. [`Connection::close`] takes leave of the server first.
+/// Dropping it ends this side at once, and pending requests fail. Its [`crate::ConnectionSlot`] stays taken until the server
+/// has ended its side too. [`Connection::close`] terminates the session properly.
 pub struct Connection {
     client: Client,
     server: String,
     reported: BTreeMap<&'static str, String>,
-    /// For cancelling.
-    way: Way,
-    /// One task, which is aborted when the set is dropped.
+    /// For cancel requests.
+    endpoint: ServerEndpoint,
+    /// One task, aborted when the set is dropped.
     driver: JoinSet<()>,
     aborts: AbortHandle,
 }
 
 impl Connection {
-    /// Sets the driver off.
+    /// Starts the driver's task.
     pub(crate) fn start<T>(
         server: String,
         client: Client,
-        connection: tokio_postgres::Connection<Wire, T>,
-        way: Way,
-    ) -> Connection
+        connection: tokio_postgres::Connection<PermitStream, T>,
+        endpoint: ServerEndpoint,
+    ) -> Self
     where
         T: tokio_postgres::tls::TlsStream + Unpin + Send + 'static,
     {
@@ -61,7 +66,7 @@ impl Connection {
             REPORTED.into_iter().filter_map(|name| Some((name, connection.parameter(name)?.to_owned()))).collect();
         let mut driver = JoinSet::new();
         let aborts = driver.spawn(drive(server.clone(), connection));
-        Connection { client, server, reported, way, driver, aborts }
+        Self { client, server, reported, endpoint, driver, aborts }
     }
 
     /// The driver's client, for queries.
@@ -69,12 +74,12 @@ impl Connection {
         &self.client
     }
 
-    /// Whether the connection has ended, by the server's doing or the network's.
+    /// Whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
-    /// The server connected to, as `host:port` or `/socket/folder:port`; for logs.
+    /// The server, as `host:port` or `/socket/folder:port`; for logs.
     pub fn label(&self) -> &str {
         &self.server
     }
@@ -85,24 +90,23 @@ impl Connection {
         self.reported.get(name).map(String::as_str)
     }
 
-    /// Asks the server to cancel what runs now on this connection, over a connection of its own. The server does not
-    /// say whether it did.
+    /// Asks the server to cancel the running query, over a separate connection. The server does not report whether it did.
     ///
     /// # Errors
-    /// When the request could not be delivered within `timeout`; and always, without sending it, on the console of a
-    /// PgBouncer, which would take it as RESUME.
+    /// If the request cannot be delivered within `timeout`. Always on a PgBouncer console, which would treat it as RESUME:
+    /// there the request is not sent.
     pub async fn cancel(&self, timeout: Duration) -> Result<(), ConnectError> {
-        if self.parameter("server_version").is_some_and(|version| version.ends_with(CONSOLE_MARK)) {
+        if self.parameter("server_version").is_some_and(|version| version.ends_with(CONSOLE_VERSION_SUFFIX)) {
             return Err(ConnectError::new(
                 &self.server,
                 Reason::Other,
-                "a console would take a cancel request as RESUME",
+                "cancel request not sent, since a PgBouncer console treats it as RESUME",
             ));
         }
         let request = async {
-            let place = self.way.place.clone();
-            let wire = self.way.route.open(place).await.map_err(|error| ConnectError::from_io(&self.server, &error))?;
-            let sent = self.client.cancel_token().cancel_query_raw(wire, self.way.handshake()).await;
+            let stream = self.endpoint.connector.connect(self.endpoint.permit.clone()).await;
+            let stream = stream.map_err(|error| ConnectError::from_io(&self.server, &error))?;
+            let sent = self.client.cancel_token().cancel_query_raw(stream, self.endpoint.handshake()).await;
             sent.map_err(|error| ConnectError::from_driver(&self.server, &error))
         };
         match tokio::time::timeout(timeout, request).await {
@@ -110,29 +114,29 @@ impl Connection {
             Err(_) => Err(ConnectError::new(
                 &self.server,
                 Reason::Timeout,
-                format!("cancel request not taken within {} ms", timeout.as_millis()),
+                format!("cancel request not delivered within {} ms", timeout.as_millis()),
             )),
         }
     }
 
-    /// Ends this side at once, as dropping does; requests that wait on it fail.
+    /// Ends this side at once, as dropping does; pending requests fail.
     pub(crate) fn abandon(&self) {
         self.aborts.abort();
     }
 
-    /// Ends the session in the protocol's way, so that the server logs no lost client, and waits until the server has
-    /// ended it too; after `timeout` this side is ended all the same.
+    /// Terminates the session by protocol, so that the server logs no lost client, and waits until the server has ended it.
+    /// After `timeout` this side is closed in any case.
     pub async fn close(self, timeout: Duration) {
-        let Connection { client, mut driver, server, .. } = self;
+        let Self { client, mut driver, server, .. } = self;
         drop(client);
         if tokio::time::timeout(timeout, driver.join_next()).await.is_err() {
-            debug!(server, "closed the connection without waiting any longer");
+            debug!(server, "server did not end the session in time, closing the connection");
         }
     }
 
-    /// As [`Connection::close`], without being waited for.
+    /// As [`Connection::close`], in the background.
     pub(crate) fn close_soon(self) {
-        // Without a runtime the program ends, and the socket with it.
+        // Without a runtime the process is exiting, which closes the socket.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(self.close(CLOSE_TIMEOUT));
         }
@@ -145,15 +149,15 @@ impl fmt::Debug for Connection {
     }
 }
 
-async fn drive<T>(server: String, mut connection: tokio_postgres::Connection<Wire, T>)
+async fn drive<T>(server: String, mut connection: tokio_postgres::Connection<PermitStream, T>)
 where
     T: tokio_postgres::tls::TlsStream + Unpin,
 {
     while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
         match message {
-            // Its text may be that of any function, with what it was called with.
+            // The text is not logged: it may be from any function and contain its arguments.
             Ok(AsyncMessage::Notice(notice)) => {
-                debug!(server, severity = notice.severity(), code = notice.code().code(), "notice of the server");
+                debug!(server, severity = notice.severity(), code = notice.code().code(), "notice from the server");
             }
             Ok(_) => {}
             Err(error) => {

@@ -2,11 +2,8 @@
 
 use std::error::Error as _;
 use std::io;
-use std::time::Duration;
 
 use reason::Reason;
-
-use crate::login::Phase;
 
 /// Why a conninfo, with its service file and environment, does not make a target.
 ///
@@ -92,31 +89,8 @@ impl ConnectError {
         self
     }
 
-    /// For a login that has come as far as that when the time was over.
-    pub(crate) fn late(server: &str, phase: Phase, waited: Duration) -> ConnectError {
-        let ms = waited.as_millis();
-        match phase {
-            Phase::Queued => {
-                let message = format!("the connection before has not ended on the server within {ms} ms");
-                ConnectError::new(server, Reason::BackendsNotEnded, message)
-            }
-            Phase::Opening => ConnectError::new(server, Reason::Timeout, format!("no answer within {ms} ms")),
-            Phase::Accepted => {
-                let message = format!(
-                    "no answer within {ms} ms: the server has accepted the connection and not ended the login (is it frozen, or a shared catalog locked?); the login goes on, and the next attempt waits for it"
-                );
-                ConnectError::new(server, Reason::Timeout, message)
-            }
-        }
-    }
-
     pub(crate) fn unresolved(server: &str, error: &io::Error) -> ConnectError {
         ConnectError::new(server, Reason::Dns, format!("cannot resolve the host name: {error}"))
-    }
-
-    /// For a login whose task is gone.
-    pub(crate) fn broken_off() -> ConnectError {
-        ConnectError::new("connect", Reason::Other, "the login was broken off")
     }
 
     pub(crate) fn from_driver(server: &str, error: &tokio_postgres::Error) -> ConnectError {
@@ -126,7 +100,7 @@ impl ConnectError {
         let cause = error.source();
         let io = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
         if let Some(tls) = io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return ConnectError::new(server, Reason::Tls, format!("TLS: {}", crate::tls::in_words(tls)));
+            return ConnectError::new(server, Reason::Tls, format!("TLS: {}", crate::tls::describe::describe(tls)));
         }
         // The driver tells its kinds of error apart by their text only.
         let kind = error.to_string();
@@ -204,7 +178,7 @@ impl ConnectError {
     }
 
     /// Of two failures the one that says more: a server's own words before silence, the later before the earlier.
-    pub(crate) fn or_more_telling(self, earlier: Option<ConnectError>) -> ConnectError {
+    pub(crate) fn or_more_specific(self, earlier: Option<ConnectError>) -> ConnectError {
         match earlier {
             Some(earlier) if earlier.sqlstate.is_some() && self.sqlstate.is_none() => earlier,
             _ => self,
@@ -214,7 +188,7 @@ impl ConnectError {
 
 /// Why a question to an open connection has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
+pub enum ConsoleError {
     /// The server said no, in these words.
     #[error("{0}")]
     Refused(String),
@@ -226,15 +200,15 @@ pub enum AskError {
     Protocol(String),
 }
 
-impl AskError {
-    pub(crate) fn from_driver(error: &tokio_postgres::Error) -> AskError {
+impl ConsoleError {
+    pub(crate) fn from_driver(error: &tokio_postgres::Error) -> ConsoleError {
         if let Some(refusal) = error.as_db_error() {
-            return AskError::Refused(refusal.message().to_owned());
+            return ConsoleError::Refused(refusal.message().to_owned());
         }
         let cause = error.source();
         let text = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
         let ended = error.is_closed() || cause.is_some_and(|cause| cause.is::<io::Error>());
-        if ended { AskError::Closed(text) } else { AskError::Protocol(text) }
+        if ended { ConsoleError::Closed(text) } else { ConsoleError::Protocol(text) }
     }
 }
 
@@ -306,7 +280,7 @@ mod tests {
     fn words_of_a_server_outrank_silence() {
         let said = ConnectError { sqlstate: Some("57P03".into()), ..ConnectError::new("a", Reason::Starting, "") };
         let silent = ConnectError::new("b", Reason::Refused, "");
-        assert_eq!(silent.clone().or_more_telling(Some(said.clone())).reason(), Reason::Starting);
-        assert_eq!(said.or_more_telling(Some(silent)).reason(), Reason::Starting);
+        assert_eq!(silent.clone().or_more_specific(Some(said.clone())).reason(), Reason::Starting);
+        assert_eq!(said.or_more_specific(Some(silent)).reason(), Reason::Starting);
     }
 }

@@ -2,41 +2,40 @@
 //!
 //! ```text
 //! conninfo ─► url | keyvalue ─┐
-//! service file ───────────────┼─► parameters ─► Target ─ connect ─► login ─► Connection
-//! PG* variables ──────────────┘                   │  ▲       │                  │
-//!                          with_database, with_setting  pgpass, tls            client, cancel
+//! service file ───────────────┼─► parameters ─► Target ─► connect ─► slot ─► login ─► Connection
+//! PG* variables ──────────────┘                    │                           │           │
+//!                              with_database, with_setting             pgpass, tls   client, cancel
 //! ```
 //!
-//! A connection is opened in a [`Place`], which stays taken until the server has ended its side: a caller that stops
-//! waiting ends no login, and dropping a connection ends no server process.
+//! A connection is opened in a [`ConnectionSlot`], which stays taken until the server has ended its side: a caller that
+//! stops waiting does not end a login, and dropping a connection does not end its server process.
 //!
-//! A [`ConsoleTarget`] is a target that leads to a pooler's console: its [`Console`] asks in plain text and cannot cancel.
+//! A [`ConsoleTarget`] is PgBouncer's admin console: its [`Console`] sends simple queries and cannot cancel.
 //!
-//! What a [`Target`] is made of is read once; password file and certificates are read at every connect, so that a
-//! rotated one is seen. A password appears in no error, log line or `Debug` output of this crate.
+//! A [`Target`] is parsed once. The password file and certificates are read at every connect, so that a rotated file takes
+//! effect. No error, log line or `Debug` output of this crate contains a password.
 
 mod connect;
 mod connection;
+mod conninfo;
 mod console;
+mod deadline;
 mod environment;
 mod error;
-mod keyvalue;
 mod login;
-mod options;
-mod parameters;
+mod permit;
 mod pgpass;
-mod place;
-mod reachability;
 mod server;
-mod service;
+mod session_kind;
+mod slot;
+mod socket;
+mod startup_options;
 mod target;
 mod tls;
-mod url;
-mod wire;
 
 pub use connection::Connection;
-pub use console::{Answer, Console, ConsoleTarget, NotUtf8, TextCell};
+pub use console::{Console, ConsoleResult, ConsoleTarget, NotUtf8, TextCell};
 pub use environment::Environment;
-pub use error::{AskError, ConnectError, TargetError};
-pub use place::Place;
+pub use error::{ConnectError, ConsoleError, TargetError};
+pub use slot::ConnectionSlot;
 pub use target::Target;

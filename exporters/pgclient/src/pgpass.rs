@@ -4,40 +4,40 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What a password is looked up for.
-pub(crate) struct Lookup<'a> {
-    /// The names the host goes by, of which any may match.
+/// The connection that a password is looked up for.
+pub(crate) struct PasswordLookup<'a> {
+    /// Names of the host; any of them may match.
     pub hosts: &'a [String],
     pub port: u16,
     pub database: &'a str,
     pub user: &'a str,
 }
 
-/// The password of the first line that matches, if the file may be used.
-pub(crate) fn find(file: &Path, wanted: &Lookup<'_>) -> Option<String> {
+/// The password of the first matching line, if the file is usable.
+pub(crate) fn find(file: &Path, wanted: &PasswordLookup<'_>) -> Option<String> {
     read(file).ok()?.lines().find_map(|line| password(line, wanted))
 }
 
-/// Why the file is not used; nothing for one that is, and for one that is missing.
+/// Why the file is ignored; `None` if it is used or missing.
 pub(crate) fn problem(file: &Path) -> Option<String> {
     read(file).err().map(|problem| format!("password file {} ignored: {problem}", file.display()))
 }
 
-/// The text of the file; none of one that is missing, as if it were empty.
+/// The text of the file; a missing file counts as empty.
 fn read(file: &Path) -> Result<String, String> {
     let (opened, metadata) = match files::open(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
         opened => opened.map_err(|error| error.to_string())?,
     };
     let mode = metadata.permissions().mode() & 0o777;
-    // The null device is everybody's, and the usual way to say that there is no password file.
+    // /dev/null is world-readable and the usual way to say that there is no password file.
     if metadata.is_file() && mode & 0o077 != 0 {
-        return Err(format!("group or others may read it, found mode 0{mode:o}, expected mode 0600"));
+        return Err(format!("it has group or world access (mode 0{mode:o}, expected 0600 or less)"));
     }
     files::bounded(opened, &metadata).and_then(files::text).map_err(|error| error.to_string())
 }
 
-fn password(line: &str, wanted: &Lookup<'_>) -> Option<String> {
+fn password(line: &str, wanted: &PasswordLookup<'_>) -> Option<String> {
     if line.starts_with('#') {
         return None;
     }
@@ -50,7 +50,7 @@ fn password(line: &str, wanted: &Lookup<'_>) -> Option<String> {
     fields.next().filter(|password| matches && !password.is_empty())
 }
 
-/// The fields of a line, with `\:` and `\\` undone.
+/// The fields of a line, with `\:` and `\\` unescaped.
 fn fields(line: &str) -> impl Iterator<Item = String> {
     let mut rest = line.chars();
     let mut ended = false;
@@ -79,12 +79,12 @@ mod tests {
 
     fn look_up(text: &str, host: &str, port: u16, database: &str, user: &str) -> Option<String> {
         let hosts = [host.to_owned()];
-        let wanted = Lookup { hosts: &hosts, port, database, user };
+        let wanted = PasswordLookup { hosts: &hosts, port, database, user };
         text.lines().find_map(|line| password(line, &wanted))
     }
 
     #[test]
-    fn the_first_match_counts() {
+    fn uses_first_match() {
         let text = "# comment\ndb1:5432:app:mon:exact\ndb1:*:*:mon:any\n*:*:*:*:rest\n";
         assert_eq!(look_up(text, "db1", 5432, "app", "mon").unwrap(), "exact");
         assert_eq!(look_up(text, "db1", 5433, "x", "mon").unwrap(), "any");
@@ -93,22 +93,22 @@ mod tests {
     }
 
     #[test]
-    fn escapes() {
+    fn unescapes_fields() {
         assert_eq!(look_up(r"\:\:1:5432:a\:b:u\\v:p\:w\\d", "::1", 5432, "a:b", r"u\v").unwrap(), r"p:w\d");
     }
 
     #[test]
-    fn a_short_line_or_empty_password_is_none() {
+    fn ignores_short_line_and_empty_password() {
         assert_eq!(look_up("db1:5432:app:mon", "db1", 5432, "app", "mon"), None);
         assert_eq!(look_up("db1:5432:app:mon:", "db1", 5432, "app", "mon"), None);
     }
 
     #[test]
-    fn a_file_that_others_can_read_is_ignored() {
+    fn ignores_file_with_group_or_world_access() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "*:*:*:*:s3cret\n").unwrap();
         let hosts = ["db1".to_owned()];
-        let wanted = Lookup { hosts: &hosts, port: 5432, database: "d", user: "u" };
+        let wanted = PasswordLookup { hosts: &hosts, port: 5432, database: "d", user: "u" };
         let set_mode = |mode| std::fs::set_permissions(file.path(), PermissionsExt::from_mode(mode)).unwrap();
         set_mode(0o600);
         assert_eq!(find(file.path(), &wanted).unwrap(), "s3cret");
@@ -116,7 +116,7 @@ mod tests {
         set_mode(0o640);
         assert_eq!(find(file.path(), &wanted), None);
         let problem_of_mode = problem(file.path()).unwrap();
-        assert!(problem_of_mode.ends_with("ignored: group or others may read it, found mode 0640, expected mode 0600"));
+        assert!(problem_of_mode.ends_with("ignored: it has group or world access (mode 0640, expected 0600 or less)"));
         assert!(problem(Path::new("/")).unwrap().ends_with("ignored: it is a folder: expected a file"));
         for none in ["/nonexistent/pgpass", "/dev/null"].map(Path::new) {
             assert_eq!((find(none, &wanted), problem(none)), (None, None));

@@ -1,13 +1,14 @@
 //! The servers that a target names: host, address and port of each.
 
-use crate::error::TargetError;
-use crate::parameters::Parameters;
-use crate::wire::Peer;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+
 use tokio_postgres::config::Host;
+
+use crate::conninfo::parameters::Parameters;
+use crate::error::TargetError;
 
 const DEFAULT_PORT: u16 = 5432;
 
@@ -18,6 +19,13 @@ pub(crate) struct Server {
     /// Where to connect instead of looking up the host's name.
     pub address: Option<IpAddr>,
     pub port: u16,
+}
+
+/// The other end of a socket.
+#[derive(Debug, Clone)]
+pub(crate) enum Peer {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
 }
 
 impl Server {
@@ -33,13 +41,13 @@ impl Server {
         }
     }
 
-    /// The names that an entry of the password file may call it by.
+    /// The host names that match it in the password file.
     pub(crate) fn names_in_password_file(&self) -> Vec<String> {
         let socket = self.is_unix().then(|| "localhost".to_owned());
         std::iter::once(self.host_name()).chain(socket).collect()
     }
 
-    /// Where a socket to it goes, by one of its addresses.
+    /// The peer to connect to at one of its addresses.
     pub(crate) fn peer(&self, address: Option<IpAddr>) -> Peer {
         match address {
             Some(address) => Peer::Tcp(SocketAddr::new(address, self.port)),
@@ -47,7 +55,7 @@ impl Server {
         }
     }
 
-    /// The addresses to try in turn; none for a Unix socket, which needs no address.
+    /// The addresses to try in turn; `None` for a Unix socket.
     pub(crate) async fn addresses(&self) -> io::Result<Vec<Option<IpAddr>>> {
         match (&self.host, self.address) {
             (_, Some(address)) => Ok(vec![Some(address)]),
@@ -79,8 +87,8 @@ impl fmt::Display for Server {
 #[derive(Clone)]
 pub(crate) enum Servers {
     Given(Vec<Server>),
-    /// The one whose Unix socket stands in one of the folders, else localhost. Looked for at every connect, since a
-    /// server that is down has no socket.
+    /// The server whose Unix socket is in one of the folders, else localhost. Checked at every connect, since a server
+    /// that is down has no socket.
     Local {
         socket_folders: Vec<PathBuf>,
         port: u16,
@@ -88,21 +96,21 @@ pub(crate) enum Servers {
 }
 
 impl Servers {
-    pub(crate) fn from_parameters(parameters: &Parameters, socket_folders: &[PathBuf]) -> Result<Servers, TargetError> {
+    pub(crate) fn from_parameters(parameters: &Parameters, socket_folders: &[PathBuf]) -> Result<Self, TargetError> {
         let hosts = list(parameters, "host");
         let addresses = list(parameters, "hostaddr");
         let ports = list(parameters, "port");
         let count = hosts.len().max(addresses.len());
         if !hosts.is_empty() && !addresses.is_empty() && hosts.len() != addresses.len() {
-            let problem = format!("expected as many as hosts, found {} for {}", addresses.len(), hosts.len());
+            let problem = format!("expected one per host, found {} for {} hosts", addresses.len(), hosts.len());
             return Err(TargetError::value("hostaddr", problem));
         }
         if ports.len() > 1 && ports.len() != count {
-            let problem = format!("expected one, or as many as hosts, found {} for {count}", ports.len());
+            let problem = format!("expected one port, or one per host, found {} for {count} hosts", ports.len());
             return Err(TargetError::value("port", problem));
         }
         if count == 0 {
-            return Ok(Servers::Local { socket_folders: socket_folders.to_vec(), port: port(&ports, 0)? });
+            return Ok(Self::Local { socket_folders: socket_folders.to_vec(), port: port(&ports, 0)? });
         }
         let servers = (0..count).map(|index| {
             let address = addresses.get(index).map(|text| address(text, index)).transpose()?;
@@ -113,14 +121,14 @@ impl Servers {
             };
             Ok(Server { host, address, port: port(&ports, index)? })
         });
-        Ok(Servers::Given(servers.collect::<Result<_, TargetError>>()?))
+        Ok(Self::Given(servers.collect::<Result<_, TargetError>>()?))
     }
 
-    /// The servers as they are now.
+    /// The servers to try now.
     pub(crate) fn list(&self) -> Vec<Server> {
         match self {
-            Servers::Given(servers) => servers.clone(),
-            Servers::Local { socket_folders, port } => {
+            Self::Given(servers) => servers.clone(),
+            Self::Local { socket_folders, port } => {
                 let folder = socket_folders.iter().find(|folder| folder.join(format!(".s.PGSQL.{port}")).exists());
                 let host =
                     folder.map_or_else(|| Host::Tcp("localhost".to_owned()), |folder| Host::Unix(folder.clone()));
@@ -137,9 +145,7 @@ fn list<'a>(parameters: &'a Parameters, name: &str) -> Vec<&'a str> {
 fn host(name: &str, index: usize) -> Result<Host, TargetError> {
     match name {
         "" => Err(TargetError::value("host", format!("host {} of the list is empty", index + 1))),
-        _ if name.starts_with('@') => {
-            Err(TargetError::value("host", "a Unix socket without a file ('@…') is not supported"))
-        }
+        _ if name.starts_with('@') => Err(TargetError::value("host", "abstract Unix sockets ('@…') are not supported")),
         _ if name.starts_with('/') => Ok(Host::Unix(name.into())),
         _ => Ok(Host::Tcp(name.to_owned())),
     }
@@ -147,15 +153,15 @@ fn host(name: &str, index: usize) -> Result<Host, TargetError> {
 
 fn address(text: &str, index: usize) -> Result<IpAddr, TargetError> {
     text.parse()
-        .map_err(|_| TargetError::value("hostaddr", format!("address {} of the list is no IP address", index + 1)))
+        .map_err(|_| TargetError::value("hostaddr", format!("address {} of the list is not an IP address", index + 1)))
 }
 
-/// The port of the server at `index`; a single one is that of all, an empty one the default.
+/// The port of the server at `index`. A single port is for all servers, an empty one means the default.
 fn port(ports: &[&str], index: usize) -> Result<u16, TargetError> {
     match ports.get(index).or_else(|| ports.first().filter(|_| ports.len() == 1)) {
         None | Some(&"") => Ok(DEFAULT_PORT),
         Some(text) => text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
-            TargetError::value("port", format!("port {} of the list is no number from 1 to 65535", index + 1))
+            TargetError::value("port", format!("port {} of the list is not a number from 1 to 65535", index + 1))
         }),
     }
 }
@@ -171,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn lists() {
+    fn parses_lists_of_hosts_and_ports() {
         assert_eq!(labels(&[("host", "h1,h2"), ("port", "1,2")]).unwrap(), "h1:1 h2:2");
         assert_eq!(labels(&[("host", "h1,h2"), ("port", "1")]).unwrap(), "h1:1 h2:1");
         assert_eq!(labels(&[("host", "h1,/tmp"), ("port", ",2")]).unwrap(), "h1:5432 /tmp:2");
@@ -180,8 +186,11 @@ mod tests {
     }
 
     #[test]
-    fn errors() {
-        assert_eq!(labels(&[("port", "s3cret")]).unwrap_err(), "port: port 1 of the list is no number from 1 to 65535");
+    fn rejects_bad_hosts_and_ports() {
+        assert_eq!(
+            labels(&[("port", "s3cret")]).unwrap_err(),
+            "port: port 1 of the list is not a number from 1 to 65535"
+        );
         assert!(labels(&[("host", "a"), ("port", "0")]).is_err());
         assert!(labels(&[("host", "a"), ("port", "65536")]).is_err());
         assert!(labels(&[("host", "a,b"), ("port", "1,2,3")]).is_err());
@@ -191,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_local_server_is_where_its_socket_is() {
+    fn finds_local_server_by_its_socket() {
         let folder = tempfile::tempdir().unwrap();
         let folders = [PathBuf::from("/nonexistent"), folder.path().to_owned()];
         let servers = Servers::from_parameters(&Parameters::new(), &folders).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lab::{BouncerRelease, Major, PgBouncer, Postgres};
-use pgclient::{ConnectError, Connection, Environment, Place, Target};
+use pgclient::{ConnectError, Connection, ConnectionSlot, Environment, Target};
 use reason::Reason;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -17,7 +17,7 @@ fn target(url: &str) -> Target {
 /// Opens a connection and closes it.
 #[tokio::main(flavor = "current_thread")]
 async fn connect(target: &Target) -> Result<(), ConnectError> {
-    let connection: Connection = target.connect(&Place::new(Arc::default()), LIMIT).await?;
+    let connection: Connection = target.connect(&ConnectionSlot::new(Arc::default()), LIMIT).await?;
     connection.close(LIMIT).await;
     Ok(())
 }

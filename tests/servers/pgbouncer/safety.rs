@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lab::{BouncerRelease, Exporter, PgBouncer, Proxy};
-use pgclient::{Environment, Place, Target};
+use pgclient::{ConnectionSlot, Environment, Target};
 
 use super::{exporter, exporter_of, is_up, on_every_release};
 use support::{LIMIT, Page, scrape, until};
@@ -135,7 +135,7 @@ fn a_request_to_cancel_would_resume_and_is_refused() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let target = Target::parse(&url, &Environment::from_variables([("USER", "x")])).unwrap();
-            let connection = target.connect(&Place::new(Arc::default()), LIMIT).await.unwrap();
+            let connection = target.connect(&ConnectionSlot::new(Arc::default()), LIMIT).await.unwrap();
             let refused = connection.cancel(LIMIT).await.unwrap_err().to_string();
             assert!(refused.contains("RESUME"), "{refused}");
         });

@@ -133,7 +133,7 @@ fn a_password_that_a_users_collector_reads_is_not_shown() {
     assert_hidden(&exporter, "careless");
     let careless = [("conninfo", "host=h password=*** user=a"), ("url", "postgres://a:***@h/d")];
     assert_eq!(page.value("careless_n", &careless), Some(1.0), "{}", page.text);
-    assert!(exporter.log().contains("notice of the server"), "{}", exporter.log());
+    assert!(exporter.log().contains("notice from the server"), "{}", exporter.log());
     assert_eq!(page.value("careless_statement_n", &[("text", "select '***'")]), Some(1.0), "{}", page.text);
     scrape(&exporter);
     let explained = exporter.get("/explain").unwrap().text();

@@ -39,7 +39,7 @@ fn times_are_kept() {
         let output = run(&[args, &["explain"]].concat(), &[&[("PG_EXPORTER_URL", url.as_str())], env].concat());
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let text = out(&output);
-        let (_, rest) = text.split_once("no answer within ").unwrap_or_else(|| panic!("{text}"));
+        let (_, rest) = text.split_once("no response within ").unwrap_or_else(|| panic!("{text}"));
         rest.split(' ').next().unwrap().parse::<u32>().unwrap()
     };
     for (args, env) in [

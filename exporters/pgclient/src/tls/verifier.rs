@@ -1,4 +1,4 @@
-//! What libpq checks of a server's certificate: nothing, its chain, or its chain and its name.
+//! Verifies a server's certificate as libpq does: nothing, its chain, or its chain and its name.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -9,33 +9,33 @@ use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Uni
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Verifies a server's certificate as far as asked. That the server holds the certificate's key is always verified.
+/// Verifies a server's certificate as far as configured. That the server has the certificate's key is always verified.
 #[derive(Debug)]
-pub(crate) struct ServerCertificate {
+pub(crate) struct ServerCertVerification {
     roots: Option<RootCertStore>,
     trusted: Vec<CertificateDer<'static>>,
     name: bool,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertificate {
-    /// `trusted` are the root certificates of the chain, or none to verify nothing; `name` whether to verify the name.
+impl ServerCertVerification {
+    /// `trusted` are the root certificates, `None` to verify nothing; `name` is whether to verify the name.
     pub(crate) fn new(
         trusted: Option<Vec<CertificateDer<'static>>>,
         name: bool,
         algorithms: WebPkiSupportedAlgorithms,
-    ) -> ServerCertificate {
+    ) -> Self {
         let roots = trusted.as_ref().map(|certificates| {
             let mut roots = RootCertStore::empty();
-            // A bundle may hold a few that are of no use; a chain that would need one of them is not verified.
+            // A bundle may contain unusable certificates; a chain that needs one of them fails.
             roots.add_parsable_certificates(certificates.iter().cloned());
             roots
         });
-        ServerCertificate { roots, trusted: trusted.unwrap_or_default(), name, algorithms }
+        Self { roots, trusted: trusted.unwrap_or_default(), name, algorithms }
     }
 }
 
-impl ServerCertVerifier for ServerCertificate {
+impl ServerCertVerifier for ServerCertVerification {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -45,8 +45,8 @@ impl ServerCertVerifier for ServerCertificate {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let Some(roots) = &self.roots else { return Ok(ServerCertVerified::assertion()) };
-        // A server's own self-signed certificate, given as the root, is trusted by being the same: it usually calls
-        // itself an authority, which a chain may not end in.
+        // A self-signed certificate that is itself among the roots is trusted because it is identical: it is usually marked
+        // as an authority, which webpki refuses as a server certificate.
         if !self.trusted.iter().any(|trusted| trusted == end_entity) {
             let certificate = ParsedCertificate::try_from(end_entity)?;
             let algorithms = self.algorithms.all;
@@ -86,8 +86,8 @@ impl ServerCertVerifier for ServerCertificate {
     }
 }
 
-/// The public key of an X.509 version 1 certificate, which is what `openssl x509 -req` makes without an extension file.
-/// Such a certificate is not taken into a chain, but its key serves as well as any other where no chain is asked for.
+/// The public key of an X.509 version 1 certificate, as `openssl x509 -req` makes without an extension file. Such a
+/// certificate cannot be part of a chain, but its key can be used if no chain is verified.
 fn version_1_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
     if ParsedCertificate::try_from(certificate).is_ok() {
         return None;
@@ -98,7 +98,7 @@ fn version_1_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInf
     Some(in_sequence(content)?.into())
 }
 
-/// The DER content with the tag and length of a SEQUENCE before it.
+/// The DER content wrapped in a SEQUENCE.
 fn in_sequence(content: &[u8]) -> Option<Vec<u8>> {
     let [high, low] = u16::try_from(content.len()).ok()?.to_be_bytes();
     let header: &[u8] = match content.len() {
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sequences() {
+    fn encodes_sequence_lengths() {
         let header = |length: usize| in_sequence(&vec![0; length]).map(|der| der[..der.len() - length].to_vec());
         assert_eq!(header(0x7f).unwrap(), [0x30, 0x7f]);
         assert_eq!(header(0x80).unwrap(), [0x30, 0x81, 0x80]);

@@ -1,31 +1,31 @@
-//! Whether the other end of a TCP connection still acknowledges what is sent to it.
+//! Detects a TCP peer that no longer acknowledges data.
 //!
-//! `TCP_USER_TIMEOUT` cannot tell: it also ends a connection whose peer is alive and has its receive buffer full, as a
-//! server process has that hangs with a flight of statements before it. Linux says in `/proc/net/tcp` which timer of a
-//! socket runs: that of retransmissions, or that of probes to a full buffer.
+//! `TCP_USER_TIMEOUT` is not enough: it also ends a connection whose peer is alive but has a full receive buffer, such as a
+//! server process that hangs with pipelined statements before it. Linux shows in `/proc/net/tcp` which timer of a socket
+//! runs: retransmission, or zero-window probe.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// A peer that has acknowledged nothing for so long is gone.
+/// A peer that has not acknowledged anything for this long is lost.
 pub(crate) const UNREACHABLE_AFTER: Duration = Duration::from_secs(30);
 
-/// What is known of a connection that nobody uses any more.
+/// The probes of a connection that is being closed.
 #[derive(Debug)]
 pub(crate) struct Reachability {
     local: SocketAddr,
     peer: SocketAddr,
-    /// Since when it retransmits.
+    /// Start of the current retransmissions.
     silent_since: Option<Instant>,
 }
 
 impl Reachability {
-    pub(crate) fn new(local: SocketAddr, peer: SocketAddr) -> Reachability {
-        Reachability { local, peer, silent_since: None }
+    pub(crate) fn new(local: SocketAddr, peer: SocketAddr) -> Self {
+        Self { local, peer, silent_since: None }
     }
 
-    /// Looks at the connection; whether its peer is gone. Where the system does not say it is not, until the system itself
-    /// gives the connection up.
+    /// Probes the connection and returns whether its peer is lost. On systems without `/proc/net/tcp` it is never lost; the
+    /// kernel ends the connection in time.
     pub(crate) fn is_lost(&mut self) -> bool {
         let table = if self.local.is_ipv4() { "/proc/self/net/tcp" } else { "/proc/self/net/tcp6" };
         let sockets = std::fs::read_to_string(table).unwrap_or_default();
@@ -38,10 +38,10 @@ impl Reachability {
     }
 }
 
-/// Whether a connection waits for the acknowledgement of something that it has sent more than once.
+/// Whether a connection has retransmitted data that is not acknowledged yet.
 ///
-/// A line has the addresses in its second and third field, the timer in the sixth, of which 01 is that of
-/// retransmissions, and their number in the seventh (proc_net_tcp in the kernel's documentation).
+/// The addresses are in the second and third field, the timer in the sixth (01 is retransmission) and the number of
+/// retransmissions in the seventh (see proc_net_tcp in the kernel's documentation).
 fn retransmits(sockets: &str, local: SocketAddr, peer: SocketAddr) -> bool {
     let (local, peer) = (hexadecimal(local), hexadecimal(peer));
     sockets.lines().any(|line| {
@@ -54,7 +54,7 @@ fn retransmits(sockets: &str, local: SocketAddr, peer: SocketAddr) -> bool {
     })
 }
 
-/// An address as the kernel writes it: words of 32 bits as they stand in memory, and the port.
+/// An address as the kernel prints it: 32-bit words in memory order, and the port.
 fn hexadecimal(address: SocketAddr) -> String {
     let octets = match address.ip() {
         IpAddr::V4(ip) => ip.octets().to_vec(),
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn a_full_buffer_is_not_a_lost_peer() {
+    fn tells_full_buffer_from_lost_peer() {
         let sockets = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:C0DC 0100007F:5A20 04 0000E0B7:00000000 04:000000C8 00000000     0        3 0 2 0000000000000000 25 4 30 2 2

@@ -1,9 +1,13 @@
-//! A conninfo as a URL: `postgres://user:password@host1:5432,host2/database?sslmode=require`, and its percent-encoding.
+//! Parses a conninfo in the form of a URL: `postgres://user:password@host1:5432,host2/database?sslmode=require`.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::parameters::Parameters;
 use crate::error::TargetError;
-use crate::parameters::Parameters;
 
-/// Reads the part of the URL after `postgres://`. Positions in errors count from the start of `whole`, of which `rest`
+/// Parses the part of the URL after `postgres://`. Positions in errors count from the start of `whole`, of which `rest`
 /// is the tail.
 ///
 /// Parameters after `?` win over those before it. `ssl=true` is JDBC's spelling of `sslmode=require`.
@@ -15,8 +19,8 @@ pub(crate) fn parse(whole: &str, rest: &str) -> Result<Parameters, TargetError> 
     if database.contains('@') {
         return Err(url.error(
             database,
-            "an '@' after the host: \
-             '/', '@' and '?' in a user name, password or database name have to be percent-encoded",
+            "found '@' after the host \
+             (percent-encode '/', '@' and '?' in a user name, password or database name)",
         ));
     }
 
@@ -30,20 +34,6 @@ pub(crate) fn parse(whole: &str, rest: &str) -> Result<Parameters, TargetError> 
     url.hosts(hosts, &mut parameters)?;
     url.query(query, &mut parameters)?;
     Ok(parameters)
-}
-
-/// Percent-encodes what may not stand in a part of a URL, save for the characters in `kept`.
-pub(crate) fn encode(text: &str, kept: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let c = char::from(byte);
-        if c.is_ascii_alphanumeric() || "-._~".contains(c) || (c.is_ascii() && kept.contains(c)) {
-            encoded.push(c);
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 struct Url<'a> {
@@ -90,8 +80,8 @@ impl Url<'_> {
         if !port.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(self.error(
                 port,
-                "expected a port number here (an IPv6 address has to stand in brackets; \
-                 '/', '@', ':' and '?' in a user name or password have to be percent-encoded)",
+                "expected a port number (put an IPv6 address in brackets; \
+                 percent-encode '/', '@', ':' and '?' in a user name or password)",
             ));
         }
         Ok((self.decode(host)?, port))
@@ -100,9 +90,7 @@ impl Url<'_> {
     fn query(&self, query: &str, parameters: &mut Parameters) -> Result<(), TargetError> {
         for part in query.split('&').filter(|part| !part.is_empty()) {
             let Some((name, value)) = part.split_once('=') else {
-                return Err(
-                    self.error(part, "expected name=value here ('&' and '?' in a value have to be percent-encoded)")
-                );
+                return Err(self.error(part, "expected name=value (percent-encode '&' and '?' in a value)"));
             };
             match (self.decode(name)?.as_str(), self.decode(value)?) {
                 ("ssl", value) if value == "true" => parameters.insert("sslmode".to_owned(), "require".to_owned()),
@@ -112,23 +100,19 @@ impl Url<'_> {
         Ok(())
     }
 
+    /// Percent-decodes a part. Unlike the crate, it refuses a malformed sequence, as libpq does.
     fn decode(&self, part: &str) -> Result<String, TargetError> {
-        let mut decoded = Vec::with_capacity(part.len());
-        let mut pieces = part.split('%');
-        decoded.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
-        for piece in pieces {
-            let (byte, literal) = piece
-                .split_at_checked(2)
-                .filter(|(digits, _)| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-                .and_then(|(digits, literal)| Some((u8::from_str_radix(digits, 16).ok()?, literal)))
-                .filter(|(byte, _)| *byte != 0)
-                .ok_or_else(|| {
-                    self.error(piece, "expected two hexadecimal digits, not 00, after '%' (a '%' itself is %25)")
-                })?;
-            decoded.push(byte);
-            decoded.extend_from_slice(literal.as_bytes());
+        for (at, _) in part.match_indices('%') {
+            let after = &part[at + 1..];
+            let digits = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            if digits.is_none_or(|digits| digits == "00") {
+                return Err(
+                    self.error(after, "expected two hexadecimal digits other than 00 after '%' (write '%' as %25)")
+                );
+            }
         }
-        String::from_utf8(decoded).map_err(|_| self.error(part, "this does not decode to UTF-8"))
+        let decoded = percent_decode_str(part).decode_utf8();
+        decoded.map(Cow::into_owned).map_err(|_| self.error(part, "this does not decode to UTF-8"))
     }
 }
 
@@ -142,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn every_part() {
+    fn parses_every_part() {
         assert_eq!(
             parsed("mon:pa%20s%40s@db1:5433/my%20db?sslmode=require&application_name=a%26b"),
             "application_name=a&b dbname=my db host=db1 password=pa s@s port=5433 sslmode=require user=mon"
@@ -154,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts() {
+    fn parses_hosts_and_ports() {
         assert_eq!(parsed("h1:5432,h2:5433/"), "host=h1,h2 port=5432,5433");
         assert_eq!(parsed("h1,h2:5433"), "host=h1,h2 port=,5433");
         assert_eq!(parsed("[2001:db8::1]:5433"), "host=2001:db8::1 port=5433");
@@ -164,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_at_sign_in_a_password_is_understood() {
+    fn accepts_raw_at_sign_in_password() {
         assert_eq!(parsed("mon:p@ss@db1"), "host=db1 password=p@ss user=mon");
     }
 
     #[test]
-    fn an_error_says_where_and_quotes_nothing() {
+    fn errors_have_a_position_and_no_quotation() {
         for (rest, at) in [
             ("mon:s3c/ret@db1/db", 9),
             ("mon:1s3c/ret", 5),
@@ -191,10 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn encoding_is_undone_by_decoding() {
-        let text = "a b/%?&@é\n\"";
-        let encoded = encode(text, "/");
-        assert_eq!(encoded, "a%20b/%25%3F%26%40%C3%A9%0A%22");
-        assert_eq!((Url { whole: &encoded }).decode(&encoded).unwrap(), text);
+    fn decodes_utf8_and_keeps_plus_sign() {
+        assert_eq!(parsed("h/a%20b%2f%25%C3%A9+"), "dbname=a b/%é+ host=h");
     }
 }

@@ -1,15 +1,16 @@
 //! The connection service file, `pg_service.conf`: named sets of parameters.
 
-use crate::environment::Environment;
-use crate::error::TargetError;
-use crate::parameters::Parameters;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::parameters::Parameters;
+use crate::environment::Environment;
+use crate::error::TargetError;
+
 /// The parameters of a service.
 ///
-/// Looks in `file` if given, else in `PGSERVICEFILE` or `~/.pg_service.conf`, and then in the system-wide
-/// `pg_service.conf` in `PGSYSCONFDIR`. The first file that knows the service counts.
+/// Searches `file` if given, else `PGSERVICEFILE` or `~/.pg_service.conf`, then the system-wide `pg_service.conf` in
+/// `PGSYSCONFDIR`. The first file that defines the service counts.
 pub(crate) fn parameters(service: &str, file: Option<&str>, env: &Environment) -> Result<Parameters, TargetError> {
     let files = candidates(file, env);
     for path in &files {
@@ -22,8 +23,8 @@ pub(crate) fn parameters(service: &str, file: Option<&str>, env: &Environment) -
             return Ok(parameters);
         }
     }
-    let looked_in: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-    Err(failure(service, format!("not found in {}", looked_in.join(", "))))
+    let searched: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    Err(failure(service, format!("not found in {}", searched.join(", "))))
 }
 
 fn candidates(file: Option<&str>, env: &Environment) -> Vec<PathBuf> {
@@ -60,7 +61,7 @@ fn find(text: &str, service: &str, path: &Path) -> Result<Option<Parameters>, Ta
         if matches!(name, "service" | "servicefile") {
             return Err(failure(service, format!("{}: a service cannot name another service", at())));
         }
-        // Of a parameter given twice the first counts here, as in libpq.
+        // If a parameter is given twice, the first value counts here, as in libpq.
         parameters.entry(name.to_owned()).or_insert_with(|| value.trim().to_owned());
     }
     Ok(found)
@@ -77,7 +78,7 @@ mod tests {
     const FILE: &str = "# ours\n[prod]\nhost=db1\nport = 5433\npassword=a=b #c\n\n[test]\nhost=db2\n[broken]\ns3cret\n";
 
     #[test]
-    fn finds_a_section() {
+    fn finds_section_of_a_service() {
         let prod = find(FILE, "prod", Path::new("f")).unwrap().unwrap();
         let pairs: Vec<_> = prod.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("host", "db1"), ("password", "a=b #c"), ("port", "5433")]);
@@ -85,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named_not_quoted() {
+    fn reports_bad_line_without_quoting_it() {
         let error = find(FILE, "broken", Path::new("f")).unwrap_err();
         assert_eq!(error.to_string(), "service \"broken\": f, line 10: expected name=value");
     }
 
     #[test]
-    fn looks_in_every_file() {
+    fn searches_user_and_system_file() {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join("own.conf");
         std::fs::write(&own, "[a]\nhost=own\n").unwrap();

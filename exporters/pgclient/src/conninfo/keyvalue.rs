@@ -1,11 +1,12 @@
-//! A conninfo as libpq's `key=value` string: `host=db1 dbname='my db' password='it\'s'`.
+//! Parses a conninfo in the form of libpq's `key=value` string: `host=db1 dbname='my db' password='it\'s'`.
 
-use crate::error::TargetError;
-use crate::parameters::Parameters;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Reads a `key=value` string; of a parameter given twice the last one counts.
+use super::parameters::Parameters;
+use crate::error::TargetError;
+
+/// Parses a `key=value` string. If a parameter is given twice, the last value counts.
 pub(crate) fn parse(text: &str) -> Result<Parameters, TargetError> {
     let mut reader = Reader { rest: text.chars().peekable(), at: 1 };
     let mut parameters = Parameters::new();
@@ -50,7 +51,7 @@ impl Reader<'_> {
         if !assigned || name.is_empty() {
             return Err(TargetError::Syntax {
                 at: start,
-                problem: "expected name=value here (a value with spaces has to stand in single quotes)",
+                problem: "expected name=value (put a value with spaces in single quotes)",
             });
         }
         Ok(name)
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_escapes_and_spaces() {
+    fn parses_quotes_escapes_and_spaces() {
         assert_eq!(
             parsed(r"  dbname = 'my db'  host=a\ b password='it\'s \\ x'  options='' "),
             [pair("dbname", "my db"), pair("host", "a b"), pair("options", ""), pair("password", r"it's \ x")]
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_where_and_quotes_nothing() {
+    fn errors_have_a_position_and_no_quotation() {
         for (text, at) in
             [("host=db1 password=my s3cret", 22), ("password='s3cret", 10), ("=s3cret", 1), ("host='a'  s3cret  ", 11)]
         {

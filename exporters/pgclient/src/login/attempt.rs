@@ -1,0 +1,158 @@
+//! The steps of a login.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reason::Reason;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::config::{Config, SslMode};
+use tracing::debug;
+
+use super::opened::Opened;
+use super::phase::LoginPhase;
+use crate::connection::Connection;
+use crate::deadline::share;
+use crate::error::ConnectError;
+use crate::permit::ServerPermit;
+use crate::server::Server;
+use crate::session_kind::SessionKind;
+use crate::socket::connector::SocketConnector;
+use crate::socket::endpoint::ServerEndpoint;
+use crate::socket::permit_stream::PermitStream;
+use crate::target::Target;
+use crate::tls::{TlsMode, TlsSettings};
+
+/// A login in progress.
+pub(super) struct Attempt {
+    target: Target,
+    server: Server,
+    label: String,
+    permit: Arc<ServerPermit>,
+    /// Limits what comes before the server accepts the socket; from then on there is no limit.
+    open_timeout: Duration,
+    phase: watch::Sender<LoginPhase>,
+}
+
+impl Attempt {
+    pub(super) fn new(
+        target: Target,
+        server: Server,
+        permit: Arc<ServerPermit>,
+        open_timeout: Duration,
+        phase: watch::Sender<LoginPhase>,
+    ) -> Self {
+        let label = server.to_string();
+        Self { target, server, label, permit, open_timeout, phase }
+    }
+
+    /// Logs in, and tries again without each optional setting that the server refuses.
+    pub(super) async fn run(&self) -> Result<Opened, ConnectError> {
+        loop {
+            match self.try_addresses().await {
+                Err(error) if self.target.leave_out_refused(&self.label, &error) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_addresses(&self) -> Result<Opened, ConnectError> {
+        let addresses = timeout(self.open_timeout, self.server.addresses()).await;
+        let addresses = addresses
+            .map_err(|_| LoginPhase::Connecting.timed_out(&self.label, self.open_timeout))?
+            .map_err(|error| ConnectError::unresolved(&self.label, &error))?;
+        let config = self.target.driver_config(&self.server);
+        let deadline = Instant::now() + self.open_timeout;
+        let mut failure = None;
+        for (index, address) in addresses.iter().enumerate() {
+            let wait = share(deadline, addresses.len() - index).saturating_duration_since(Instant::now());
+            match self.try_tls_modes(&config, *address, wait).await {
+                Ok(opened) => return Ok(opened),
+                Err(error) if error.is_final() => return Err(error),
+                Err(error) => failure = Some(error.or_more_specific(failure)),
+            }
+        }
+        Err(failure
+            .unwrap_or_else(|| ConnectError::new(&self.label, Reason::Dns, "the host name resolves to no address")))
+    }
+
+    async fn try_tls_modes(
+        &self,
+        config: &Config,
+        address: Option<IpAddr>,
+        wait: Duration,
+    ) -> Result<Opened, ConnectError> {
+        let (first, second) = match self.target.tls_mode(&self.server) {
+            TlsMode::Disable => (SslMode::Disable, None),
+            TlsMode::Allow => (SslMode::Disable, Some(SslMode::Require)),
+            TlsMode::Prefer => (SslMode::Prefer, Some(SslMode::Disable)),
+            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => (SslMode::Require, None),
+        };
+        match (self.try_once(config, address, first, wait).await, second) {
+            (Err(error), Some(second)) if error.is_about_encryption() => {
+                debug!(%error, "retrying with the other TLS mode");
+                let other = self.try_once(config, address, second, self.open_timeout).await;
+                // If both fail because of TLS, the first error is more useful.
+                other.map_err(|other| if other.is_about_encryption() { error } else { other })
+            }
+            (result, _) => result,
+        }
+    }
+
+    async fn try_once(
+        &self,
+        config: &Config,
+        address: Option<IpAddr>,
+        mode: SslMode,
+        wait: Duration,
+    ) -> Result<Opened, ConnectError> {
+        let label = &self.label;
+        let tls = if mode == SslMode::Disable { TlsSettings::plain() } else { self.target.tls.connector() };
+        let tls = tls.map_err(|error| ConnectError::new(label, Reason::Tls, format!("TLS: {error}")))?;
+        let mut config = config.clone();
+        config.ssl_mode(mode).ssl_negotiation(self.target.tls.negotiation);
+        let connector = SocketConnector::new(self.server.peer(address), &config);
+        let stream = self.open(&connector, wait).await?;
+        let socket = stream.handle();
+        let host_name = self.server.host_name();
+        let endpoint = ServerEndpoint { connector, tls, host_name, permit: stream.permit() };
+        let (client, driver) = config.connect_raw(stream, endpoint.handshake()).await.map_err(|error| {
+            let error = ConnectError::from_driver(label, &error);
+            error.or_ignored_password_file(|| self.target.ignored_password_file())
+        })?;
+        endpoint.connector.restore_user_timeout(socket);
+        let connection = Connection::start(label.clone(), client, driver, endpoint);
+        self.target.settings_accepted(label, connection.parameter("server_version"));
+        let in_recovery = match self.target.session {
+            SessionKind::Any => None,
+            _ => Some(is_in_recovery(&connection, label).await?),
+        };
+        Ok(Opened { connection, in_recovery })
+    }
+
+    /// Waits for the permit and for the server to accept the socket.
+    async fn open(&self, connector: &SocketConnector, wait: Duration) -> Result<PermitStream, ConnectError> {
+        let deadline = Instant::now() + wait;
+        self.phase.send_replace(LoginPhase::Queued);
+        let permit = timeout_at(deadline, self.permit.acquire()).await;
+        let permit = permit.map_err(|_| LoginPhase::Queued.timed_out(&self.label, wait))?;
+        self.phase.send_replace(LoginPhase::Connecting);
+        let stream = timeout_at(deadline, connector.connect(permit)).await;
+        let stream = stream.map_err(|_| LoginPhase::Connecting.timed_out(&self.label, wait))?;
+        let stream = stream.map_err(|error| ConnectError::from_io(&self.label, &error))?;
+        self.phase.send_replace(LoginPhase::Accepted);
+        Ok(stream)
+    }
+}
+
+/// Whether the server is in recovery; by a query if it does not report it, as before PostgreSQL 14 or behind a pooler.
+async fn is_in_recovery(connection: &Connection, label: &str) -> Result<bool, ConnectError> {
+    if let Some(reported) = connection.parameter("in_hot_standby") {
+        return Ok(reported == "on");
+    }
+    let answer = connection.client().simple_query("SELECT pg_catalog.pg_is_in_recovery()").await;
+    let messages = answer.map_err(|error| ConnectError::from_driver(label, &error))?;
+    Ok(messages.iter().any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))))
+}

@@ -1,0 +1,29 @@
+//! A server as a connection reached it, for its cancel requests.
+
+use std::sync::Arc;
+
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::connector::SocketConnector;
+use super::permit_stream::PermitStream;
+use crate::permit::SocketPermit;
+
+/// All that is needed to open another connection to the same server.
+#[derive(Clone)]
+pub(crate) struct ServerEndpoint {
+    pub connector: SocketConnector,
+    pub tls: MakeRustlsConnect,
+    /// The name that the server's certificate must have.
+    pub host_name: String,
+    /// The permit that the connection holds.
+    pub permit: Arc<SocketPermit>,
+}
+
+impl ServerEndpoint {
+    /// The TLS handshake for a socket.
+    pub(crate) fn handshake(&self) -> <MakeRustlsConnect as MakeTlsConnect<PermitStream>>::TlsConnect {
+        let Ok(handshake) = MakeTlsConnect::<PermitStream>::make_tls_connect(&mut self.tls.clone(), &self.host_name);
+        handshake
+    }
+}
