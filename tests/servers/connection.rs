@@ -112,7 +112,7 @@ fn a_password_comes_from_its_file_unless_others_may_read_that() {
     // Once the file is set right the next scrape uses it, without a restart.
     let open = file(folder.path(), "open", &line, 0o644);
     let exporter = start(&[("PG_EXPORTER_URL", &url), ("PGPASSFILE", &open)]);
-    assert_fails(&exporter, "auth", "the server asks for a password and there is none");
+    assert_fails(&exporter, "auth", "the server requires a password, and none is set");
     assert_fails(&exporter, "auth", "mode 0644, expected mode 0600");
     // However often it is met, it is told once, with the server that is down for it.
     let log = exporter.log();
@@ -142,7 +142,7 @@ fn a_failure_has_its_reason() {
     let twisted = format!("{}&no_such.thing=1&nosuchsetting=2", url("monitor", "postgres"));
     assert_fails(&by_url(&twisted), "unknown_setting", "nosuchsetting");
     assert_fails(&by_url("postgres://u@127.0.0.1:1/d"), "refused", "connection refused");
-    assert_fails(&by_url("host=/nonexistent user=u"), "refused", "there is no such Unix socket");
+    assert_fails(&by_url("host=/nonexistent user=u"), "refused", "no Unix socket in this folder");
     assert_fails(&by_url("postgres://u@no-such-host.invalid/d"), "dns", "cannot resolve the host name");
     let mut others = Vec::new();
     while let Ok(client) = postgres::Client::connect(&url("monitor", "postgres"), postgres::NoTls) {

@@ -1,4 +1,4 @@
-//! What a process inherits and a conninfo falls back on: variables, home folder, user, socket folders.
+//! The environment of a process: variables, home folder, user, socket folders.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use nix::unistd::{Uid, User};
 
 /// The variables, home folder, user name and socket folders that a [`Target`](crate::Target) is resolved against.
 ///
-/// [`Environment::from_process`] takes them from the process; the other constructors make one by hand.
+/// [`Environment::from_process`] reads them from the process; [`Environment::from_variables`] is for tests.
 #[derive(Clone)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
@@ -18,14 +18,14 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment of this process. A variable that is not UTF-8 is left out.
+    /// The environment of this process, without variables that are not UTF-8.
     ///
     /// The user is the effective one, as for libpq and `peer` authentication, else `$USER` or `$LOGNAME`. The home
     /// folder is `$HOME`, else the one in the user database.
-    pub fn from_process() -> Environment {
+    pub fn from_process() -> Self {
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let mut environment = Environment::from_variables(variables);
+        let mut environment = Self::from_variables(variables);
         if let Ok(Some(user)) = User::from_uid(Uid::effective()) {
             environment.user = Some(user.name);
             environment.home.get_or_insert(user.dir);
@@ -33,13 +33,13 @@ impl Environment {
         environment
     }
 
-    /// An environment of these variables only; `HOME`, `USER` and `LOGNAME` among them mean what they say.
-    pub fn from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Environment
+    /// An environment of these variables only. The home folder and the user come from `HOME`, and `USER` or `LOGNAME`.
+    pub fn from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<String>,
         V: Into<String>,
     {
-        let mut environment = Environment {
+        let mut environment = Self {
             variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             home: None,
             user: None,
@@ -50,21 +50,21 @@ impl Environment {
         environment
     }
 
-    /// The same, looking for a server's Unix socket in these folders when no host is given.
-    pub fn with_socket_folders(mut self, folders: impl IntoIterator<Item = PathBuf>) -> Environment {
+    /// The same, with the folders that are searched for a Unix socket if no host is given.
+    pub fn with_socket_folders(mut self, folders: impl IntoIterator<Item = PathBuf>) -> Self {
         self.socket_folders = folders.into_iter().collect();
         self
     }
 
-    /// The same, with a value for a variable that is unset or empty.
-    pub(crate) fn with_default(mut self, name: &str, value: &str) -> Environment {
+    /// The same, with a default for a variable that is unset or empty.
+    pub(crate) fn with_default(mut self, name: &str, value: &str) -> Self {
         if self.variable(name).is_none() {
             self.variables.insert(name.to_owned(), value.to_owned());
         }
         self
     }
 
-    /// The variable's value; one that is set but empty counts as unset.
+    /// The value of a variable; an empty one counts as unset.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -73,7 +73,7 @@ impl Environment {
         self.user.as_deref()
     }
 
-    /// A file below the home folder, if there is a home.
+    /// A file below the home folder, if there is one.
     pub(crate) fn home_file(&self, name: &str) -> Option<PathBuf> {
         self.home.as_deref().map(|home| home.join(name))
     }
@@ -82,13 +82,13 @@ impl Environment {
         &self.socket_folders
     }
 
-    /// The path with a leading `~/` replaced by the home folder, since services get it from no shell.
+    /// The path with a leading `~/` replaced by the home folder: a service is not started by a shell, which would do it.
     pub(crate) fn expand(&self, path: &str) -> PathBuf {
         path.strip_prefix("~/").and_then(|rest| self.home_file(rest)).unwrap_or_else(|| Path::new(path).to_owned())
     }
 }
 
-/// Names only: a value may be a password.
+/// Shows names only: a value may be a password.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Environment")

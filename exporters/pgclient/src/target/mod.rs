@@ -148,7 +148,7 @@ impl Target {
     /// Omits the optional setting that a server refuses with this error, also in later connections to it. Returns `false`
     /// if the error is about something else.
     pub(crate) fn leave_out_refused(&self, server: &str, error: &ConnectError) -> bool {
-        error.is_about_a_setting() && self.options.leave_out(server, |setting| error.names(setting))
+        error.is_about_a_setting() && self.options.leave_out(server, |setting| error.mentions(setting))
     }
 
     /// Records that a server of this version accepted the settings.
