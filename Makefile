@@ -61,7 +61,7 @@ bench: fetch
 bless: fetch dashboards
 	$(CARGO) build --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
 	sh docs/reference/generate.sh target/debug docs/reference
-	UPDATE_EXPECT=1 $(CARGO) test --quiet --package suite --test unit --test servers collector_files
+	UPDATE_EXPECT=1 $(CARGO) test --quiet --workspace --test unit --test servers collector_files
 
 ## dashboards: writes dashboards/*.json from dashboards/source; nothing but Python's own library is needed
 dashboards: python

@@ -89,7 +89,7 @@ fn grants_make_the_role_twice_and_what_they_offer_can_be_taken() {
 
 #[test]
 fn buffers_add_up_to_shared_buffers() {
-    for major in [Major::V16, Major::V18] {
+    for major in [Major::V16, Major::V18, Major::V19] {
         let server = Postgres::start(major).unwrap();
         server.psql("postgres", "create schema \"Ext\"; create extension pg_buffercache schema \"Ext\"; grant usage on schema \"Ext\" to monitor").unwrap();
         let page = scrape(&exporter(&server, "postgres", &[]));

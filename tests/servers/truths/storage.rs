@@ -9,7 +9,7 @@ use support::outcome::scrape_until;
 use support::{LIMIT, Page, exporter, scrape};
 
 /// Where the oldest and the newest version suffice.
-pub const ENDS: [Major; 2] = [Major::V14, Major::V18];
+pub const ENDS: [Major; 2] = [Major::V14, Major::V19];
 
 /// The answer of the database `postgres` as a number.
 pub fn number(server: &Postgres, sql: &str) -> f64 {

@@ -79,7 +79,7 @@ fn wal_checkpoints_and_functions_are_counted() {
 
 #[test]
 fn io_is_counted_in_bytes_on_all_versions_that_count_it() {
-    for major in [Major::V16, Major::V17, Major::V18] {
+    for major in [Major::V16, Major::V17, Major::V18, Major::V19] {
         let builder = Postgres::builder(major).setting("autovacuum", "off");
         let server = builder.setting("bgwriter_lru_maxpages", "0").start().unwrap();
         server.psql("postgres", "create table filled (t text)").unwrap();
