@@ -150,7 +150,7 @@ fn cuts_of_the_link_do_not_lock_the_exporter_out() {
 }
 
 #[test]
-fn connections_that_a_nat_forgets_do_not_lock_the_exporter_out() {
+fn connections_dropped_by_nat_do_not_lock_the_exporter_out() {
     Site::new().survives(
         |network| network.silence(EXPORTER).unwrap(),
         |network| {

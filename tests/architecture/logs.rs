@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use lab::{Architecture, Plan, Ports};
-
 use support::vector::{Pipeline, READ_AT, configuration};
 use support::{one_at_a_time, programs};
 

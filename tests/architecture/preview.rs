@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lab::{Architecture, Plan, Ports, Scale, rule_files};
+use support::{one_at_a_time, programs, root};
 
 use browser::Preview;
 use load::Load;
 use panels::{Allowed, Drawn, Fault};
-use support::{one_at_a_time, programs, root};
 
 /// A busy machine of two cores needs a while.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -42,7 +42,7 @@ fn documents_fit_grafanas_schema() {
 }
 
 #[test]
-fn every_panel_is_drawn_in_health_and_the_overview_shows_what_is_broken() {
+fn every_panel_renders_and_the_overview_shows_faults() {
     let _turn = one_at_a_time();
     let (architecture, load) = std::thread::scope(|scope| {
         scope.spawn(|| browser::build(root()));

@@ -19,7 +19,7 @@ const CHOSEN: [&str; 11] = [
 ];
 
 #[test]
-fn faults_bring_their_alerts() {
+fn faults_fire_their_alerts() {
     let _turn = one_at_a_time();
     let chosen: Vec<&Fault> = prove::faults().filter(|fault| CHOSEN.contains(&fault.alerts[0])).collect();
     assert_eq!(chosen.len(), CHOSEN.len());

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use lab::{Architecture, Plan, Ports};
 use serde_json::Value;
-
 use support::rules::rules;
 use support::{one_at_a_time, programs, promql_names};
 

@@ -34,7 +34,7 @@ impl Watcher<'_> {
 }
 
 #[test]
-fn the_next_scrape_through_the_address_shows_the_new_primary() {
+fn next_scrape_through_the_vip_reads_the_new_primary() {
     let _turn = one_at_a_time();
     let pair = VipPair::start().unwrap();
     let url = pair.monitor_url();

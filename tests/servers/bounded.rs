@@ -46,7 +46,7 @@ fn sum(page: &Page, family: &str) -> (f64, usize) {
 }
 
 #[test]
-fn a_page_is_bounded_and_adds_up() {
+fn page_is_bounded_and_adds_up() {
     let server = wide();
     let exporter = exporter(&server, "postgres", &["--disable-cache"]);
     let first = adds_up(&server, &exporter);
@@ -105,7 +105,7 @@ fn adds_up(server: &Postgres, exporter: &Exporter) -> Page {
 }
 
 #[test]
-fn a_text_is_asked_for_once_and_belongs_to_what_is_shown() {
+fn query_texts_are_read_once_for_shown_queries() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     support::track_monitor(&server);
     let exporter = exporter(&server, "postgres", &["--disable-cache"]);

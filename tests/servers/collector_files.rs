@@ -53,7 +53,7 @@ fn site_lines(page: &str) -> String {
 }
 
 #[test]
-fn a_file_in_the_form_of_pg_exporter_gives_what_its_form_promises() {
+fn reads_files_in_pg_exporter_format() {
     let folder = path(FORM);
     let config = format!("--config={}", folder.display());
     for major in [Major::V14, Major::V18] {
@@ -92,7 +92,7 @@ fn tags_on_the_command_line_choose_branches() {
 }
 
 #[test]
-fn a_fatal_branch_that_fails_takes_the_server_down() {
+fn failing_fatal_branch_sets_up_to_zero() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let config = format!("--config={}", path(FORM).display());
     // Without the table things, the predicate of site_asked fails.

@@ -91,7 +91,7 @@ fn prometheus_answers_every_query() {
 }
 
 #[test]
-fn annotations_and_variables_ask_what_exists() {
+fn annotations_and_variables_query_existing_metrics() {
     let known = Known::read();
     let mut faults = Vec::new();
     for dashboard in Dashboard::all() {

@@ -59,7 +59,7 @@ fn databases_are_found_included_and_excluded() {
 }
 
 #[test]
-fn a_database_is_there_in_the_scrape_after_its_creation_and_gone_after_its_drop() {
+fn created_and_dropped_databases_are_seen_in_the_next_scrape() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let exporter = exporter(&server, "postgres", &[]);
     assert_eq!(read(&scrape(&exporter)), set(&["postgres"]));
@@ -83,7 +83,7 @@ fn a_database_is_there_in_the_scrape_after_its_creation_and_gone_after_its_drop(
 }
 
 #[test]
-fn an_extension_is_read_in_the_scrape_after_its_creation_and_gone_after_its_drop() {
+fn created_and_dropped_extensions_are_seen_in_the_next_scrape() {
     for args in [&[][..], &["--disable-cache"]] {
         let server = Postgres::start(Major::NEWEST).unwrap();
         server.psql("postgres", "drop extension pg_stat_statements").unwrap();
@@ -157,7 +157,7 @@ fn most_connections(server: &Postgres, end: mpsc::Receiver<()>) -> i64 {
 }
 
 #[test]
-fn names_that_are_hard_to_write_are_read_and_escaped() {
+fn special_names_are_read_and_escaped() {
     let server = unasked();
     let names = [
         "it's \"one\" \\ two\nlines $1 {x} ü 数 =",
@@ -206,7 +206,7 @@ fn a_database_called_wal_keeps_its_size() {
 }
 
 #[test]
-fn a_database_that_the_role_may_not_connect_to_is_no_error() {
+fn database_without_connect_privilege_is_skipped() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     server.psql("postgres", "create database secret; create database app").unwrap();
     server.psql("postgres", "revoke connect on database secret from public").unwrap();

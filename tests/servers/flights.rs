@@ -7,7 +7,6 @@ use std::thread;
 use std::time::Duration;
 
 use lab::{Exporter, Major, Postgres, Proxy};
-
 use support::outcome::{collectors, embedded_and, exporter_of, scrape_until, url_by_port};
 use support::{Page, scrape};
 
@@ -119,7 +118,7 @@ fn twenty_scrapes_at_once_execute_each_statement_once() {
 }
 
 #[test]
-fn while_everything_is_fresh_the_server_is_only_looked_at() {
+fn fresh_cache_costs_only_the_probe() {
     let server = server();
     let exporter = exporter_of(&server.url("monitor", "postgres"), &["--cache-ttls", "300,300,300,300"]);
     let first = scrape_until(&exporter, "everything is in the cache", |page| page.failed().is_empty());
@@ -144,7 +143,7 @@ fn while_everything_is_fresh_the_server_is_only_looked_at() {
 }
 
 #[test]
-fn what_expires_while_a_page_is_made_is_still_on_it() {
+fn results_that_expire_during_a_scrape_are_served() {
     let server = server();
     let config = collectors(
         "
@@ -195,7 +194,7 @@ fn statements_are_prepared_and_connections_kept() {
 }
 
 #[test]
-fn a_database_costs_one_round_trip() {
+fn each_database_costs_one_round_trip() {
     let server = server();
     server.psql("postgres", "drop database shop; drop database blog").unwrap();
     let proxy = Proxy::start(server.port()).unwrap();

@@ -71,7 +71,7 @@ fn locked_catalogs_do_not_take_a_primary_out_of_the_load_balancer() {
 }
 
 #[test]
-fn a_catalog_locked_from_the_start_is_no_server_down() {
+fn catalog_locked_at_start_does_not_mean_down() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let mut holder = superuser(&server);
     let mut lock = holder.transaction().unwrap();

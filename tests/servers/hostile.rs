@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use lab::{Exporter, Major, Postgres};
-
 use support::outcome::{collectors, embedded_and, exporter_of};
 use support::{Page, scrape};
 
@@ -108,7 +107,7 @@ const UNREADABLE: &[&str] = &[
 ];
 
 #[test]
-fn every_type_that_is_a_number_is_exact_and_what_is_none_is_counted() {
+fn numeric_types_are_exact_and_others_are_dropped_and_counted() {
     let server = server();
     let all =
         NUMBERS.iter().map(|(sql, _)| *sql).chain(NEAR.iter().map(|(sql, _)| *sql)).chain(UNREADABLE.iter().copied());
@@ -175,7 +174,7 @@ const LABELS: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn every_type_is_a_label_as_it_is_written() {
+fn every_type_can_be_a_label() {
     let server = server();
     let mut yaml = String::new();
     for (at, (sql, _)) in LABELS.iter().enumerate() {
@@ -268,7 +267,7 @@ scoped: { query: 'SELECT current_database() AS datname, 1 AS n', metrics: [ datn
 }
 
 #[test]
-fn labels_of_the_command_line_do_not_stand_beside_a_collectors_own() {
+fn constant_labels_do_not_duplicate_collector_labels() {
     let server = server();
     let config = embedded_and("own: { query: 'SELECT 1 AS n', tags: [cluster], metrics: [ n: { usage: GAUGE } ] }\n");
     let config =

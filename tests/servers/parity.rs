@@ -6,7 +6,7 @@ use support::{exporter, scrape};
 const SELF: &str = include_str!("../parity/pg_exporter_self.txt");
 
 #[test]
-fn the_exporters_own_metrics_keep_their_names_too() {
+fn keeps_pg_exporters_self_metrics() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let exporter = exporter(&server, "postgres", &[]);
     let page = scrape(&exporter);

@@ -56,7 +56,7 @@ fn told(exporter: &Exporter) -> [bool; 3] {
 }
 
 #[test]
-fn a_role_made_by_grants_pushes_no_statement_out() {
+fn role_made_by_grants_evicts_no_statement() {
     for major in Major::ALL {
         let server = server(major, "pg_stat_statements");
         grant(&server);
@@ -81,7 +81,7 @@ fn grants_hold_for_a_library_that_is_loaded_later() {
 }
 
 #[test]
-fn a_role_whose_statements_push_out_others_is_told_what_to_do() {
+fn tracked_role_is_advised_to_switch_tracking_off() {
     let server = server(Major::NEWEST, "pg_stat_statements");
     track_monitor(&server);
     let exporter = exporter(&server, "postgres", &["--disable-cache"]);
@@ -95,7 +95,7 @@ fn a_role_whose_statements_push_out_others_is_told_what_to_do() {
 }
 
 #[test]
-fn a_session_that_may_stop_being_counted_does_so_itself() {
+fn privileged_session_switches_tracking_off() {
     for (major, user, grant) in [
         (Major::V14, "postgres", "select 1"),
         (Major::NEWEST, "monitor", "grant set on parameter pg_stat_statements.track to monitor"),

@@ -60,7 +60,7 @@ fn with_config(server: &Postgres, user: &str, config: &Path) -> (Exporter, Page)
 }
 
 #[test]
-fn a_database_owners_code_is_not_called_whatever_the_configuration() {
+fn never_calls_code_of_a_database_owner() {
     // Before 15 everybody may create in the schema public.
     for (major, schema) in [(Major::V14, "public"), (Major::NEWEST, "public"), (Major::NEWEST, "own")] {
         let server = trapped(major, schema);
@@ -76,7 +76,7 @@ fn a_database_owners_code_is_not_called_whatever_the_configuration() {
 }
 
 #[test]
-fn a_collector_may_ask_for_schemas_and_leaves_none_to_the_next() {
+fn search_path_of_a_collector_does_not_leak() {
     let server = trapped(Major::NEWEST, "own");
     server.psql("shop", "create schema good; create function good.seven() returns int language sql return 7; grant usage on schema good to public").unwrap();
     let config = collectors(&format!(
@@ -92,7 +92,7 @@ fn a_collector_may_ask_for_schemas_and_leaves_none_to_the_next() {
 }
 
 #[test]
-fn an_extensions_bare_name_is_found_wherever_it_lives() {
+fn unqualified_extension_names_are_resolved() {
     for major in [Major::V14, Major::NEWEST] {
         let server = Postgres::start(major).unwrap();
         let schema = "create schema if not exists \"Mon itor\"; grant usage on schema \"Mon itor\" to public;
@@ -113,7 +113,7 @@ pg_query:
 }
 
 #[test]
-fn a_role_that_can_do_everything_is_warned_of_everywhere() {
+fn superuser_role_causes_a_warning() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     server
         .psql("postgres", "create role writer login password 'writer' in role pg_monitor, pg_write_server_files")

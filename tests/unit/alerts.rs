@@ -29,13 +29,13 @@ fn promtool(arguments: [&str; 2], files: &[PathBuf]) {
 }
 
 #[test]
-fn promtool_finds_no_fault() {
+fn promtool_accepts_rules_and_scrape_config() {
     promtool(["check", "rules"], &rule_files());
     promtool(["check", "config"], &[path("alerts/scrape/prometheus.yml")]);
 }
 
 #[test]
-fn victoria_metrics_finds_no_fault() {
+fn victoriametrics_accepts_rules_and_scrape_config() {
     let cache = Cache::open().unwrap();
     let rules = rule_files().into_iter().map(|file| format!("-rule={}", file.display()));
     check(Command::new(cache.victoria("vmalert").unwrap()).arg("-dryRun").args(rules));
@@ -44,21 +44,21 @@ fn victoria_metrics_finds_no_fault() {
 }
 
 #[test]
-fn alertmanager_sends_each_alert_to_one_receiver_and_only_the_cause_of_several() {
+fn alertmanager_routes_by_severity_and_inhibits_consequences() {
     let config = path("alerts/alertmanager.yml");
     alertmanager::finds_who_gets_what(&config);
     alertmanager::keeps_quiet_what_follows(&fs::read_to_string(config).unwrap());
 }
 
 #[test]
-fn every_case_comes_out_as_written() {
+fn promtool_rule_tests_pass() {
     let files = fs::read_dir(path("tests/unit/alerts")).unwrap().map(|entry| entry.unwrap().path());
     let cases: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "yml")).collect();
     promtool(["test", "rules"], &cases);
 }
 
 #[test]
-fn every_alert_tells_what_it_means_and_what_to_do() {
+fn every_alert_has_labels_annotations_and_a_runbook() {
     for rule in rules().iter().filter(|rule| rule.alert.is_some()) {
         let name = rule.name();
         for key in ["severity", "level", "component"] {
@@ -86,7 +86,7 @@ fn every_alert_tells_what_it_means_and_what_to_do() {
 }
 
 #[test]
-fn every_alert_is_shown_to_fire_and_to_be_silent() {
+fn every_alert_has_a_firing_and_a_silent_case() {
     let mut times = BTreeMap::<(String, String, bool), usize>::new();
     for file in rule_files() {
         let cases = path("tests/unit/alerts").join(file.file_name().unwrap());
@@ -118,7 +118,7 @@ fn every_alert_is_shown_to_fire_and_to_be_silent() {
 }
 
 #[test]
-fn every_recording_is_shown_to_be_right() {
+fn every_recording_rule_has_a_case() {
     let mut shown = BTreeSet::new();
     for file in rule_files() {
         let Ok(text) = fs::read_to_string(path("tests/unit/alerts").join(file.file_name().unwrap())) else { continue };
@@ -136,7 +136,7 @@ fn every_recording_is_shown_to_be_right() {
 }
 
 #[test]
-fn every_alert_that_a_fault_brings_has_its_times() {
+fn every_proven_alert_has_its_times_in_the_docs() {
     let page = fs::read_to_string(path("docs/alerts.md")).unwrap();
     let brought: Vec<&str> = lab::prove::faults().flat_map(|fault| fault.alerts.iter().copied()).collect();
     assert_eq!(lab::prove::tabled(&page), brought, "docs/alerts.md is old: make prove");

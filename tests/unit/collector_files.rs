@@ -42,7 +42,7 @@ fn embeds_every_collector_of_the_folder() {
 }
 
 #[test]
-fn every_fault_is_told_with_its_place() {
+fn every_fault_is_reported_with_its_position() {
     let folder = data("bad");
     let inputs = names(&folder, false);
     for input in &inputs {
@@ -60,7 +60,7 @@ fn every_fault_is_told_with_its_place() {
 }
 
 #[test]
-fn a_file_with_five_faults_tells_all_five() {
+fn reports_all_five_faults_of_a_file() {
     let told = text(&check("five_faults.yml", &data("bad")).stderr);
     let lines: Vec<&str> =
         told.lines().filter_map(|line| line.strip_prefix("five_faults.yml:")?.split(':').next()).collect();
@@ -68,7 +68,7 @@ fn a_file_with_five_faults_tells_all_five() {
 }
 
 #[test]
-fn a_folder_with_one_bad_file_does_not_start() {
+fn folder_with_one_bad_file_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(path("collectors/pg/pg.yml"), folder.path().join("good.yml")).unwrap();
     fs::write(folder.path().join("note.txt"), "not: [read").unwrap();
@@ -81,7 +81,7 @@ fn a_folder_with_one_bad_file_does_not_start() {
 }
 
 #[test]
-fn what_is_not_there_is_told() {
+fn missing_files_and_folders_are_reported() {
     let empty = tempfile::tempdir().unwrap();
     for (path, expected) in [
         ("nowhere.yml", "nowhere.yml: cannot be read: No such file or directory"),
@@ -95,7 +95,7 @@ fn what_is_not_there_is_told() {
 }
 
 #[test]
-fn a_file_without_branches_is_no_fault() {
+fn empty_file_is_valid() {
     let folder = tempfile::tempdir().unwrap();
     for content in ["", "\n\n", "# nothing yet\n", "---\n"] {
         fs::write(folder.path().join("empty.yml"), content).unwrap();

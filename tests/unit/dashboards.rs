@@ -49,7 +49,7 @@ fn a_panel_has_title_description_unit_and_text_for_no_data() {
 }
 
 #[test]
-fn tiles_ask_for_now_and_graphs_bear_gaps() {
+fn tiles_query_instant_and_graphs_span_gaps() {
     each_panel(|_, panel| {
         let mut faults = Vec::new();
         for target in list(&panel["targets"]) {
@@ -67,7 +67,7 @@ fn tiles_ask_for_now_and_graphs_bear_gaps() {
 }
 
 #[test]
-fn no_data_source_is_fixed() {
+fn data_sources_are_variables() {
     let mut faults = Vec::new();
     for dashboard in Dashboard::all() {
         let document = dashboard.json.to_string();
@@ -82,7 +82,7 @@ fn no_data_source_is_fixed() {
 }
 
 #[test]
-fn links_lead_to_a_page_and_carry_time_and_data_source() {
+fn links_keep_time_range_and_data_source() {
     let uids: BTreeSet<String> = Dashboard::all().into_iter().map(|dashboard| dashboard.stem).collect();
     let mut faults = Vec::new();
     for dashboard in Dashboard::all() {
@@ -107,7 +107,7 @@ fn links_lead_to_a_page_and_carry_time_and_data_source() {
 }
 
 #[test]
-fn variables_that_are_used_are_there_and_load_with_the_time_range() {
+fn used_variables_exist_and_refresh_on_time_range_change() {
     let mut faults = Vec::new();
     for dashboard in Dashboard::all() {
         let variables = dashboard.variables();
@@ -132,7 +132,7 @@ fn variables_that_are_used_are_there_and_load_with_the_time_range() {
 }
 
 #[test]
-fn ids_are_unique_and_no_panel_covers_another() {
+fn panel_ids_are_unique_and_panels_do_not_overlap() {
     let mut faults = Vec::new();
     for dashboard in Dashboard::all() {
         let mut ids = BTreeSet::new();
@@ -159,7 +159,7 @@ fn ids_are_unique_and_no_panel_covers_another() {
 }
 
 #[test]
-fn a_page_is_named_by_its_file_and_imports_by_hand_and_by_provisioning() {
+fn uid_is_the_file_stem_and_import_needs_no_inputs() {
     let mut titles = BTreeSet::new();
     for dashboard in Dashboard::all() {
         let json = &dashboard.json;

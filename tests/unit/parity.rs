@@ -83,7 +83,7 @@ fn differences(wanted: &Theirs, ours: &[&Listed]) -> Vec<String> {
 }
 
 #[test]
-fn everything_that_pg_exporter_has_is_here() {
+fn has_every_metric_of_pg_exporter() {
     let listed = catalogue();
     let mut ours: BTreeMap<&str, Vec<&Listed>> = BTreeMap::new();
     for one in &listed {

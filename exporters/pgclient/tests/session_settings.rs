@@ -27,7 +27,7 @@ fn refusals(server: &Postgres) -> usize {
 }
 
 #[test]
-fn a_setting_that_the_server_does_not_take_is_left_out_and_not_sent_again() {
+fn refused_optional_setting_is_not_sent_again() {
     let server = Postgres::start(Major::V14).unwrap();
     let target = target(&server.url("monitor", "postgres"))
         .with_setting("lock_timeout", "100")
@@ -44,7 +44,7 @@ fn a_setting_that_the_server_does_not_take_is_left_out_and_not_sent_again() {
 }
 
 #[test]
-fn a_setting_that_sessions_need_or_a_user_sets_is_not_left_out() {
+fn refused_required_setting_fails_the_connection() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let url = server.url("monitor", "postgres");
     let needed = target(&url).with_setting("no_such_setting", "1");
@@ -57,7 +57,7 @@ fn a_setting_that_sessions_need_or_a_user_sets_is_not_left_out() {
 }
 
 #[test]
-fn a_pooler_that_takes_some_settings_only_lets_the_session_in() {
+fn connects_through_a_pooler_that_takes_some_settings() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     for release in BouncerRelease::ALL {
         // Releases before 1.20 do not look into the options.

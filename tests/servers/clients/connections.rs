@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use lab::{Exporter, Major, Postgres};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-
 use support::{Page, binary, scrape};
 
 /// The exporter under a soft and a hard limit of open files.
@@ -32,7 +31,7 @@ fn kept(exporter: &Exporter) -> TcpStream {
 }
 
 #[test]
-fn two_thousand_idle_clients_keep_no_scrape_waiting() {
+fn two_thousand_idle_clients_delay_no_scrape() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard.min(10_000), hard).unwrap();
     let server = Postgres::start(Major::NEWEST).unwrap();
@@ -63,7 +62,7 @@ fn two_thousand_idle_clients_keep_no_scrape_waiting() {
 }
 
 #[test]
-fn a_limit_on_connections_is_a_flag() {
+fn connection_limit_is_configurable() {
     let exporter = Exporter::start(binary(), &["--web.max-connections=2"], &[support::DOWN]).unwrap();
     let clients: Vec<TcpStream> = (0..5).map(|_| kept(&exporter)).collect();
     let page = scrape(&exporter);

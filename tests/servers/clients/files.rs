@@ -9,7 +9,6 @@ use std::thread;
 
 use lab::{Exporter, MONITOR_PASSWORD, Major, Postgres};
 use nix::sys::stat::Mode;
-
 use support::{binary, scrape, until};
 
 /// Arguments and environment of a start.
@@ -35,7 +34,7 @@ fn spawn(args: &[&str], env: &[(&str, &str)]) -> Child {
 }
 
 #[test]
-fn what_is_no_file_is_refused_instead_of_waited_for() {
+fn refuses_pipes_devices_and_folders_in_place_of_files() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     fifo(&at("fifo.yml"));
@@ -87,7 +86,7 @@ fn what_is_no_file_is_refused_instead_of_waited_for() {
 }
 
 #[test]
-fn a_password_file_or_certificate_that_is_no_file_costs_no_time() {
+fn password_files_and_certificates_that_are_no_files_cost_no_time() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
@@ -106,7 +105,7 @@ fn a_password_file_or_certificate_that_is_no_file_costs_no_time() {
 }
 
 #[test]
-fn pipes_null_devices_and_links_work_where_people_use_them() {
+fn process_substitution_null_device_and_links_work() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

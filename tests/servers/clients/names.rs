@@ -3,7 +3,6 @@
 use std::process::Command;
 
 use lab::{Exporter, Major, Postgres};
-
 use support::outcome::{collectors, scrape_until};
 use support::{binary, scrape};
 

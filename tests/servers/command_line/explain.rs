@@ -4,7 +4,7 @@ use support::DOWN;
 use support::command_line::{out, run, shop};
 
 #[test]
-fn explain_shows_what_is_planned_at_what_cost_and_what_is_not_and_why() {
+fn explain_lists_costs_and_skip_reasons() {
     let (server, _folder, _) = shop();
     let url = server.url("monitor", "postgres");
     for args in [&["explain"][..], &["-E"], &["--explain"]] {

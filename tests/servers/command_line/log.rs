@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use lab::{Exporter, Major, Postgres};
 use serde_json::Value;
-
 use support::{binary, until};
 
 /// The fields of a line of logfmt, or none if it is not one.
@@ -50,7 +49,7 @@ fn lines(log: &str, format: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_log_has_the_form_and_the_level_asked_for() {
+fn log_has_the_configured_format_and_level() {
     let folder = tempfile::tempdir().unwrap();
     let bad = folder.path().join("bad.yml");
     // Its error holds quotes and an equals sign.

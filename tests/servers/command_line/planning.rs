@@ -9,7 +9,7 @@ fn squeezed(table: &str) -> String {
 }
 
 #[test]
-fn flags_of_planning_work_in_every_form() {
+fn planning_flags_work_in_every_spelling() {
     let (server, _folder, file) = shop();
     let (url, file) = (server.url("postgres", "postgres"), file.display().to_string());
     let explain = |args: &[&str], env: &[(&str, &str)]| {

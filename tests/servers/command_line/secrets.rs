@@ -4,7 +4,7 @@ use lab::{Exporter, MONITOR_PASSWORD, Major, Postgres};
 use support::binary;
 
 #[test]
-fn a_password_is_nowhere_to_be_seen() {
+fn passwords_are_never_shown() {
     let mut server = Postgres::start(Major::NEWEST).unwrap();
     let (url, port) = (server.url("monitor", "postgres"), server.port().to_string());
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab::{Major, Postgres};
-
 use support::{exporter, path, scrape};
 
 /// Labels that the scrape configuration gives to all series of a target.

@@ -3,10 +3,10 @@
 use std::thread;
 
 use lab::{Exporter, Postgres, Proxy};
-
-use super::{BUDGET, NEWEST, WithinBudget, session};
 use support::outcome::{exporter_of, scrape_until, scrape_within, status, url_by_port};
 use support::{scrape, until};
+
+use super::{BUDGET, NEWEST, WithinBudget, session};
 
 /// Everything that asks the server, in bursts; it is answered in time, and the server is down for that reason.
 fn is_asked_a_lot(exporter: &Exporter, reasons: &[&str]) {
@@ -33,7 +33,7 @@ fn explained(exporter: &Exporter) -> String {
 }
 
 #[test]
-fn unfinished_connects_never_exceed_the_budget() {
+fn pending_connects_stay_within_the_budget() {
     let server = Postgres::builder(NEWEST).setting("max_connections", "25").start().unwrap();
     server.psql("postgres", "create database shop; alter role monitor connection limit 5").unwrap();
     let url = server.url("monitor", "postgres");
@@ -61,7 +61,7 @@ fn unfinished_connects_never_exceed_the_budget() {
 }
 
 #[test]
-fn hung_logins_of_other_databases_leave_the_main_one_its_place() {
+fn hung_logins_leave_the_main_database_a_connection() {
     let server = Postgres::start(NEWEST).unwrap();
     let exporter = exporter_of(&server.url("monitor", "postgres"), &["--disable-cache"]);
     assert!(scrape(&exporter).is_up());
@@ -92,7 +92,7 @@ fn hung_logins_of_other_databases_leave_the_main_one_its_place() {
 }
 
 #[test]
-fn sessions_that_do_not_end_keep_their_places() {
+fn sessions_that_do_not_end_count_against_the_budget() {
     let server = Postgres::start(NEWEST).unwrap();
     let exporter = exporter_of(&server.url("monitor", "postgres"), &["--disable-cache"]);
     assert!(scrape(&exporter).is_up());
@@ -119,7 +119,7 @@ fn sessions_that_do_not_end_keep_their_places() {
 }
 
 #[test]
-fn a_server_that_hangs_leaves_its_turn_to_the_next_and_is_asked_once() {
+fn hung_server_does_not_delay_the_next_target() {
     let (hung, sound) = (Postgres::start(NEWEST).unwrap(), Postgres::start(NEWEST).unwrap());
     let proxy = Proxy::start(hung.port()).unwrap();
     proxy.freeze();
@@ -139,7 +139,7 @@ fn a_server_that_hangs_leaves_its_turn_to_the_next_and_is_asked_once() {
 }
 
 #[test]
-fn logins_behind_a_network_that_swallows_packets_are_not_repeated() {
+fn logins_are_not_repeated_behind_a_blackholed_network() {
     let server = Postgres::start(NEWEST).unwrap();
     let proxy = Proxy::start(server.port()).unwrap();
     proxy.freeze();

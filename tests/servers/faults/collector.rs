@@ -4,13 +4,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::Postgres;
-
-use super::{NEWEST, WithinBudget, calls, outcomes, session, sessions};
 use support::outcome::{collectors, embedded_and, exporter_of, scrape_timed, scrape_until, scrape_within};
 use support::{Page, scrape};
 
+use super::{NEWEST, WithinBudget, calls, outcomes, session, sessions};
+
 #[test]
-fn a_locked_table_costs_only_what_needs_its_lock() {
+fn locked_table_costs_only_its_collectors() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(3, &server);
     server.psql("postgres", "create table locked (n int); create index on locked (n)").unwrap();
@@ -48,7 +48,7 @@ fn a_locked_table_costs_only_what_needs_its_lock() {
 }
 
 #[test]
-fn a_failing_collector_fails_alone_is_logged_once_and_mended() {
+fn failing_collector_fails_alone_and_is_logged_once() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(1, &server);
     let config = collectors(
@@ -78,7 +78,7 @@ broken: { query: select n from public.wanted, ttl: 300, metrics: [ n: { usage: G
 }
 
 #[test]
-fn a_slow_collector_is_left_out_runs_once_and_is_there_later() {
+fn slow_collector_runs_once_and_is_served_later() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(1, &server);
     let config = collectors(
@@ -108,7 +108,7 @@ slow: { query: select 8 AS n from pg_sleep(3), timeout: 10, ttl: 60, metrics: [ 
 }
 
 #[test]
-fn a_new_slow_collector_stands_behind_the_others() {
+fn new_slow_collector_does_not_delay_others() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(1, &server);
     let quick = "quick: { query: select 7 AS n, timeout: 0.5, metrics: [ n: { usage: GAUGE } ] }\n";
@@ -130,7 +130,7 @@ fn a_new_slow_collector_stands_behind_the_others() {
 }
 
 #[test]
-fn slow_collectors_in_every_database_leave_the_look_a_connection() {
+fn slow_collectors_leave_the_probe_a_connection() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(1, &server);
     let names: Vec<String> = (0..4).map(|n| format!("d{n}")).collect();
@@ -160,7 +160,7 @@ slow:
 }
 
 #[test]
-fn a_query_that_outlives_its_timeout_is_cancelled_on_the_server() {
+fn query_past_its_timeout_is_cancelled_on_the_server() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(1, &server);
     let config = collectors(

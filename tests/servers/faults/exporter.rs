@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use std::thread;
 
 use lab::{Postgres, Process};
-
-use super::{NEWEST, WithinBudget, a_scrape_that_takes_its_time, calls, occurrences, sessions, wait_for_the_slow_one};
 use support::outcome::{collectors, exporter_of, scrape_until};
 use support::{LIMIT, Page, binary, scrape, until};
+
+use super::{NEWEST, WithinBudget, a_scrape_that_takes_its_time, calls, occurrences, sessions, wait_for_the_slow_one};
 
 #[test]
 fn a_scraper_that_hangs_up_does_not_stop_the_collection() {
@@ -48,7 +48,7 @@ fn a_signal_to_stop_lets_a_running_scrape_be_answered() {
 }
 
 #[test]
-fn a_second_exporter_on_a_port_says_so_and_ends() {
+fn port_in_use_is_reported_and_ends_the_program() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(1, &server);
     let url = server.url("postgres", "postgres");
@@ -63,7 +63,7 @@ fn a_second_exporter_on_a_port_says_so_and_ends() {
 }
 
 #[test]
-fn a_reload_takes_what_is_sound_and_keeps_its_connections() {
+fn reload_applies_valid_files_and_keeps_connections() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(1, &server);
     let yaml = |metric: &str| {

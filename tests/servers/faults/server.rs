@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use lab::{Exporter, Postgres, Process, Proxy};
 use postgres::Client;
+use support::outcome::{exporter_of, scrape_timed, scrape_until, scrape_within, status, url_by_port};
+use support::{LIMIT, binary, scrape, until};
 
 use super::{
     NEWEST, WithinBudget, a_scrape_that_takes_its_time, occurrences, session, sessions, wait_for_the_slow_one,
 };
-use support::outcome::{exporter_of, scrape_timed, scrape_until, scrape_within, status, url_by_port};
-use support::{LIMIT, binary, scrape, until};
 
 /// What a frozen server must not do to an exporter, warm or cold.
 fn answers_while_frozen(exporter: &Exporter, warm: bool) {
@@ -48,7 +48,7 @@ fn is_itself_after_thaw(server: &Postgres, exporter: &Exporter) {
 }
 
 #[test]
-fn a_frozen_server_is_told_before_the_deadline() {
+fn frozen_server_is_reported_before_the_deadline() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(2, &server);
     server.psql("postgres", "create database shop").unwrap();
@@ -73,7 +73,7 @@ fn a_frozen_server_is_told_before_the_deadline() {
 }
 
 #[test]
-fn a_network_that_swallows_packets_is_told_before_the_deadline() {
+fn blackholed_network_is_reported_before_the_deadline() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(2, &server);
     let proxy = Proxy::start(server.port()).unwrap();
@@ -96,7 +96,7 @@ fn a_network_that_swallows_packets_is_told_before_the_deadline() {
 }
 
 #[test]
-fn a_server_that_comes_late_or_again_is_read_at_once() {
+fn late_or_restarted_server_is_read_in_the_next_scrape() {
     let mut server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(1, &server);
     server.psql("postgres", "create database shop").unwrap();
@@ -155,7 +155,7 @@ fn a_server_that_comes_late_or_again_is_read_at_once() {
 }
 
 #[test]
-fn a_server_that_is_not_there_ends_an_exporter_that_is_to_fail_fast() {
+fn fail_fast_ends_without_a_server() {
     let mut server = Postgres::start(NEWEST).unwrap();
     let start = |url: &str| {
         let mut command = Process::command(binary());
@@ -175,7 +175,7 @@ fn a_server_that_is_not_there_ends_an_exporter_that_is_to_fail_fast() {
 }
 
 #[test]
-fn why_a_server_is_not_up_is_told() {
+fn reports_why_the_server_is_down() {
     let mut server = Postgres::builder(NEWEST)
         .setting("max_connections", "5")
         .setting("superuser_reserved_connections", "0")
@@ -209,7 +209,7 @@ fn why_a_server_is_not_up_is_told() {
 }
 
 #[test]
-fn a_backend_that_is_killed_in_the_middle_costs_no_page_anything() {
+fn killed_backend_costs_no_samples() {
     let (server, exporter) = a_scrape_that_takes_its_time();
     let _within = WithinBudget::of(1, &server);
     thread::scope(|scope| {

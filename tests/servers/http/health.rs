@@ -1,9 +1,9 @@
 //! The endpoints for load balancers and orchestrators.
 
 use lab::{Exporter, Major, Postgres};
+use support::{LIMIT, binary, exporter, until};
 
 use super::DOWN;
-use support::{LIMIT, binary, exporter, until};
 
 /// Status and word of a primary, a standby and a server that is down.
 type Answers = [(u16, &'static str); 3];

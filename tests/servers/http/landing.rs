@@ -1,11 +1,11 @@
 //! The status page: what it shows, and that it can be read on a desktop and on a phone.
 
 use lab::{Browser, Exporter, Major, Postgres};
-
-use super::{COLLECTORS, DOWN};
 use support::certificates::written;
 use support::layout::assert_fits;
 use support::{binary, exporter, scrape};
+
+use super::{COLLECTORS, DOWN};
 
 /// The name of a database that would be markup and reorders the text after it.
 const HOSTILE: &str = "<script>document.title='x'</script><b>\"&\u{202e}\u{1b}name";

@@ -5,10 +5,10 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 use lab::{Exporter, Major, Postgres, Response};
-
-use super::{COLLECTORS, DOWN};
 use support::certificates::written;
 use support::{Page, binary, exporter, scrape};
+
+use super::{COLLECTORS, DOWN};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -8,13 +8,13 @@ use lab::{Exporter, Major, Postgres};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-
-use super::{COLLECTORS, DOWN};
 use support::certificates::{Authority, written};
 use support::{Page, binary, exporter, until};
 
+use super::{COLLECTORS, DOWN};
+
 #[test]
-fn paths_answer_what_they_are_for_and_no_others_exist() {
+fn known_paths_answer_and_others_are_not_found() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let name = r#"<i>"&'x"#;
     server.psql("postgres", &format!("create database \"{}\"", name.replace('"', "\"\""))).unwrap();
@@ -83,7 +83,7 @@ fn paths_answer_what_they_are_for_and_no_others_exist() {
 }
 
 #[test]
-fn long_headers_and_slow_clients_keep_nobody_waiting() {
+fn long_headers_and_slow_clients_delay_nobody() {
     let exporter = Exporter::start(binary(), &[], &[DOWN]).unwrap();
     let slow: Vec<TcpStream> = (0..50)
         .map(|number| {
@@ -109,7 +109,7 @@ fn long_headers_and_slow_clients_keep_nobody_waiting() {
 }
 
 #[test]
-fn a_web_config_gives_tls_and_asks_for_a_password() {
+fn web_config_enables_tls_and_basic_auth() {
     let authority = Authority::new("web");
     let issued = authority.issue("localhost");
     let folder = tempfile::tempdir().unwrap();

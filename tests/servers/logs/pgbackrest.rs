@@ -5,11 +5,10 @@ use std::path::PathBuf;
 
 use lab::{Backrest, BackrestRelease, Major, Postgres};
 use serde_json::Value;
-
 use support::vector::{Pipeline, READ_AT};
 
 #[test]
-fn pgbackrest_of_every_release() {
+fn parses_logs_of_every_pgbackrest_release() {
     let server = Postgres::start(Major::V15).unwrap();
     for release in BackrestRelease::ALL {
         let backrest = Backrest::new(release, &[]).unwrap();

@@ -1,11 +1,10 @@
 //! PgBouncer's log file.
 
 use lab::{BouncerRelease, Major, PgBouncer, Postgres};
-
 use support::vector::{Pipeline, READ_AT};
 
 #[test]
-fn pgbouncer_of_every_release() {
+fn parses_logs_of_every_pgbouncer_release() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let pipeline = Pipeline::of("pgbouncer");
     for release in BouncerRelease::ALL {

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use lab::{LabError, Major, Postgres};
 use serde_json::Value;
-
 use support::vector::{Pipeline, READ_AT};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -14,13 +13,13 @@ const LIMIT: Duration = Duration::from_secs(30);
 const STATEMENT: &str = "select 'it''s \"quoted\", \\ and\n\nlong'\nfrom nowhere_at_all";
 
 #[test]
-fn csvlog_of_postgresql_14() {
+fn parses_csvlog_of_postgresql_14() {
     let log = Log::of(Major::V14, "csvlog");
     check(&log.events("postgres_csv", "csv"), &log.begun);
 }
 
 #[test]
-fn csvlog_and_jsonlog_of_a_server_are_the_same_events() {
+fn csvlog_and_jsonlog_give_the_same_events() {
     let log = Log::of(Major::NEWEST, "csvlog,jsonlog");
     let json = log.events("postgres_json", "json");
     check(&json, &log.begun);

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 
 use lab::Exporter;
+use support::outcome::scrape_until;
+use support::{Page, pgbackrest_exporter};
 
 use super::script::Script;
 use super::{first_page, is_up};
-use support::outcome::scrape_until;
-use support::{Page, pgbackrest_exporter};
 
 /// A document of one stanza with so many backups: a full one, a differential one and increments, over and over.
 fn document(backups: u64) -> String {
@@ -35,7 +35,7 @@ fn told<'a>(page: &'a Page, family: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_thousand_backups_give_a_bounded_page() {
+fn page_is_bounded_with_a_thousand_backups() {
     let script = Script::new();
     fs::write(script.path("document"), document(1000) + "\n").unwrap();
     let exporter = script.exporter(&["--backrest.reference-count"]);
@@ -57,7 +57,7 @@ fn a_thousand_backups_give_a_bounded_page() {
 }
 
 #[test]
-fn thirty_megabytes_of_json_are_read() {
+fn reads_thirty_megabytes_of_json() {
     let script = Script::new();
     let document = document(55_000);
     assert!(document.len() > 30_000_000, "{}", document.len());

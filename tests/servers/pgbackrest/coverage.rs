@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use support::Page;
+
 use super::first_page;
 use super::script::{DOCUMENT, Script};
-use support::Page;
 
 /// Names and labels, a family a line.
 const PEER: &str = include_str!("peer_families.txt");

@@ -3,11 +3,11 @@
 use std::net::TcpListener;
 
 use lab::{Backrest, BackrestRelease, Exporter};
+use support::outcome::scrape_until;
+use support::{Page, pgbackrest_exporter, scrape, until};
 
 use super::script::{PROMPT, Script, children};
 use super::{exporter, first_page, is_up, next_page};
-use support::outcome::scrape_until;
-use support::{Page, pgbackrest_exporter, scrape, until};
 
 /// Why the last run failed, as the page tells it in three places.
 fn reason(page: &Page) -> Option<String> {
@@ -50,7 +50,7 @@ fn the_first_scrape_does_not_wait() {
 }
 
 #[test]
-fn a_run_that_hangs_is_killed_with_all_it_started_and_the_next_is_tried() {
+fn hung_run_is_killed_with_its_process_group() {
     let script = Script::new();
     let exporter = script.exporter(&["--collect.timeout=0.5"]);
     first_page(&exporter);
@@ -73,7 +73,7 @@ fn a_run_that_hangs_is_killed_with_all_it_started_and_the_next_is_tried() {
 }
 
 #[test]
-fn a_run_that_hangs_ends_with_the_exporter() {
+fn hung_run_ends_with_the_exporter() {
     let script = Script::new();
     script.does("sh -c \"while :; do sleep 1; done # $folder\" &\nwait");
     let exporter = script.exporter(&[]);
@@ -84,7 +84,7 @@ fn a_run_that_hangs_ends_with_the_exporter() {
 }
 
 #[test]
-fn a_repository_that_does_not_answer_costs_no_scrape() {
+fn unreachable_repository_delays_no_scrape() {
     // The kernel accepts for it, as for a process that is stopped: what is sent is never read.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("repo1-storage-port={}", silent.local_addr().unwrap().port());
@@ -105,7 +105,7 @@ fn a_repository_that_does_not_answer_costs_no_scrape() {
 }
 
 #[test]
-fn each_fault_has_its_reason_and_leaves_what_was_known() {
+fn each_fault_has_a_reason_and_keeps_the_last_result() {
     let script = Script::new();
     let exporter = script.exporter(&[]);
     first_page(&exporter);
@@ -144,7 +144,7 @@ fn each_fault_has_its_reason_and_leaves_what_was_known() {
 }
 
 #[test]
-fn a_missing_program_and_one_that_may_not_be_run_are_told() {
+fn missing_and_not_executable_programs_are_reported() {
     let script = Script::new();
     let missing = script.path("nowhere");
     let flag = format!("--backrest.binary={}", missing.display());
@@ -157,7 +157,7 @@ fn a_missing_program_and_one_that_may_not_be_run_are_told() {
 }
 
 #[test]
-fn warnings_before_the_document_cost_nothing_and_are_told() {
+fn warnings_before_the_json_are_logged() {
     let script = Script::new();
     script.does("echo \"P00   WARN: configuration file contains invalid option 'x'\"\ncat \"$folder/document\"\necho");
     let exporter = script.exporter(&[]);
@@ -169,7 +169,7 @@ fn warnings_before_the_document_cost_nothing_and_are_told() {
 }
 
 #[test]
-fn what_is_known_ages_and_vanishes_while_runs_fail() {
+fn results_expire_while_runs_fail() {
     let script = Script::new();
     let exporter = script.exporter(&["--collect.stale=4"]);
     let age = |page: &Page| page.value("pgbackrest_backup_since_last_completion_seconds", &[("backup_type", "full")]);
@@ -192,7 +192,7 @@ fn what_is_known_ages_and_vanishes_while_runs_fail() {
 }
 
 #[test]
-fn the_child_sees_none_of_our_variables_and_all_of_its_own() {
+fn child_environment_excludes_exporter_variables() {
     let script = Script::new();
     script.does("env > \"$folder/environment.part\"; mv \"$folder/environment.part\" \"$folder/environment\"; cat \"$folder/document\"");
     let environment = [
@@ -210,7 +210,7 @@ fn the_child_sees_none_of_our_variables_and_all_of_its_own() {
 }
 
 #[test]
-fn a_broken_filter_is_told_at_start_with_its_place() {
+fn invalid_filter_is_reported_with_its_position() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("own.yml");
     let yaml = "good:\n  query: '{n: 1}'\n  metrics: [ n: { usage: GAUGE } ]\nbad:\n  query: '.[] | {n: }'\n  metrics: [ n: { usage: GAUGE } ]\n";
@@ -226,7 +226,7 @@ fn a_broken_filter_is_told_at_start_with_its_place() {
 }
 
 #[test]
-fn a_filter_that_never_ends_costs_its_own_collector_only() {
+fn endless_filter_costs_only_its_collector() {
     let script = Script::new();
     let folder = tempfile::tempdir().unwrap();
     let yaml = "endless:\n  query: 'last(repeat(1))'\n  timeout: 0.3\n  metrics: [ n: { usage: GAUGE } ]\ngood:\n  query: '{n: length}'\n  metrics: [ n: { usage: GAUGE } ]\n";

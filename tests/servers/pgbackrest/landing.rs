@@ -1,11 +1,11 @@
 //! The status page and `/explain`: the last run, stanzas and repositories, and stale results while runs fail.
 
 use lab::Browser;
+use support::layout::assert_fits;
+use support::outcome::scrape_until;
 
 use super::script::{DOCUMENT, Script};
 use super::{first_page, is_up};
-use support::layout::assert_fits;
-use support::outcome::scrape_until;
 
 #[test]
 fn shows_runs_stanzas_and_repositories_and_marks_old_results_stale() {

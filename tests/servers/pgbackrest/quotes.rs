@@ -3,10 +3,10 @@
 use std::fs;
 
 use lab::{Backrest, BackrestRelease, Exporter};
-
-use super::{STANZA, exporter, next_page};
 use support::outcome::scrape_until;
 use support::pgbackrest_exporter;
+
+use super::{STANZA, exporter, next_page};
 
 const SECRET: &str = "s3cr3t";
 
@@ -74,7 +74,7 @@ fn assert_hidden(exporter: &Exporter, whose: &str, shown: &str) {
 }
 
 #[test]
-fn nothing_that_pgbackrest_quotes_from_its_configuration_is_shown() {
+fn quoted_configuration_is_redacted() {
     std::thread::scope(|scope| {
         for release in BackrestRelease::ALL {
             scope.spawn(move || files_of(release));
@@ -109,7 +109,7 @@ fn files_of(release: BackrestRelease) {
 }
 
 #[test]
-fn nothing_that_pgbackrest_quotes_from_its_environment_or_arguments_is_shown() {
+fn quoted_environment_and_arguments_are_redacted() {
     for release in BackrestRelease::ALL {
         let backrest = Backrest::new(release, &[]).unwrap();
         let include = backrest.folder().join("include");
@@ -146,7 +146,7 @@ fn nothing_that_pgbackrest_quotes_from_its_environment_or_arguments_is_shown() {
 
 /// A filter of a user sees no more than the filters inside.
 #[test]
-fn a_users_filter_does_not_show_what_is_quoted() {
+fn custom_filters_see_redacted_text() {
     let backrest = Backrest::new(BackrestRelease::Newest, &[]).unwrap();
     let (_, lines, _) = BROKEN.iter().find(|(what, ..)| *what == "a URL").unwrap();
     fs::write(backrest.config(), format!("{}{lines}\n", own_lines(&backrest))).unwrap();

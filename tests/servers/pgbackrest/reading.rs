@@ -1,10 +1,13 @@
 //! An independent reading of the JSON: what a page has to say about it, series by series.
 
+mod values;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-
 use support::Page;
+
+use values::{SEGMENT, block_incr, labels, list, lsn, number, seconds, segment, stop, text, utc, with};
 
 /// The value that a series has to have.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,55 +83,6 @@ pub fn assert_equal(page: &Page, expected: &BTreeMap<Series, Expected>, now: std
 
 #[derive(Default)]
 struct Reading(BTreeMap<Series, Expected>);
-
-/// Labels out of names and values.
-fn labels<const N: usize>(labels: [(&str, String); N]) -> BTreeMap<String, String> {
-    labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn number(value: &Value) -> Option<f64> {
-    value.as_bool().map(f64::from).or(value.as_f64())
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
-    value[name].as_array().into_iter().flatten().collect()
-}
-
-fn lsn(text: &str) -> f64 {
-    let (high, low) = text.split_once('/').unwrap();
-    (u64::from_str_radix(high, 16).unwrap() * (1 << 32) + u64::from_str_radix(low, 16).unwrap()) as f64
-}
-
-/// Where a segment of 16 MiB begins.
-fn segment(name: &str) -> f64 {
-    let part = |range: std::ops::Range<usize>| u64::from_str_radix(&name[range], 16).unwrap();
-    (part(8..16) * (1 << 32) + part(16..24) * (1 << 24)) as f64
-}
-
-const SEGMENT: f64 = (1 << 24) as f64;
-
-fn stop(backup: &Value) -> f64 {
-    number(&backup["timestamp"]["stop"]).unwrap()
-}
-
-fn seconds(backup: &Value) -> f64 {
-    stop(backup) - number(&backup["timestamp"]["start"]).unwrap()
-}
-
-fn block_incr(backup: &Value) -> String {
-    let repository = &backup["info"]["repository"];
-    let both = !repository["size-map"].is_null() && !repository["delta-map"].is_null();
-    if both { "y" } else { "n" }.to_owned()
-}
-
-fn with(mut labels: BTreeMap<String, String>, more: &[(&str, String)]) -> BTreeMap<String, String> {
-    labels.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    labels
-}
 
 impl Reading {
     fn put(&mut self, name: &str, labels: &BTreeMap<String, String>, value: Expected) {
@@ -407,11 +361,4 @@ impl Reading {
             self.references("backup_last_references", &labels, newest);
         }
     }
-}
-
-/// Unix seconds as text in UTC, by the system's own `date`.
-fn utc(seconds: i64) -> String {
-    let at = format!("--date=@{seconds}");
-    let output = std::process::Command::new("date").args(["--utc", &at, "+%Y-%m-%d %H:%M:%S"]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

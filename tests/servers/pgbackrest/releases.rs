@@ -4,11 +4,11 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lab::BackrestRelease;
+use support::outcome::scrape_until;
+use support::{Page, scrape};
 
 use super::reading::{Asked, assert_equal, expected};
 use super::{Stage, exporter, first_page, is_up};
-use support::outcome::scrape_until;
-use support::{Page, scrape};
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
@@ -42,7 +42,7 @@ fn backups(stage: &Stage) {
 }
 
 #[test]
-fn a_page_says_what_the_json_says() {
+fn page_matches_the_json() {
     on_every_release(|release| {
         let stage = Stage::build(release);
         backups(&stage);
@@ -90,7 +90,7 @@ fn assert_version(stage: &Stage) {
 }
 
 #[test]
-fn stanzas_and_types_are_left_out_as_the_flags_say() {
+fn flags_filter_stanzas_and_types() {
     let stage = Stage::build(BackrestRelease::V2_45);
     stage.backup("full", "1", &[]);
     stage.backup("diff", "1", &[]);

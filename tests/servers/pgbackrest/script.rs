@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lab::Exporter;
-use tempfile::TempDir;
-
 use support::{pgbackrest_exporter, until};
+use tempfile::TempDir;
 
 /// A document with one stanza and one backup.
 pub const DOCUMENT: &str = r#"[{"archive":[{"database":{"id":1,"repo-key":1},"id":"15-1","max":"000000010000000000000005","min":"000000010000000000000001"}],"backup":[{"archive":{"start":"000000010000000000000005","stop":"000000010000000000000005"},"backrest":{"format":5,"version":"2.45"},"database":{"id":1,"repo-key":1},"error":false,"info":{"delta":30583612,"repository":{"delta":6078907,"size":6078907},"size":30583612},"label":"20261123-031023F","lsn":{"start":"0/5000028","stop":"0/5000100"},"prior":null,"reference":null,"timestamp":{"start":1795403423,"stop":1795403429},"type":"full"}],"cipher":"none","db":[{"id":1,"repo-key":1,"system-id":18446744073709551615,"version":"15"}],"name":"demo","repo":[{"cipher":"none","key":1,"status":{"code":0,"message":"ok"}}],"status":{"code":0,"lock":{"backup":{"held":false}},"message":"ok"}}]"#;

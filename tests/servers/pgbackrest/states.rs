@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lab::{Backrest, BackrestRelease, Exporter, Postgres, Process};
+use support::outcome::scrape_until;
+use support::{LIMIT, Page, scrape};
 
 use super::reading::{Asked, assert_equal, expected};
 use super::{STANZA, exporter, first_page, next_page, server_for};
-use support::outcome::scrape_until;
-use support::{LIMIT, Page, scrape};
 
 const PASS: &str = "a-secret-of-the-repository";
 
@@ -76,7 +76,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_state_of_a_stanza_is_told() {
+fn every_stanza_state_is_reported() {
     on_old_and_new(|scene| {
         // No stanza at all is a list without any: nothing is wrong, and nothing is there.
         let page = first_page(&scene.exporter);

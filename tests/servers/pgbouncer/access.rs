@@ -5,9 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
 use lab::{BouncerRelease, PgBouncer, Process};
+use support::{pgbouncer_exporter, scrape, until};
 
 use super::{exporter, exporter_of, on_every_release};
-use support::{pgbouncer_exporter, scrape, until};
 
 /// The reason on the page, and the line of the log that tells of it.
 fn told(url: &str) -> (String, String) {
@@ -21,7 +21,7 @@ fn told(url: &str) -> (String, String) {
 }
 
 #[test]
-fn who_may_not_read_the_console_is_told_what_to_change() {
+fn missing_console_permission_is_reported_with_the_fix() {
     on_every_release(|release, server| {
         let pooler = PgBouncer::builder(release).database("app", server, "").start().unwrap();
         let (reason, line) = told(&pooler.url("stranger", "pgbouncer"));
@@ -38,7 +38,7 @@ fn who_may_not_read_the_console_is_told_what_to_change() {
 }
 
 #[test]
-fn another_database_or_server_is_no_console() {
+fn refuses_a_database_or_server_that_is_no_console() {
     on_every_release(|release, server| {
         if release != BouncerRelease::NEWEST {
             return;
@@ -56,7 +56,7 @@ fn another_database_or_server_is_no_console() {
 }
 
 #[test]
-fn the_unix_socket_and_an_administrator_will_do_as_well() {
+fn reads_over_unix_socket_and_as_administrator() {
     on_every_release(|release, server| {
         let pooler = PgBouncer::builder(release).database("app", server, "").start().unwrap();
         let folder = pooler.socket_dir().display();

@@ -6,10 +6,10 @@ use std::net::TcpStream;
 use std::sync::Mutex;
 
 use lab::{BouncerRelease, Exporter, PgBouncer, PgBouncerBuilder, Postgres};
-
-use super::{exporter, on_every_release};
 use support::catalogue::{Listed, catalogue_of};
 use support::{Page, pgbouncer_exporter, scrape, until};
+
+use super::{exporter, on_every_release};
 
 /// What promtool says of names that are inherited from pg_exporter, and why they stay: dashboards are written for them.
 const INHERITED: &[(&str, &str)] = &[
@@ -148,7 +148,7 @@ fn inherited(file: &str) -> Vec<Family> {
 }
 
 #[test]
-fn every_family_of_the_exporters_before_is_there_by_its_name_type_and_labels() {
+fn keeps_families_of_other_pgbouncer_exporters() {
     /// These come from the engine; the build's labels are its own.
     const OWN: [&str; 2] = ["pgbouncer_up", "pgbouncer_exporter_build_info"];
     for (file, folder, count) in

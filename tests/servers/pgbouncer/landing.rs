@@ -1,12 +1,11 @@
 //! The page for people, of several PgBouncers.
 
 use lab::{BouncerRelease, Browser, Exporter, Major, PgBouncer, Postgres};
-
 use support::layout::assert_fits;
 use support::{pgbouncer_exporter, scrape};
 
 #[test]
-fn several_poolers_stand_in_one_table_and_below_each_by_itself() {
+fn status_page_lists_several_poolers() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let pooler = PgBouncer::builder(BouncerRelease::NEWEST).database("app", &server, "").start().unwrap();
     let down = "host=127.0.0.1 port=1 user=monitor";

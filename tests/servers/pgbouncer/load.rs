@@ -2,9 +2,9 @@
 
 use lab::{BouncerRelease, PgBouncer};
 use postgres::{Client, NoTls};
+use support::{LIMIT, Page, scrape, until};
 
 use super::{exporter, on_every_release};
-use support::{LIMIT, Page, scrape, until};
 
 const APP: &[(&str, &str)] = &[("datname", "app")];
 
@@ -49,7 +49,7 @@ fn transactions_are_counted_to_the_last() {
 }
 
 #[test]
-fn clients_that_wait_are_seen_while_the_pool_is_full() {
+fn shows_waiting_clients_while_the_pool_is_full() {
     on_every_release(|release, server| {
         let pooler = PgBouncer::builder(release).database("app", server, "pool_size=1").start().unwrap();
         let exporter = exporter(&pooler, &[]);

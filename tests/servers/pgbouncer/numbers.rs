@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use lab::{BouncerRelease, PgBouncer};
+use support::{Page, scrape};
 
 use super::{exporter, on_every_release};
-use support::{Page, scrape};
 
 /// How the rows of one command are found on the page.
 struct Command {
@@ -256,7 +256,7 @@ const SAME: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn the_other_exporters_families_have_the_same_numbers() {
+fn both_families_have_the_same_numbers() {
     on_every_release(|release, server| {
         let pooler = PgBouncer::builder(release).database("app", server, "reserve_pool=3").start().unwrap();
         pooler.psql("app", "app", "select 1; select 2").unwrap();

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use lab::{BouncerRelease, Exporter, PgBouncer, Proxy};
 use pgclient::{ConnectionSlot, Environment, Target};
+use support::{LIMIT, Page, scrape, until};
 
 use super::{exporter, exporter_of, is_up, on_every_release};
-use support::{LIMIT, Page, scrape, until};
 
 /// Seconds after which the scraper gives up; the exporter has to answer before.
 const SCRAPE_TIMEOUT: &str = "2";
@@ -65,7 +65,7 @@ fn a_scrape_costs_one_connection_and_one_flight() {
 }
 
 #[test]
-fn a_shutdown_in_good_order_is_not_held_up() {
+fn scrapes_do_not_block_graceful_shutdown() {
     on_every_release(|release, server| {
         if release < BouncerRelease::V1_24 {
             return;
@@ -127,7 +127,7 @@ fn a_paused_pooler_stays_paused_through_timeouts_and_aborted_scrapes() {
 /// What the test above would see, had a request to cancel been sent; and that even a connection that could send one does
 /// not do so to a console.
 #[test]
-fn a_request_to_cancel_would_resume_and_is_refused() {
+fn cancel_requests_are_refused_because_they_resume() {
     on_every_release(|release, server| {
         let pooler = PgBouncer::builder(release).database("app", server, "").start().unwrap();
         let url = pooler.url("monitor", "pgbouncer");
@@ -149,7 +149,7 @@ fn a_request_to_cancel_would_resume_and_is_refused() {
 }
 
 #[test]
-fn a_frozen_pooler_is_told_before_the_deadline() {
+fn frozen_pooler_is_reported_before_the_deadline() {
     on_every_release(|release, server| {
         let pooler = PgBouncer::builder(release).database("app", server, "").start().unwrap();
         let (warm, cold) = (exporter(&pooler, &[]), exporter(&pooler, &[]));

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use lab::{BouncerRelease, Exporter, Major, PgBouncer, Postgres, Process};
+use support::{pgbouncer_exporter, scrape, until};
 
 use super::{exporter, is_up};
-use support::{pgbouncer_exporter, scrape, until};
 
 fn socket(pooler: &PgBouncer) -> String {
     let (folder, port) = (pooler.socket_dir().display(), pooler.port());
@@ -25,7 +25,7 @@ fn two(server: &Postgres) -> [PgBouncer; 2] {
 }
 
 #[test]
-fn each_has_its_label_and_one_that_is_down_costs_the_others_nothing() {
+fn targets_are_labelled_and_fail_alone() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let [old, new] = two(&server);
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -92,7 +92,7 @@ fn each_has_its_label_and_one_that_is_down_costs_the_others_nothing() {
 }
 
 #[test]
-fn one_alone_has_no_label_and_the_same_one_twice_is_refused() {
+fn single_target_has_no_label_and_duplicates_are_refused() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let [pooler, _] = two(&server);
     let page = scrape(&exporter(&pooler, &[]));

@@ -1,7 +1,6 @@
 //! What it costs the server that texts are read, and what is told where they are not.
 
 use lab::{Exporter, Major, Postgres};
-
 use support::outcome::scrape_until;
 use support::{Page, exporter, scrape};
 
@@ -60,7 +59,7 @@ fn large_texts_are_not_read_into_the_servers_memory() {
 }
 
 #[test]
-fn a_role_that_cannot_see_the_size_reads_no_texts_and_is_told() {
+fn role_without_pg_stat_file_reads_no_texts_and_is_advised() {
     for major in Major::ALL {
         let server = Postgres::start(major).unwrap();
         server.psql("postgres", "revoke all on function pg_stat_file(text, boolean) from monitor").unwrap();

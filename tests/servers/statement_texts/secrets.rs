@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use lab::{Exporter, Major, Postgres};
 use postgres::{Client, NoTls};
-
-use super::planted::{SECRET, plant};
 use support::outcome::{collectors, scrape_until};
 use support::{Page, exporter, scrape, until};
+
+use super::planted::{SECRET, plant};
 
 const TAGS: &str = "--tag=statements,exact_size";
 const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0";
@@ -38,7 +38,7 @@ fn planted_ids(server: &Postgres) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_secret_in_a_command_is_on_no_page_and_in_no_log() {
+fn secrets_in_commands_are_redacted_everywhere() {
     std::thread::scope(|scope| {
         for major in Major::ALL {
             scope.spawn(move || commands_of(major));
@@ -121,7 +121,7 @@ careless_statement:
 ";
 
 #[test]
-fn a_password_that_a_users_collector_reads_is_not_shown() {
+fn passwords_read_by_custom_collectors_are_redacted() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let noticed = "create function public.noticed() returns int language plpgsql as
                    'begin raise warning ''opened with s3cr3t''; return 1; end'";

@@ -4,7 +4,6 @@ use std::thread::JoinHandle;
 
 use lab::{Major, Postgres};
 use postgres::{Client, NoTls};
-
 use support::outcome::{collectors, exporter_of};
 use support::{LIMIT, Page, exporter, scrape, until};
 
@@ -90,7 +89,7 @@ fn release(server: &Postgres, waiters: Vec<JoinHandle<Result<(), postgres::Error
 const EXCLUSIVELY: &str = "begin; lock table t in access exclusive mode; commit";
 
 #[test]
-fn who_waits_and_for_whom_is_seen() {
+fn shows_lock_waiters_and_blockers() {
     for major in [Major::V14, Major::NEWEST] {
         let settings = Postgres::builder(major).setting("max_prepared_transactions", "5");
         let server = settings.setting("deadlock_timeout", "1h").start().unwrap();
@@ -312,7 +311,7 @@ fn applications_are_counted_up_to_twenty() {
 }
 
 #[test]
-fn copy_is_seen_while_it_runs() {
+fn shows_progress_of_copy() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     server.psql("postgres", "create table filled (line text)").unwrap();
     let exporter = exporter(&server, "postgres", &["--disable-cache"]);

@@ -3,9 +3,8 @@
 use std::fs;
 
 use lab::{Major, Postgres};
-use tempfile::TempDir;
-
 use support::{exporter, scrape};
+use tempfile::TempDir;
 
 /// The files of collectors, switched on.
 fn switched_on(names: &[&str]) -> TempDir {
@@ -37,7 +36,7 @@ const SITE: &str = "create schema monitor;
     select pg_replication_origin_advance('elsewhere', '0/2000');";
 
 #[test]
-fn what_a_site_makes_or_lends_is_read() {
+fn reads_what_a_site_grants_or_creates() {
     let names = ["pg_heartbeat", "pg_table_bloat", "pg_index_bloat", "pg_shmem", "pg_origin"];
     for major in [Major::V14, Major::NEWEST] {
         let server = Postgres::start(major).unwrap();

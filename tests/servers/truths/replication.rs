@@ -1,10 +1,10 @@
 //! Standbys, slots, subscriptions.
 
 use lab::{Exporter, Major, Postgres};
-
-use super::storage::{assert_between, number};
 use support::outcome::scrape_until;
 use support::{LIMIT, Page, exporter, scrape};
+
+use super::storage::{assert_between, number};
 
 #[test]
 fn a_paused_standby_is_behind_by_what_was_written() {
@@ -133,7 +133,7 @@ fn an_inactive_slot_keeps_wal_until_it_is_lost() {
 }
 
 #[test]
-fn a_subscription_that_conflicts_is_seen_to_fail() {
+fn counts_errors_of_a_conflicting_subscription() {
     for major in Major::ALL {
         let server = Postgres::start(major).unwrap();
         server.psql("postgres", "create database pub").unwrap();

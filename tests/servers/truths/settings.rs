@@ -5,10 +5,10 @@ use std::fs;
 
 use lab::{MONITOR_PASSWORD, Major, Postgres};
 use postgres::NoTls;
-
-use super::storage::{assert_between, number, session};
 use support::outcome::scrape_until;
 use support::{exporter, scrape};
+
+use super::storage::{assert_between, number, session};
 
 #[test]
 fn settings_are_those_of_pg_settings_in_base_units() {
@@ -57,7 +57,7 @@ fn settings_are_those_of_pg_settings_in_base_units() {
 }
 
 #[test]
-fn grants_make_the_role_twice_and_what_they_offer_can_be_taken() {
+fn grants_are_idempotent_and_optional_grants_work() {
     let file = support::path("collectors/pg/grants.sql");
     let grants = fs::read_to_string(file).unwrap();
     for major in Major::ALL {
@@ -102,7 +102,7 @@ fn buffers_add_up_to_shared_buffers() {
 }
 
 #[test]
-fn extensions_of_others_are_read_where_they_are() {
+fn reads_third_party_extensions_in_their_schema() {
     let builder = Postgres::builder(Major::V15).with_extensions();
     let server = builder
         .setting("shared_preload_libraries", "pg_stat_statements, pg_stat_kcache, pg_wait_sampling")

@@ -2,7 +2,6 @@
 
 use lab::{Exporter, Major, Postgres};
 use postgres::{Client, NoTls};
-
 use support::{Page, exporter, scrape};
 
 /// Runs each of these as `postgres` in its own session, in order.
@@ -108,7 +107,7 @@ fn columns_follow_the_extension_and_not_the_server() {
 }
 
 #[test]
-fn what_the_role_may_not_see_is_counted_and_the_grant_is_told() {
+fn counts_hidden_statements_and_advises_the_grant() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     server.psql("postgres", "revoke pg_monitor from monitor; grant pg_read_all_settings to monitor").unwrap();
     run(&server, "postgres", &["select 1 as seen", "select 2, 3 as seen"]);
@@ -129,7 +128,7 @@ fn what_the_role_may_not_see_is_counted_and_the_grant_is_told() {
 }
 
 #[test]
-fn what_is_thrown_out_is_counted() {
+fn counts_evicted_statements() {
     let server = Postgres::builder(Major::NEWEST).setting("pg_stat_statements.max", "100").start().unwrap();
     let exporter = exporter(&server, "postgres", &["--disable-cache"]);
     let state = |exporter: &Exporter| {

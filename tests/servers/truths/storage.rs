@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lab::{Exporter, Major, Postgres};
 use postgres::{Client, NoTls};
-
 use support::outcome::scrape_until;
 use support::{LIMIT, Page, exporter, scrape};
 
@@ -32,7 +31,7 @@ pub fn assert_between(server: &Postgres, sql: &str, what: &str, read: impl FnOnc
 }
 
 #[test]
-fn sequences_tell_how_near_they_are_to_their_end() {
+fn sequences_show_their_used_ratio() {
     for major in ENDS {
         let server = Postgres::start(major).unwrap();
         let sql = "
@@ -103,7 +102,7 @@ fn many_sequences_do_not_fill_the_lock_table() {
 }
 
 #[test]
-fn indexes_that_are_waste_are_counted_and_named() {
+fn counts_and_names_wasteful_indexes() {
     for major in ENDS {
         let server = Postgres::builder(major).setting("autovacuum", "off").start().unwrap();
         let sql = "

@@ -2,9 +2,9 @@
 
 use lab::{Exporter, Major, Postgres};
 use postgres::NoTls;
+use support::{LIMIT, exporter, scrape, until};
 
 use super::activity::{assert_between, number, session, waiting};
-use support::{LIMIT, exporter, scrape, until};
 
 mod due;
 mod progress;
@@ -122,7 +122,7 @@ fn dead_rows_and_times_of_vacuum_are_seen() {
 }
 
 #[test]
-fn every_holder_of_the_horizon_is_seen() {
+fn shows_every_holder_of_the_xmin_horizon() {
     let (server, exporter) = quiet(Major::NEWEST);
     let standby = server.standby("standby1").unwrap();
     standby.psql("postgres", "alter system set hot_standby_feedback = on").unwrap();

@@ -5,10 +5,10 @@ use std::fs;
 
 use lab::{Exporter, Major, Postgres};
 use postgres::Client;
-
-use super::storage::{ENDS, assert_between, number, session};
 use support::outcome::scrape_until;
 use support::{Page, exporter, scrape};
+
+use super::storage::{ENDS, assert_between, number, session};
 
 #[test]
 fn a_log_directory_that_is_gone_costs_only_its_size() {
@@ -124,7 +124,7 @@ fn assert_sessions(exporter: &Exporter, writer: Client, size: f64) {
 }
 
 #[test]
-fn what_waits_for_the_archiver_is_counted() {
+fn counts_wal_files_ready_for_archiving() {
     for major in ENDS {
         let builder = Postgres::builder(major).setting("archive_mode", "on");
         let server = builder.setting("archive_command", "false").start().unwrap();

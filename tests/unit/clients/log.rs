@@ -65,7 +65,7 @@ impl Drop for Piped {
 }
 
 #[test]
-fn a_log_that_nobody_reads_keeps_nobody_waiting_and_what_is_lost_is_told() {
+fn unread_log_blocks_nothing_and_counts_lost_lines() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("c.yml");
     std::fs::write(&config, "a: { query: SELECT 1 AS n, metrics: [ n: { usage: GAUGE } ] }\n").unwrap();
@@ -106,7 +106,7 @@ fn a_log_that_nobody_reads_keeps_nobody_waiting_and_what_is_lost_is_told() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_does_not_keep_the_program_from_ending() {
+fn unread_log_does_not_delay_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("c.yml");
     std::fs::write(&config, "a: { query: SELECT 1 AS n, metrics: [ n: { usage: GAUGE } ] }\n").unwrap();
@@ -127,7 +127,7 @@ fn a_log_that_nobody_reads_does_not_keep_the_program_from_ending() {
 }
 
 #[test]
-fn a_command_waits_for_its_reader_and_loses_nothing() {
+fn commands_wait_for_a_slow_reader() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("c.yml");
     let faults = 2_000;

@@ -5,12 +5,11 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use lab::Exporter;
-
 use support::DOWN;
 use support::{binary, until};
 
 #[test]
-fn a_page_in_a_browser_cannot_reload_and_everybody_else_can() {
+fn refuses_cross_site_reload_requests() {
     let exporter = Exporter::start(binary(), &[], &[DOWN]).unwrap();
     let host = exporter.address().to_string();
     let own = format!("http://{host}");
@@ -53,7 +52,7 @@ fn exchange(exporter: &Exporter, request: &[u8]) -> String {
 }
 
 #[test]
-fn odd_requests_have_an_answer_and_cost_no_memory() {
+fn odd_requests_are_answered_in_bounded_memory() {
     let exporter = Exporter::start(binary(), &[], &[DOWN]).unwrap();
     let resident = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", exporter.process().pid())).unwrap();

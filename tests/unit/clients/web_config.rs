@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lab::Exporter;
-
 use support::DOWN;
 use support::{Page, binary, until};
 
@@ -22,7 +21,7 @@ fn users(cost: u32) -> String {
 }
 
 #[test]
-fn an_emptied_web_configuration_lets_nobody_in_and_is_told() {
+fn empty_web_config_denies_all_requests_and_is_logged() {
     let folder = tempfile::tempdir().unwrap();
     let (exporter, file) = start(folder.path(), &users(4));
     let page = || Page::parse(exporter.get_with("/metrics", &LOGIN).unwrap().text());
@@ -46,7 +45,7 @@ fn an_emptied_web_configuration_lets_nobody_in_and_is_told() {
 }
 
 #[test]
-fn an_emptied_collector_file_keeps_its_collectors() {
+fn empty_collector_file_keeps_the_old_collectors() {
     let folder = tempfile::tempdir().unwrap();
     let yaml = |name: &str| format!("{name}: {{ query: SELECT 1 AS n, metrics: [ n: {{ usage: GAUGE }} ] }}\n");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
@@ -66,7 +65,7 @@ fn an_emptied_collector_file_keeps_its_collectors() {
 }
 
 #[test]
-fn a_flood_of_wrong_passwords_keeps_no_known_scraper_waiting() {
+fn wrong_passwords_do_not_delay_known_scrapers() {
     let folder = tempfile::tempdir().unwrap();
     let (exporter, _) = start(folder.path(), &users(8));
     let address = exporter.address();

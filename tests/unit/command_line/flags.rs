@@ -4,12 +4,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
 
 use lab::Exporter;
-
 use support::command_line::{Switch, Valued, err, out, page, refusal, run};
 use support::{DOWN, binary};
 
 #[test]
-fn flags_of_the_page_work_in_every_form() {
+fn page_flags_work_in_every_spelling() {
     let metrics = |args: &[&str], env: &[(&str, &str)]| page(args, &[&[DOWN], env].concat(), "/metrics");
     let flag = |long, short, variable, value, shows| Valued { long, short, variable, value, shows };
     let labelled = "\npg_up{cluster=\"a\",site=\"b c\"} 0\n";
@@ -31,7 +30,7 @@ fn flags_of_the_page_work_in_every_form() {
 }
 
 #[test]
-fn times_are_kept() {
+fn time_limits_are_kept() {
     // The kernel accepts for a server that never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("postgres://monitor@{}/postgres?sslmode=disable", silent.local_addr().unwrap());
@@ -64,7 +63,7 @@ fn times_are_kept() {
 }
 
 #[test]
-fn every_spelling_of_true_and_false_is_understood() {
+fn parses_every_spelling_of_true_and_false() {
     let is_dry = |args: &[&str]| {
         let output = run(&[args, &["--web.listen-address=nowhere"]].concat(), &[DOWN]);
         let text = out(&output) + &err(&output);
@@ -93,7 +92,7 @@ fn every_spelling_of_true_and_false_is_understood() {
 }
 
 #[test]
-fn it_listens_on_every_address_and_on_the_sockets_of_systemd() {
+fn listens_on_every_address_and_on_systemd_sockets() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let exporter = Exporter::start(binary(), &["--web.listen-address", &free.to_string()], &[DOWN]).unwrap();
     assert_ne!(exporter.address(), free);
@@ -115,7 +114,7 @@ fn it_listens_on_every_address_and_on_the_sockets_of_systemd() {
 }
 
 #[test]
-fn the_first_target_that_is_given_counts() {
+fn uses_the_first_target_by_precedence() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("url");
     std::fs::write(&file, "postgres://u@127.0.0.1:4/d\n").unwrap();

@@ -3,7 +3,7 @@
 use support::command_line::refusal;
 
 #[test]
-fn an_unreadable_target_is_refused_without_its_password() {
+fn errors_about_a_target_omit_its_password() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);

@@ -4,12 +4,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-
 use support::command_line::{COLLECTORS, out, refusal, run};
 use support::{DOWN, binary};
 
 #[test]
-fn check_reads_files_and_shows_every_fault() {
+fn check_reports_every_fault() {
     let folder = tempfile::tempdir().unwrap();
     let good = folder.path().join("good.yml");
     std::fs::write(&good, COLLECTORS).unwrap();
@@ -55,7 +54,7 @@ fn check_reads_files_and_shows_every_fault() {
 }
 
 #[test]
-fn metrics_lists_the_catalogue_in_three_forms() {
+fn metrics_lists_the_catalogue_as_table_json_and_markdown() {
     let json = run(&["metrics", "--format", "json"], &[]);
     let metrics: Vec<Value> = serde_json::from_slice(&json.stdout).unwrap();
     let names: Vec<&str> = metrics.iter().map(|metric| metric["name"].as_str().unwrap()).collect();
@@ -97,7 +96,7 @@ fn metrics_lists_the_catalogue_in_three_forms() {
 }
 
 #[test]
-fn the_program_needs_no_file_beside_it() {
+fn runs_without_other_files() {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("pg-exporter");
     std::fs::copy(binary(), &copy).unwrap();

@@ -7,7 +7,7 @@ use support::DOWN;
 use support::command_line::{out, refusal, run};
 
 #[test]
-fn a_usage_error_names_the_flag_and_what_it_expects() {
+fn usage_errors_name_the_flag_and_the_expected_value() {
     for (args, expected) in [
         (&["--bogus"][..], "unexpected argument '--bogus'"),
         (&["--confg", "x"], "a similar argument exists: '--config'"),

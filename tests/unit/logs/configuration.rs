@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use support::vector::{compile, components, configuration, inputs, program_text};
 use vrl::value::Kind;
 use vrl::value::kind::Collection;
 
-use support::vector::{compile, components, configuration, inputs, program_text};
-
 #[test]
-fn no_program_can_drop_an_event() {
+fn remap_programs_cannot_drop_events() {
     let configuration = configuration("vector.yaml");
     // As Vector sees events without its schemas, and with them.
     let from_a_file = ["message", "file", "host", "source_type"].map(|field| (field.into(), Kind::bytes()));
@@ -21,7 +20,7 @@ fn no_program_can_drop_an_event() {
 }
 
 #[test]
-fn every_component_has_somebody_to_take_its_events() {
+fn every_component_has_a_consumer() {
     let own = configuration("vector.yaml");
     let stores = ["victorialogs.yaml", "loki.yaml"].map(configuration);
     let names = |kind| components(&own, kind).into_iter().map(|(name, _)| name);
@@ -36,14 +35,14 @@ fn every_component_has_somebody_to_take_its_events() {
 
 /// Vector tells its files apart by their first lines: those of pgBackRest begin alike.
 #[test]
-fn files_are_known_by_what_they_differ_in() {
+fn files_are_fingerprinted_by_distinct_content() {
     let configuration = configuration("vector.yaml");
     assert_eq!(configuration["sources"]["pgbackrest"]["fingerprint"]["lines"], 2);
 }
 
 /// Where Prometheus looks for Vector.
 #[test]
-fn own_metrics_are_where_the_scrape_example_looks() {
+fn vectors_own_metrics_match_the_scrape_example() {
     let configuration = configuration("vector.yaml");
     let address = configuration["sinks"]["metrics"]["address"].as_str().unwrap().to_owned();
     let port = address.rsplit_once(':').unwrap().1;

@@ -5,7 +5,7 @@ use std::path::Path;
 use support::vector::Pipeline;
 
 #[test]
-fn no_password_is_shipped() {
+fn passwords_are_redacted() {
     let cases: Vec<(String, String)> = serde_json::from_str(include_str!("../../redaction.json")).unwrap();
     for (written, shipped) in cases {
         let line = serde_json::json!({ "error_severity": "LOG", "message": written, "statement": written });
@@ -18,7 +18,7 @@ fn no_password_is_shipped() {
 
 /// Even in a line that cannot be read.
 #[test]
-fn a_line_that_breaks_off_has_no_password() {
+fn passwords_are_redacted_in_truncated_lines() {
     for source in ["postgres_json", "postgres_csv", "patroni", "pgbouncer", "pgbackrest"] {
         let pipeline = Pipeline::of(source);
         for between in [" ", r"\n", r"\t  "] {

@@ -7,7 +7,7 @@ use support::vector::{Pipeline, READ_AT};
 const SOURCES: [&str; 5] = ["postgres_json", "postgres_csv", "patroni", "pgbouncer", "pgbackrest"];
 
 #[test]
-fn what_cannot_be_read_keeps_its_text() {
+fn unparsed_lines_keep_their_text() {
     let lines: [&[u8]; 10] = [
         b"",
         b"   ",
@@ -34,7 +34,7 @@ fn what_cannot_be_read_keeps_its_text() {
 }
 
 #[test]
-fn a_line_that_breaks_off_keeps_what_it_has() {
+fn truncated_lines_keep_the_parsed_fields() {
     let cut = br#"2026-11-23 03:17:41.658 UTC,"app","shop",7,"[local]",6742.7,1,"SELECT",2026-11-23 03:17:41 UTC,3/4,0,ERROR"#;
     let next = br#"2026-11-23 03:17:42.000 UTC,"app","shop",8,"[local]",6742.8,1,"SELECT",2026-11-23 03:17:41 UTC,3/4,0,LOG,00000,"well",,,,,,,,,"psql","client backend",,0"#;
     let events = Pipeline::of("postgres_csv").read(Path::new("a.csv"), &[&cut[..], next].join(&b'\n'));
@@ -45,7 +45,7 @@ fn a_line_that_breaks_off_keeps_what_it_has() {
 }
 
 #[test]
-fn a_zone_is_kept_and_a_time_without_one_is_vectors_own() {
+fn timestamps_keep_their_zone_or_use_ingestion_time() {
     for (written, meant) in [
         ("2026-11-23 03:17:41.658 UTC", "2026-11-23T03:17:41.658Z"),
         ("2026-11-23 03:17:41.658 GMT", "2026-11-23T03:17:41.658Z"),
@@ -62,7 +62,7 @@ fn a_zone_is_kept_and_a_time_without_one_is_vectors_own() {
 }
 
 #[test]
-fn a_traceback_of_patroni_is_one_event() {
+fn patroni_traceback_is_one_event() {
     let text = "\
 2026-11-23 03:17:41,658 ERROR: Exception when working with leader
 Traceback (most recent call last):
@@ -80,7 +80,7 @@ ConnectionError: refused
 
 /// VictoriaLogs and Loki drop what is longer than 256 KiB by default.
 #[test]
-fn a_long_statement_is_cut() {
+fn long_statements_are_truncated() {
     let line = format!(r#"{{"error_severity":"LOG","message":"{}"}}"#, "x".repeat(1 << 20));
     let events = Pipeline::of("postgres_json").read(Path::new("a.json"), line.as_bytes());
     let message = events[0]["message"].as_str().unwrap();

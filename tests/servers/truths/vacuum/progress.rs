@@ -8,7 +8,7 @@ fn progress(exporter: &Exporter, collector: &str, metric: &str) -> Option<f64> {
 }
 
 #[test]
-fn commands_that_run_show_how_far_they_are() {
+fn shows_progress_of_running_commands() {
     std::thread::scope(|scope| {
         for major in Major::ALL {
             scope.spawn(move || {
