@@ -3,7 +3,7 @@
 //! The JSON is one line. Up to 2.52 warnings and errors go to standard error; from 2.53 on they may stand on standard
 //! output, warnings in front of the JSON, and no option keeps them away. So the document is the last line that begins
 //! with `[`, and every line with a level is an error or a warning. They may quote the configuration: only
-//! [`sentences`](crate::sentences) of a known form are passed on, and no line of any other kind is.
+//! [`sentences`] of a known form are passed on, and no line of any other kind is.
 
 use engine::Reason;
 
