@@ -5,7 +5,7 @@ use reason::Reason;
 use crate::printable::Printable;
 use crate::redact;
 
-/// Why a session or a result could not be had.
+/// Why a session could not be opened or a query failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SourceError {
@@ -17,7 +17,7 @@ pub struct SourceError {
 
 impl SourceError {
     /// An error from its reason and message. Passwords in the message are replaced, and it becomes one line of visible
-    /// text: a server says in it what it likes.
+    /// text, whatever a server wrote into it.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { reason, message: Printable(&redact::secrets(&message)).to_string() }

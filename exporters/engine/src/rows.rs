@@ -1,4 +1,4 @@
-//! What a query gives back, before it becomes samples.
+//! The rows of a query, before they become samples.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// SQL NULL, or nothing there.
+    /// SQL NULL, or a missing value.
     Null,
-    /// A truth value: the sample 0 or 1, the label `true` or `false`.
+    /// A boolean: the sample 0 or 1, the label `true` or `false`.
     Bool(bool),
     /// A whole number.
     Int(i64),
-    /// Any other number; points in time are Unix seconds, intervals are seconds.
+    /// Any other number; timestamps are Unix seconds, intervals are seconds.
     Float(f64),
     /// Text: the label as it is, or a sample if it reads as a number.
     Text(String),

@@ -10,19 +10,19 @@ use crate::rows::Rows;
 
 /// A server that rows come from.
 pub trait Source: Send + Sync + 'static {
-    /// One place on it that answers queries.
+    /// A session with one database of it.
     type Session: Session;
 
-    /// Opens a session with `database`, or with the main one when that is `None`.
+    /// Opens a session with `database`, or with the main database if that is `None`.
     ///
-    /// A session is for its holder alone until it is dropped; the source keeps its connections open between sessions
-    /// and never has more of them than its budget, so this may wait for one to come free.
+    /// A session is exclusive until it is dropped; the source keeps its connections open between sessions and never has
+    /// more of them than its budget, so this may wait for a free one.
     fn open(&self, database: Option<&str>) -> impl Future<Output = Result<Self::Session, SourceError>> + Send;
 
-    /// Asks for the server's role, and with `with_lag` for a standby's lag. Load balancers act on the answer, so a source
-    /// asks nothing here that can wait for a lock.
+    /// Queries the server's role, and with `with_lag` a standby's lag. Load balancers act on the result, so a source runs
+    /// nothing here that can wait for a lock.
     fn health(&self, with_lag: bool) -> impl Future<Output = Result<Health, SourceError>> + Send {
-        // A source without locks answers with its facts, which have the lag anyway.
+        // A source without locks returns its facts, which include the lag.
         let _ = with_lag;
         async {
             let facts = self.open(None).await?.facts(None).await?;
@@ -33,27 +33,28 @@ pub trait Source: Send + Sync + 'static {
         }
     }
 
-    /// How many databases may be read at once beside the main one.
+    /// How many databases may be read in parallel, in addition to the main one.
     fn max_parallel_databases(&self) -> usize;
 
     /// The connections as they are now.
     fn connections(&self) -> Connections;
 
-    /// Which server this is, for pages, logs and, of several, the label `target`; never with a password.
+    /// The name of the server in pages, logs and, with several servers, the label `target`; without a password.
     fn target(&self) -> String;
 
-    /// Ends what the source does on its own, when the exporter stops.
+    /// Stops the background work of the source, when the exporter stops.
     fn close(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
 }
 
-/// One place on a server that answers queries.
+/// A session with one database of a server.
 pub trait Session: Send + Sync + 'static {
     /// Probes the server now: version, role, database, extensions.
     ///
-    /// `known` is what was found in this database before. A server that answers but cannot read a catalog now, as while
-    /// that is locked, is up: what it cannot tell is taken from `known`, and [`ServerFacts::advice`] says so.
+    /// `known` is the result of the previous probe of this database. A server that answers but cannot read a catalog,
+    /// for example while it is locked, is up: the missing facts are taken from `known`, and [`ServerFacts::advice`] says
+    /// so.
     ///
     /// # Errors
     /// When the server does not answer.
@@ -63,16 +64,16 @@ pub trait Session: Send + Sync + 'static {
     fn fetch(&self, query: &Query) -> impl Future<Output = Result<Rows, SourceError>> + Send;
 }
 
-/// One question to a session, in the language of its source.
+/// One query, in the language of its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// The collector that asks.
+    /// The collector that it belongs to.
     pub collector: Arc<str>,
     /// SQL, a SHOW command, or a jq filter.
     pub text: Arc<str>,
-    /// The values that a lookup asks for: the query's one argument, a list of texts. `None` for any other query.
+    /// The values of a lookup: the query's only argument, a list of texts. `None` for any other query.
     pub values: Option<Vec<String>>,
-    /// Schemas that names without one are looked up in, after the server's own; empty: in the server's own only.
+    /// Schemas to append to the server's search_path; empty: the server's search_path as it is.
     pub search_path: Arc<[String]>,
     /// How long it may run on the server.
     pub timeout: Duration,
