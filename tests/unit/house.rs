@@ -15,7 +15,6 @@ const CIRCLES_TO_BE_MENDED: &[&str] = &[
     "exporters/engine/src/collector/",
     "exporters/engine/src/scrape/",
     "exporters/engine/src/top/",
-    "exporters/pgclient/src/",
     "exporters/pg-exporter/src/",
     "exporters/pgbackrest-exporter/src/",
     "tests/lab/src/",
