@@ -17,7 +17,6 @@ const CIRCLES_TO_BE_MENDED: &[&str] = &[
     "exporters/engine/src/top/",
     "exporters/pg-exporter/src/",
     "exporters/pgbackrest-exporter/src/",
-    "tests/lab/src/",
 ];
 
 /// Files that are still longer. To be split.

@@ -17,8 +17,12 @@ use crate::architecture::Component;
 use crate::error::{LabError, run};
 use crate::folder::Folder;
 use crate::installation::{Installation, init_sql};
-use crate::pgbackrest::{BackrestRelease, WRAPPER};
-use crate::{BouncerRelease, Major, candidate, fetch};
+use crate::releases::{BackrestRelease, BouncerRelease};
+use crate::{Major, candidate, fetch};
+
+/// A script that runs the package's program with the package's own libraries and loader, and lets it find itself again
+/// when it starts workers. It stands beside the package's files.
+const WRAPPER: &str = include_str!("pgbackrest-wrapper.sh");
 
 /// The cache folder, and what can be had from it.
 #[derive(Debug)]

@@ -7,7 +7,9 @@ use std::thread;
 
 use crate::account::Account;
 use crate::error::{LabError, run, shown};
-use crate::postgres::MONITOR_PASSWORD;
+
+/// The password of the role `monitor`, who is a member of `pg_monitor`.
+pub const MONITOR_PASSWORD: &str = "monitor-secret";
 
 /// What a new data directory gets: the role `monitor` with what `collectors/pg/grants.sql` gives it, and the extension
 /// `pg_stat_statements`.

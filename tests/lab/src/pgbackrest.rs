@@ -1,6 +1,5 @@
 //! pgBackRest: its releases out of Debian's suites, and repositories for servers of the lab.
 
-use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,41 +11,7 @@ use crate::error::{LabError, run};
 use crate::exporter::Exporter;
 use crate::folder::Folder;
 use crate::postgres::Postgres;
-
-/// A release of pgBackRest that Debian has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BackrestRelease {
-    /// 2.45, of Debian 12.
-    V2_45,
-    /// 2.55, of Debian 13.
-    V2_55,
-    /// The newest one that Debian has.
-    Newest,
-}
-
-impl BackrestRelease {
-    /// All of them, oldest first.
-    pub const ALL: [BackrestRelease; 3] = [Self::V2_45, Self::V2_55, Self::Newest];
-
-    /// The suite that has it.
-    pub(crate) fn suite(self) -> &'static str {
-        match self {
-            Self::V2_45 => "bookworm",
-            Self::V2_55 => "trixie",
-            Self::Newest => "sid",
-        }
-    }
-}
-
-impl fmt::Display for BackrestRelease {
-    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
-        out.write_str(match self {
-            Self::V2_45 => "2.45",
-            Self::V2_55 => "2.55",
-            Self::Newest => "newest",
-        })
-    }
-}
+use crate::releases::BackrestRelease;
 
 /// A pgBackRest with a configuration and a folder for repositories, run as the account that runs the servers.
 #[derive(Debug)]
@@ -192,17 +157,6 @@ impl Backrest {
         self.run(stanza, &[&[kind.as_str(), "backup"], arguments].concat()).map(drop)
     }
 }
-
-/// A script that runs the package's program with the package's own libraries and loader, and lets it find itself again
-/// when it starts workers. It stands beside the package's files.
-pub(crate) const WRAPPER: &str = r#"#!/bin/sh
-root=$(dirname "$0")
-for loader in "$root"/lib/*-linux-gnu/ld-linux-*.so.* "$root"/usr/lib/*-linux-gnu/ld-linux-*.so.*; do
-    if [ -x "$loader" ]; then break; fi
-done
-libraries=$(echo "$root"/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu | tr ' ' :)
-exec "$loader" --argv0 "$0" --library-path "$libraries" "$root/usr/bin/pgbackrest" "$@"
-"#;
 
 fn write(path: &Path, text: &str) -> Result<(), LabError> {
     fs::write(path, text).map_err(LabError::io(format!("writing {}", path.display())))

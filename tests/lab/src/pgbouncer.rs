@@ -1,6 +1,5 @@
 //! A running PgBouncer before a PostgreSQL server of the lab.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,60 +9,11 @@ use crate::cache::Cache;
 use crate::error::LabError;
 use crate::folder::Folder;
 use crate::installation::{Installation, feed};
+use crate::percent::percent_encoded;
 use crate::port::on_free_port;
-use crate::postgres::percent_encoded;
 use crate::process::Process;
+use crate::releases::BouncerRelease;
 use crate::{MONITOR_PASSWORD, Major, Postgres};
-
-/// A release of PgBouncer that the lab can start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names say all")]
-pub enum BouncerRelease {
-    V1_18,
-    V1_24,
-    V1_26,
-}
-
-impl BouncerRelease {
-    /// All of them, oldest first.
-    pub const ALL: [BouncerRelease; 3] = [BouncerRelease::V1_18, BouncerRelease::V1_24, BouncerRelease::V1_26];
-
-    /// The newest one.
-    pub const NEWEST: BouncerRelease = BouncerRelease::V1_26;
-
-    /// The Debian suite that has it.
-    pub(crate) fn suite(self) -> &'static str {
-        match self {
-            BouncerRelease::V1_18 => "bookworm",
-            BouncerRelease::V1_24 => "trixie",
-            BouncerRelease::V1_26 => "sid",
-        }
-    }
-
-    /// The signal that ends it at once. From 1.23 on SIGTERM waits for its clients; before, SIGQUIT is not handled, and
-    /// ignored below a shell that started us in the background.
-    fn stop_signal(self) -> &'static str {
-        match self {
-            BouncerRelease::V1_18 => "TERM",
-            BouncerRelease::V1_24 | BouncerRelease::V1_26 => "QUIT",
-        }
-    }
-
-    /// As one number: 12400 for 1.24.
-    pub const fn number(self) -> u32 {
-        match self {
-            BouncerRelease::V1_18 => 11_800,
-            BouncerRelease::V1_24 => 12_400,
-            BouncerRelease::V1_26 => 12_600,
-        }
-    }
-}
-
-impl fmt::Display for BouncerRelease {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "1.{}", self.number() / 100 % 100)
-    }
-}
 
 /// How long it may take to start on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);

@@ -1,6 +1,5 @@
 //! A running PostgreSQL server.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,13 +11,11 @@ use crate::backends::Backends;
 use crate::cache::Cache;
 use crate::error::{LabError, run, tail};
 use crate::folder::Folder;
-use crate::installation::{Installation, feed};
+use crate::installation::{Installation, MONITOR_PASSWORD, feed};
+use crate::percent::percent_encoded;
 use crate::port::on_free_port;
 use crate::proc;
 use crate::process::Process;
-
-/// The password of the role `monitor`, who is a member of `pg_monitor`.
-pub const MONITOR_PASSWORD: &str = "monitor-secret";
 
 /// How long a server may take to start: crash recovery on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -302,29 +299,9 @@ fn append(file: &Path, text: &str) -> Result<(), LabError> {
     write().map_err(LabError::io(format!("appending to {}", file.display())))
 }
 
-/// Everything but letters, digits and `-._~` as `%XX` (RFC 3986).
-pub(crate) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            write!(encoded, "%{byte:02X}").ok();
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_in_urls_are_encoded() {
-        assert_eq!(percent_encoded("shop-1_a"), "shop-1_a");
-        assert_eq!(percent_encoded("a b/ü'"), "a%20b%2F%C3%BC%27");
-    }
 
     #[test]
     fn settings_are_quoted() {

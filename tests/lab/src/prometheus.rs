@@ -12,8 +12,8 @@ use crate::cache::Cache;
 use crate::error::LabError;
 use crate::folder::Folder;
 use crate::http::request;
+use crate::percent::percent_encoded;
 use crate::port::on_free_port;
-use crate::postgres::percent_encoded;
 use crate::process::Process;
 use crate::shared_files::with_shared_files;
 

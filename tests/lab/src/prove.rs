@@ -1,26 +1,24 @@
 //! Proof that alerts arrive: a real fault, the alert at the webhook, the fault mended, the alert resolved; and that a
 //! failover brings no alert but those that are about it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use crate::{Architecture, LabError, Plan, Ports, rule_files};
+use crate::LabError;
 
 mod failover;
 mod faults;
 mod live;
 mod scale;
+mod setup;
 mod table;
 
 pub use failover::{Expected, KILL, SWITCHOVER, Shortlived, Vigil, Whose};
 pub use faults::{Fault, Place, faults};
 pub use live::{Arrival, Outcome, prove};
 pub use scale::{INTERVAL, SCALE};
+pub use setup::{LIMIT, start};
 pub use table::tabled;
-
-/// How long an alert may take to arrive, or to be resolved, and a cluster to be well, on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Causes every fault with a wanted alert, one after the other; `only` empty means all. Their times go into the page `table`.
 ///
@@ -58,32 +56,4 @@ pub fn failover(programs: &Path, alerts: &Path, table: Option<&Path>) -> Result<
         table::write_failover(page, &shortlived)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// An architecture under the scaled rules of a folder, every target of which is scraped.
-pub fn start(programs: &Path, alerts: &Path) -> Result<Architecture, LabError> {
-    let plan = Plan {
-        programs: programs.to_owned(),
-        ports: Ports::Free,
-        interval: INTERVAL,
-        rules: rules(alerts)?,
-        scale: Some(SCALE),
-        exporter_args: vec![scale::CACHE_TTLS.to_owned()],
-    };
-    let architecture = Architecture::start(&plan)?;
-    wait_for_targets(&architecture)?;
-    Ok(architecture)
-}
-
-fn rules(alerts: &Path) -> Result<Vec<PathBuf>, LabError> {
-    let rules = rule_files(alerts);
-    if rules.is_empty() {
-        return Err(LabError::Unexpected(format!("no rule files in {}", alerts.display())));
-    }
-    Ok(rules)
-}
-
-fn wait_for_targets(architecture: &Architecture) -> Result<(), LabError> {
-    let count = architecture.targets().len();
-    architecture.prometheus.wait_for(&format!("count(up == 1) == {count}"), LIMIT).map(drop)
 }

@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 
 use crate::error::LabError;
 use crate::folder::Folder;
-use crate::http::request;
-use crate::port::{free_port, port_or_free};
 use crate::{Backrest, BackrestRelease, BouncerRelease, Exporter, PgBouncer, Prometheus, Target};
 
 mod alertmanager;
 mod component;
 mod etcd;
 mod haproxy;
+mod node;
 mod node_exporter;
 mod patroni;
+mod ports;
 mod rules;
+mod shared;
 mod syslog;
 mod victoria;
 mod victorialogs;
@@ -27,41 +28,20 @@ pub use alertmanager::Alertmanager;
 pub(crate) use component::Component;
 pub use etcd::Etcd;
 pub use haproxy::{HaProxy, Service};
+pub use node::Node;
 pub use node_exporter::NodeExporter;
 pub use patroni::{LEADER_TTL, Member};
 pub(crate) use patroni::{MAJOR, Seat};
+pub use ports::Ports;
 pub use rules::{Condition, Scale, rule_files};
+pub(crate) use shared::{SCOPE, START_LIMIT, answers};
 pub use syslog::Shipper;
 pub use victoria::Victoria;
 pub use victorialogs::VictoriaLogs;
 pub use webhook::{Alert, Webhook};
 
-/// Name of the cluster, of its stanza, and value of the label `cls`.
-pub(crate) const SCOPE: &str = "pg-lab";
-
 /// How many PostgreSQL servers it has.
 const MEMBERS: usize = 3;
-
-/// How long a component may take to start on a busy machine.
-pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// Where HAProxy listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ports {
-    /// On the ports that the architecture has, and on a free one where one is taken.
-    Standard,
-    /// On free ports.
-    Free,
-}
-
-impl Ports {
-    fn get(self, standard: u16) -> Result<u16, LabError> {
-        match self {
-            Ports::Standard => port_or_free(standard),
-            Ports::Free => free_port(),
-        }
-    }
-}
 
 /// What an architecture is to be.
 #[derive(Debug, Clone)]
@@ -91,17 +71,6 @@ impl Default for Plan {
             exporter_args: Vec::new(),
         }
     }
-}
-
-/// A member with what stands beside it.
-#[derive(Debug)]
-pub struct Node {
-    /// Its exporters: the server's and the pooler's.
-    pub exporters: [Exporter; 2],
-    /// The PgBouncer before its server; its database `postgres` takes 10 connections.
-    pub pooler: PgBouncer,
-    /// Patroni and PostgreSQL.
-    pub member: Member,
 }
 
 /// All of it, running. Dropping it ends everything; fields are dropped in this order: those who ask before those who answer.
@@ -299,9 +268,4 @@ fn targets(
         targets.push(target("pgbouncer", node.exporters[1].address(), name));
     }
     targets
-}
-
-/// True if a path answers 200.
-fn answers(address: SocketAddr, path: &str) -> bool {
-    request(address, "GET", path, &[]).is_ok_and(|response| response.status == 200)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{LIMIT, rules, wait_for_targets};
+use super::setup::{LIMIT, rules, wait_for_targets};
 use crate::{Alert, Architecture, LabError, Plan, Ports, Process, Service, request};
 
 /// Between two scrapes, as in an installation.

@@ -1,7 +1,8 @@
 //! etcd.
 
+use super::fault::{Fault, Place};
 use super::patroni::edit;
-use super::{Fault, LIMIT, Place, freeze};
+use super::steps::{LIMIT, freeze};
 
 pub const FAULTS: &[Fault] = &[
     Fault {

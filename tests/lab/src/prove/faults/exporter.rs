@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Fault, Place, freeze, sql};
+use super::fault::{Fault, Place};
+use super::steps::{freeze, sql};
 use crate::{Architecture, LabError};
 
 pub const FAULTS: &[Fault] = &[

@@ -1,6 +1,7 @@
 //! HAProxy.
 
-use super::{Fault, LIMIT, Place, freeze};
+use super::fault::{Fault, Place};
+use super::steps::{LIMIT, freeze};
 use crate::architecture::SCOPE;
 use crate::{Architecture, LabError, Service, request};
 

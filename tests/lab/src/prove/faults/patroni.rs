@@ -1,6 +1,7 @@
 //! Patroni.
 
-use super::{Fault, Place, freeze, kill, pause, resume, start_again};
+use super::fault::{Fault, Place};
+use super::steps::{LIMIT, freeze, kill, pause, resume, start_again};
 use crate::{Architecture, LabError};
 
 pub const FAULTS: &[Fault] = &[
@@ -47,7 +48,7 @@ pub const FAULTS: &[Fault] = &[
         },
         mend: |lab, at| {
             start_again(lab, at)?;
-            lab.nodes[at].member.wait_for("/liveness", super::LIMIT)?;
+            lab.nodes[at].member.wait_for("/liveness", LIMIT)?;
             resume(lab, at)
         },
     },

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Fault, LIMIT, Place, sql};
+use super::fault::{Fault, Place};
+use super::steps::{LIMIT, sql};
 use crate::architecture::SCOPE;
 use crate::{Architecture, LabError};
 

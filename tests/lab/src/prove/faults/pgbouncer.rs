@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::{Fault, Place, SESSION, end_sessions, freeze};
+use super::fault::{Fault, Place};
+use super::steps::{SESSION, end_sessions, freeze};
 use crate::{LabError, PgBouncer, Process};
 
 pub const FAULTS: &[Fault] = &[

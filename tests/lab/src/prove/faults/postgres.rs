@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::{Fault, Place, kill, reset, set, sql, start_again};
+use super::fault::{Fault, Place};
+use super::steps::{kill, reset, set, sql, start_again};
 use crate::LabError;
 
 pub const FAULTS: &[Fault] = &[

@@ -1,6 +1,7 @@
 //! Standbys, slots and subscriptions.
 
-use super::{Fault, Place, kill, pause, reset, resume, set, sql, start_again, write_wal};
+use super::fault::{Fault, Place};
+use super::steps::{kill, pause, reset, resume, set, sql, start_again, write_wal};
 use crate::{Architecture, LabError};
 
 pub const FAULTS: &[Fault] = &[

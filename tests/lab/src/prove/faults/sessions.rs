@@ -1,6 +1,7 @@
 //! Connections, transactions and locks.
 
-use super::{Fault, LIMIT, Place, clients, end_sessions, session, sql, wait_for_sessions};
+use super::fault::{Fault, Place};
+use super::steps::{LIMIT, clients, end_sessions, session, sql, wait_for_sessions};
 
 pub const FAULTS: &[Fault] = &[
     Fault {

@@ -1,6 +1,7 @@
 //! Vacuum, transaction ids and objects.
 
-use super::{Fault, Place, end_sessions, reset, session, set, sql, wait_for_sessions};
+use super::fault::{Fault, Place};
+use super::steps::{end_sessions, reset, session, set, sql, wait_for_sessions};
 use crate::LabError;
 
 pub const FAULTS: &[Fault] = &[

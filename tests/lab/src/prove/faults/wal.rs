@@ -1,6 +1,7 @@
 //! WAL and its archive, checkpoints.
 
-use super::{Fault, Place, reset, set, sql, write_wal};
+use super::fault::{Fault, Place};
+use super::steps::{reset, set, sql, write_wal};
 
 pub const FAULTS: &[Fault] = &[
     Fault {

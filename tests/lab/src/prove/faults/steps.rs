@@ -1,0 +1,79 @@
+//! Steps that faults are made of.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::{Architecture, LabError, Member, Process};
+
+/// How long a cause may take to take effect on a busy machine.
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
+
+/// The name of sessions that a fault opens, to be ended when it is mended.
+pub(super) const SESSION: &str = "PGAPPNAME=fault";
+
+pub(super) fn sql(lab: &Architecture, at: usize, sql: &str) -> Result<Vec<Process>, LabError> {
+    lab.nodes[at].member.psql("postgres", sql).map(|_| Vec::new())
+}
+
+/// A session that runs statements in one transaction until it is ended.
+pub(super) fn session(member: &Member, sql: &str) -> Result<Process, LabError> {
+    member.start_client("env", &[SESSION, "psql", "-X", "-q", "-d", "postgres", "-c", sql])
+}
+
+/// So many sessions in a database, each of which runs a script of pgbench's until it is ended.
+pub(super) fn clients(member: &Member, database: &str, count: u32, script: &str) -> Result<Process, LabError> {
+    let file = member.socket_dir().join("fault.sql");
+    fs::write(&file, script).map_err(LabError::io(format!("writing {}", file.display())))?;
+    let (count, file) = (count.to_string(), file.display().to_string());
+    let arguments = [SESSION, "pgbench", "--no-vacuum", "--time=600", "--client", &count, "--file", &file, database];
+    member.start_client("env", &arguments)
+}
+
+/// Waits until so many sessions of the fault's are there.
+pub(super) fn wait_for_sessions(member: &Member, count: u32) -> Result<(), LabError> {
+    let are_there = format!("select count(*) >= {count} from pg_stat_activity where application_name = 'fault'");
+    member.wait_for_query(&are_there, LIMIT)
+}
+
+/// Ends the sessions of the fault's and returns when they are gone.
+pub(super) fn end_sessions(lab: &Architecture, at: usize) -> Result<(), LabError> {
+    sql(lab, at, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fault'")?;
+    let are_gone = "select not exists (select from pg_stat_activity where application_name = 'fault')";
+    lab.nodes[at].member.wait_for_query(are_gone, LIMIT)
+}
+
+/// Changes a setting of one server and lets it take effect.
+pub(super) fn set(lab: &Architecture, at: usize, setting: &str) -> Result<Vec<Process>, LabError> {
+    sql(lab, at, &format!("alter system set {setting}; select pg_reload_conf()"))
+}
+
+pub(super) fn reset(lab: &Architecture, at: usize, name: &str) -> Result<(), LabError> {
+    sql(lab, at, &format!("alter system reset {name}; select pg_reload_conf()")).map(drop)
+}
+
+/// Lets a primary begin so many WAL files, of 16 MB each.
+pub(super) fn write_wal(lab: &Architecture, at: usize, files: u32) -> Result<(), LabError> {
+    let write = "select pg_logical_emit_message(true, 'fault', 'a record'), pg_switch_wal();\n";
+    sql(lab, at, &write.repeat(files as usize)).map(drop)
+}
+
+pub(super) fn freeze(process: &Process) -> Result<Vec<Process>, LabError> {
+    process.signal("STOP").map(|()| Vec::new())
+}
+
+pub(super) fn kill(lab: &mut Architecture, at: usize) -> Result<Vec<Process>, LabError> {
+    lab.nodes[at].member.kill();
+    Ok(Vec::new())
+}
+
+pub(super) fn start_again(lab: &mut Architecture, at: usize) -> Result<(), LabError> {
+    lab.nodes[at].member.start_again()
+}
+
+pub(super) fn pause(lab: &mut Architecture, at: usize) -> Result<Vec<Process>, LabError> {
+    lab.nodes[at].member.patronictl(&["pause", "--wait"]).map(|_| Vec::new())
+}
+
+pub(super) fn resume(lab: &mut Architecture, at: usize) -> Result<(), LabError> {
+    lab.nodes[at].member.patronictl(&["resume", "--wait"]).map(drop)
+}
