@@ -87,7 +87,7 @@ fn search_path_of_a_collector_does_not_leak() {
     assert_eq!(page.value("own_seven_n", &[]), Some(7.0), "{}", exporter.log());
     assert_eq!(page.failed(), [("own_none", "shop")]);
     let log = exporter.log();
-    assert!(log.contains("only pg_catalog is searched, unless the collector has a search_path"), "{log}");
+    assert!(log.contains("the search path is pg_catalog; set search_path on the collector for other schemas"), "{log}");
     assert_eq!(calls(&server), "");
 }
 

@@ -1,8 +1,8 @@
-//! Which of the instance's databases are read beside the main one.
+//! Selects the databases to read besides the main one.
 
 use globset::{Glob, GlobMatcher};
 
-/// The rules of auto-discovery; exclusion wins.
+/// The rules of auto-discovery. Exclusion overrides inclusion.
 #[derive(Debug, Clone)]
 pub(crate) struct Discovery {
     on: bool,
@@ -10,7 +10,7 @@ pub(crate) struct Discovery {
     exclude: Vec<Pattern>,
 }
 
-/// A name; if it has one of the glob characters `*?[` it also stands for what it matches.
+/// A name; with one of the characters `*?[` it is also a glob.
 #[derive(Debug, Clone)]
 struct Pattern {
     name: String,
@@ -18,15 +18,15 @@ struct Pattern {
 }
 
 impl Discovery {
-    /// Rules from the flags' lists, separated by commas.
+    /// Parses the comma-separated lists of the flags.
     ///
     /// # Errors
-    /// A glob that cannot be understood.
+    /// If a glob is malformed.
     pub(crate) fn new(on: bool, include: &str, exclude: &str) -> Result<Self, globset::Error> {
         Ok(Self { on, include: patterns(include)?, exclude: patterns(exclude)? })
     }
 
-    /// Those of `databases` that are to be read.
+    /// The databases to read.
     pub(crate) fn select(&self, databases: Vec<String>) -> Vec<String> {
         let wanted = |name: &String| {
             self.on
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_globs_include_and_exclude() {
+    fn includes_and_excludes_names_and_globs() {
         assert_eq!(select(true, "", "postgres,{x}"), ["app", "app_test", "we[ird", "Shop"]);
         assert_eq!(select(true, "app*", "*_test"), ["app"]);
         assert_eq!(select(true, "shop, Shop", ""), ["Shop"]);

@@ -1,4 +1,4 @@
-//! Cells in PostgreSQL's binary format, by type, as the engine's values.
+//! Decodes cells in PostgreSQL's binary format.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -7,14 +7,14 @@ use engine::{CellError, Value};
 use postgres_types::{FromSql, Kind, Type};
 use tokio_postgres::Row;
 
-/// Seconds from 1970-01-01 to 2000-01-01, where PostgreSQL's clock begins.
+/// Seconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 const EPOCH_SECONDS: f64 = 946_684_800.0;
 const DAY_SECONDS: f64 = 86_400.0;
 /// What `extract(epoch FROM interval)` takes for a year and a month.
 const YEAR_SECONDS: f64 = 365.25 * DAY_SECONDS;
 const MONTH_SECONDS: f64 = 30.0 * DAY_SECONDS;
 
-/// One cell of a row. What cannot be read is told in the value, and costs that cell only.
+/// One cell of a row. An unreadable cell is an invalid value and does not affect other cells.
 pub(crate) fn cell(row: &Row, at: usize) -> Value {
     match row.try_get::<_, Cell>(at) {
         Ok(Cell(value)) => value,
@@ -38,7 +38,7 @@ impl<'a> FromSql<'a> for Cell {
     }
 }
 
-/// `None` when the bytes do not fit the type, or the type has no number or text.
+/// `None` if the bytes do not match the type, or the type is not supported.
 fn read(ty: &Type, raw: &[u8]) -> Option<Value> {
     match ty.kind() {
         Kind::Domain(inner) => return read(inner, raw),
@@ -93,7 +93,7 @@ fn timestamp(microseconds: i64) -> Value {
     Value::Float(match microseconds {
         i64::MAX => f64::INFINITY,
         i64::MIN => f64::NEG_INFINITY,
-        // Whole seconds and their fraction apart, so that no digit is lost.
+        // Seconds and fraction are converted separately, so that no digit is lost.
         _ => {
             (microseconds.div_euclid(1_000_000) as f64 + EPOCH_SECONDS)
                 + microseconds.rem_euclid(1_000_000) as f64 / 1e6
@@ -141,7 +141,7 @@ fn numeric(raw: &[u8]) -> Option<Value> {
     for group in &groups {
         digits.push_str(&format!("{group:04}"));
     }
-    // The decimal point stands after `weight + 1` groups: said by an exponent, the standard parser rounds correctly.
+    // The decimal point is after `weight + 1` groups. As an exponent, the standard parser rounds correctly.
     let exponent = 4 * (weight + 1 - i32::try_from(count).ok()?);
     let sign = if negative { "-" } else { "" };
     let whole = (0..=8).contains(&exponent).then(|| format!("{sign}{digits}{}", "0".repeat(exponent as usize)));
@@ -172,7 +172,7 @@ fn uuid(raw: &[u8]) -> Option<Value> {
     Some(Value::Text(parts.join("-")))
 }
 
-/// An array as PostgreSQL writes it, `{a,b}`, for use as a label.
+/// An array in PostgreSQL's notation, `{a,b}`, for use as a label.
 fn array(ty: &Type, raw: &[u8]) -> Option<Value> {
     let items = Vec::<Option<Cell>>::from_sql(ty, raw).ok()?;
     let mut texts = Vec::with_capacity(items.len());
@@ -183,7 +183,7 @@ fn array(ty: &Type, raw: &[u8]) -> Option<Value> {
             Value::Int(value) => value.to_string(),
             Value::Float(value) => value.to_string(),
             Value::Text(text) => quoted(text),
-            broken @ Value::Invalid(_) => return Some(broken),
+            invalid @ Value::Invalid(_) => return Some(invalid),
         });
     }
     Some(Value::Text(format!("{{{}}}", texts.join(","))))

@@ -1,4 +1,4 @@
-//! One look at a server, in one statement.
+//! The probe of a server: everything about it in one statement.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 
 use crate::databases::Discovery;
 
-/// Everything that planning depends on, and the lag. Names come as text whatever their encoding.
+/// Everything that planning depends on, and the lag. Names are cast to text, whatever their encoding.
 pub(crate) const SQL: &str = "\
 SELECT pg_catalog.current_setting('server_version_num')::int4,
        pg_catalog.pg_is_in_recovery(),
@@ -32,26 +32,26 @@ SELECT pg_catalog.current_setting('server_version_num')::int4,
        pg_catalog.current_setting('is_superuser') = 'on',
        pg_catalog.current_setting('pg_stat_statements.track', true)";
 
-/// How what is found on a server is read.
+/// How the result of [`SQL`] is read.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    /// Which of the other databases count.
+    /// Which other databases are read.
     pub discovery: Discovery,
-    /// Whether a role that can do everything needs no warning.
+    /// Whether to omit the warning about a superuser.
     pub allow_superuser: bool,
 }
 
 impl Probe {
-    /// Reads the row that [`SQL`] gives.
+    /// Reads the row of [`SQL`].
     ///
     /// # Errors
-    /// A row of another shape.
+    /// If the row has another shape.
     pub(crate) fn read(&self, row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
         let mut facts = read(row)?;
         facts.databases = self.discovery.select(facts.databases);
         let superuser = row.try_get::<_, bool>(11)?;
         if !self.allow_superuser {
-            facts.advice.extend(danger(&facts.user, superuser, &facts.roles));
+            facts.advice.extend(superuser_warning(&facts.user, superuser, &facts.roles));
         }
         Ok(facts)
     }
@@ -71,7 +71,7 @@ fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
         database: row.try_get::<_, Name>(2)?.0,
         extensions: names(4)?.zip(versions).zip(names(6)?).map(extension).collect(),
         schemas: names(7)?.collect(),
-        // A name that is not UTF-8 cannot be sent back as it is, so its database cannot be connected to.
+        // A database whose name is not UTF-8 cannot be connected to.
         databases: names(8)?.filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).collect(),
         lag_seconds: row.try_get(10)?,
         advice: advice(&user, &roles),
@@ -82,7 +82,7 @@ fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
     })
 }
 
-/// The version out of `server_version`, as in `17.6 (Debian 17.6-1)`, `9.6.24` or `19rc1`.
+/// The version in `server_version`, such as `17.6 (Debian 17.6-1)`, `9.6.24` or `19rc1`.
 pub(crate) fn version_of(server_version: &str) -> Version {
     let end = server_version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(server_version.len());
     Version::parse(server_version[..end].trim_end_matches('.')).unwrap_or_default()
@@ -91,14 +91,14 @@ pub(crate) fn version_of(server_version: &str) -> Version {
 /// Whether pg_stat_statements counts the statements of the session that gave this row.
 ///
 /// # Errors
-/// A row of another shape.
+/// If the row has another shape.
 pub(crate) fn is_tracked(row: &Row) -> Result<bool, tokio_postgres::Error> {
     let track: Option<String> = row.try_get(12)?;
-    // Without the library there is no such setting, or one that somebody has made up, with any value.
+    // Without the library the setting does not exist, or is a custom one with any value.
     Ok(track.is_some_and(|track| matches!(&*track, "top" | "all")))
 }
 
-/// What the role lacks that the collectors count on.
+/// What the role lacks for the collectors.
 fn advice(user: &str, roles: &BTreeSet<String>) -> Vec<String> {
     let needed = "pg_monitor";
     if roles.contains(needed) {
@@ -106,28 +106,28 @@ fn advice(user: &str, roles: &BTreeSet<String>) -> Vec<String> {
     }
     let user = user.replace('"', "\"\"");
     vec![format!(
-        "the role is not in {needed}, so that collectors fail or see a part only: GRANT {needed} TO \"{user}\";"
+        "the role is not a member of {needed}, so some collectors fail or are incomplete: GRANT {needed} TO \"{user}\";"
     )]
 }
 
-/// Roles whose members can run programs or write files as the server's own user, and so become superuser.
-const AS_SUPERUSER: [&str; 2] = ["pg_execute_server_program", "pg_write_server_files"];
+/// Roles whose members can run programs or write files as the server's operating system user, and so become superuser.
+const SUPERUSER_EQUIVALENTS: [&str; 2] = ["pg_execute_server_program", "pg_write_server_files"];
 
-/// Why the role is more than an exporter needs: code of others that a collector calls has all that the role has.
-fn danger(user: &str, superuser: bool, roles: &BTreeSet<String>) -> Option<String> {
-    let member = AS_SUPERUSER.into_iter().find(|role| roles.contains(*role));
+/// A warning if the role is effectively a superuser: code of others that a collector calls runs with its privileges.
+fn superuser_warning(user: &str, superuser: bool, roles: &BTreeSet<String>) -> Option<String> {
+    let member = SUPERUSER_EQUIVALENTS.into_iter().find(|role| roles.contains(*role));
     let what = match member {
         _ if superuser => "is a superuser".to_owned(),
-        Some(role) => format!("is a member of {role}, which is as good as superuser"),
+        Some(role) => format!("is a member of {role}, which is equivalent to superuser"),
         None => return None,
     };
     Some(format!(
-        "WARNING: the role {user} {what}. A function of any database owner that a collector calls could take over the \
-         server: connect as a role with pg_monitor only (collectors/pg/grants.sql), or start with --allow-superuser"
+        "WARNING: the role {user} {what}. If a collector calls a function of another database owner, that function runs \
+         as superuser: connect as a role with pg_monitor only (collectors/pg/grants.sql), or start with --allow-superuser"
     ))
 }
 
-/// Text of a name. In a database with encoding SQL_ASCII it may be any bytes.
+/// A name as text. In a database with encoding SQL_ASCII it may be any bytes.
 struct Name(String);
 
 impl<'a> FromSql<'a> for Name {

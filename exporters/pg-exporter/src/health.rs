@@ -1,19 +1,19 @@
-//! What health endpoints ask a server: its role and its lag, and nothing that can wait for a lock on a catalog.
+//! Queries of health endpoints: role and lag, without anything that can wait for a lock on a catalog.
 
 use engine::Role;
 use pgclient::Connection;
 use tokio_postgres::Row;
 
-/// Seconds that a standby's data is behind the primary: 0 when all that it has received is replayed and more can come.
-/// It reads functions only, no view, so that a locked catalog does not delay it.
+/// Replication lag of a standby in seconds: 0 if it streams and has replayed all received WAL. Uses functions only, no view,
+/// so that a locked catalog does not delay it.
 pub(crate) const LAG: &str = "\
 SELECT CASE WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
                  AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_wal_receiver() w WHERE w.status = 'streaming') THEN 0
             ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END::float8";
 
-/// The statement that tells the role.
+/// The statement that returns the role.
 ///
-/// From 14 on a setting tells it, and SHOW reads no catalog at all, not even to find a function.
+/// From 14 on it is a setting, and SHOW reads no catalog at all, not even to find a function.
 pub(crate) fn role_statement(connection: &Connection) -> &'static str {
     match connection.parameter("in_hot_standby") {
         Some(_) => "SHOW in_hot_standby",

@@ -1,23 +1,20 @@
-//! `pg-exporter`: Prometheus metrics of a PostgreSQL server.
+//! `pg-exporter`: Prometheus exporter for PostgreSQL.
 //!
-//! `options` are its own flags, `source` opens sessions out of a `pool` of `pooled_connection` connections, each for one `purpose`,
-//! `opening` is one that is about to be there, `session_settings` and `session_start` make each session what it has to be,
-//! `tracking` keeps its statements out of pg_stat_statements, `session` asks, `facts` is the probe of the server, `health`
-//! its short form for health endpoints, `databases` chooses which others to read, `decode` reads the cells of a result.
+//! `source` lends sessions from a `pool`. `session_settings`, `session_start` and `tracking` prepare a connection, `session`
+//! runs queries on it. `facts` and `health` probe the server, `databases` selects the databases to read, `decode` reads the
+//! cells of a result, `options` has the flags.
 
 mod databases;
 mod decode;
 mod facts;
 mod health;
-mod opening;
 mod options;
 mod pool;
-mod pooled_connection;
-mod purpose;
 mod session;
 mod session_settings;
 mod session_start;
 mod source;
+mod sqlstate;
 mod tracking;
 
 use std::process::ExitCode;

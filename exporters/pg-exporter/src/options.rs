@@ -10,63 +10,64 @@ use pgclient::{Environment, Target, TargetError};
 
 use crate::databases::Discovery;
 use crate::facts::Probe;
-use crate::pool::{IDLE_LIMIT, Pool, statement_timeout};
-use crate::session_settings::with_session_settings;
+use crate::pool::connector::Connector;
+use crate::pool::{IDLE_LIMIT, Pool};
+use crate::session_settings::{statement_timeout, with_session_settings};
 use crate::source::PostgresSource;
 
 /// The longest time that a health endpoint waits for the server.
-const LONGEST_PROBE: Duration = Duration::from_secs(2);
+const MAX_PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PgOptions {
-    /// Server to read: a URL, or key=value pairs as libpq takes them
+    /// Server to connect to: a URL, or libpq key=value pairs
     ///
-    /// By default PG* variables, the service file and the local socket tell. Every user of the
-    /// machine can see what stands on a command line: a password is better placed in the
-    /// environment, a password file (~/.pgpass), or the file that PG_EXPORTER_URL_FILE names.
+    /// Default: PG* variables, the service file, and the local socket. Every user of the machine
+    /// can see the command line: set a password in the environment, in a password file
+    /// (~/.pgpass), or in the file that PG_EXPORTER_URL_FILE names.
     /// [env: PG_EXPORTER_URL, PGURL, PG_EXPORTER_URL_FILE, PG*]
     #[arg(long, short = 'u', help_heading = SERVER, value_name = "CONNINFO", verbatim_doc_comment)]
     url: Option<String>,
 
-    /// Read the other databases of the instance too
+    /// Also read the other databases of the instance
     #[arg(long, short = 'a', help_heading = SERVER, action = ArgAction::Set, value_parser = parse_bool, default_value = "true")]
     auto_discovery: bool,
 
-    /// Databases that are not read: names or globs, separated by commas
+    /// Databases to exclude: names or globs, separated by commas
     #[arg(long, short = 'x', help_heading = SERVER, value_name = "NAME,…", default_value = "template0,template1,postgres")]
     exclude_database: String,
 
-    /// Read no databases but these: names or globs, separated by commas
+    /// Read only these databases: names or globs, separated by commas
     #[arg(long, short = 'i', help_heading = SERVER, value_name = "NAME,…", default_value = "")]
     include_database: String,
 
-    /// Milliseconds for a connection to come about, and for a look at the server
+    /// Timeout for connecting to the server and for probing it, in milliseconds
     ///
-    /// A login that takes longer goes on, and the next scrape waits for it: a server that hangs gets
+    /// A login that takes longer continues, and the next scrape waits for it: a hanging server gets
     /// no more connections than --max-connections.
     #[arg(long, short = 'T', help_heading = SERVER, value_name = "MS", default_value = "2000", allow_negative_numbers = true)]
     connect_timeout: i64,
 
-    /// The most connections to the server, whatever the number of databases
+    /// Maximum number of connections to the server, for all databases together
     ///
-    /// One counts until the server has ended its process, also when the exporter has given it up. One
-    /// that was not used for 10 minutes is closed.
+    /// A connection counts until the server has ended its process, even if the exporter has closed
+    /// it. A connection that was not used for 10 minutes is closed.
     #[arg(long, help_heading = SERVER, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..))]
     max_connections: u16,
 
-    /// Milliseconds that a query waits for a lock before it gives up
+    /// Time that a query waits for a lock before it fails, in milliseconds
     #[arg(long, help_heading = SERVER, value_name = "MS", default_value = "100")]
     lock_timeout: u32,
 
-    /// Connect as a superuser without a warning
+    /// Do not warn about a superuser
     #[arg(long, help_heading = SERVER, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     allow_superuser: bool,
 }
 
-/// Under which these flags stand in the help.
+/// The heading of these flags in the help.
 const SERVER: &str = "Server";
 
-/// Flags and their variables after `PG_EXPORTER_`. The variables of `--url` have an order of their own.
+/// Flags and their variables after `PG_EXPORTER_`; those of `--url` are read by [`PgOptions::conninfo`].
 pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("auto_discovery", "AUTO_DISCOVERY"),
     ("exclude_database", "EXCLUDE_DATABASE"),
@@ -78,12 +79,12 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 impl PgOptions {
-    /// The source that these flags and the environment describe.
+    /// The source for these flags and the environment.
     pub(crate) fn connect(self, context: &Context) -> Result<Sources<PostgresSource>, Box<dyn Error + Send + Sync>> {
         let (from, conninfo) = self.conninfo()?;
         let target = Target::parse(&conninfo, &Environment::from_process()).map_err(|error| match error {
             TargetError::Syntax { .. } => format!("{from}: {error}"),
-            // Any other may be about a variable or the service file as well.
+            // Other errors may be about a variable or the service file.
             _ => error.to_string(),
         })?;
         let connect_timeout =
@@ -93,15 +94,16 @@ impl PgOptions {
         let target = with_session_settings(target, statement_timeout, self.lock_timeout);
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
-        let pool = Pool::new(target, connect_timeout, statement_timeout, IDLE_LIMIT, usize::from(self.max_connections));
+        let connector = Connector::new(target, connect_timeout, statement_timeout);
+        let pool = Pool::new(connector, IDLE_LIMIT, usize::from(self.max_connections));
         Ok(Sources {
             sources: vec![PostgresSource::new(pool, Probe { discovery, allow_superuser: self.allow_superuser })],
-            probe_timeout: connect_timeout.min(LONGEST_PROBE),
+            probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT),
         })
     }
 
-    /// `--url`, else the variables PG_EXPORTER_URL and PGURL, else the file that PG_EXPORTER_URL_FILE names, else empty;
-    /// before it where it is from.
+    /// The conninfo and where it comes from: `--url`, else PG_EXPORTER_URL, PGURL, or the file that PG_EXPORTER_URL_FILE
+    /// names, else empty.
     fn conninfo(&self) -> Result<(&'static str, String), Box<dyn Error + Send + Sync>> {
         let variable = |name| Some((name, std::env::var(name).ok().filter(|value| !value.is_empty())?));
         let given = self.url.clone().map(|given| ("--url", given));

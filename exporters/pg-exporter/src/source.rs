@@ -6,18 +6,23 @@ use engine::{Connections, Health, Source, SourceError};
 
 use crate::facts::Probe;
 use crate::pool::Pool;
-use crate::purpose::Purpose;
+use crate::pool::purpose::Purpose;
 use crate::session::PgSession;
 
 /// A PostgreSQL server.
 pub(crate) struct PostgresSource {
-    pool: Arc<Pool>,
+    pool: Pool,
     probe: Arc<Probe>,
 }
 
 impl PostgresSource {
-    pub(crate) fn new(pool: Arc<Pool>, probe: Probe) -> Self {
+    pub(crate) fn new(pool: Pool, probe: Probe) -> Self {
         Self { pool, probe: Arc::new(probe) }
+    }
+
+    async fn session(&self, purpose: &Purpose) -> Result<PgSession, SourceError> {
+        let lease = self.pool.take(purpose).await?;
+        Ok(PgSession::new(self.pool.connector().clone(), lease, self.probe.clone()))
     }
 }
 
@@ -25,13 +30,11 @@ impl Source for PostgresSource {
     type Session = PgSession;
 
     async fn open(&self, database: Option<&str>) -> Result<PgSession, SourceError> {
-        let kept = self.pool.take(&Purpose::of(database)).await?;
-        Ok(PgSession::new(self.pool.clone(), kept, self.probe.clone()))
+        self.session(&Purpose::of(database)).await
     }
 
     async fn health(&self, with_lag: bool) -> Result<Health, SourceError> {
-        let kept = self.pool.take(&Purpose::Health).await?;
-        PgSession::new(self.pool.clone(), kept, self.probe.clone()).health(with_lag).await
+        self.session(&Purpose::Health).await?.health(with_lag).await
     }
 
     fn max_parallel_databases(&self) -> usize {
@@ -43,6 +46,6 @@ impl Source for PostgresSource {
     }
 
     fn target(&self) -> String {
-        self.pool.label()
+        self.pool.connector().label()
     }
 }

@@ -1,42 +1,42 @@
 //! Keeps the exporter's own statements out of pg_stat_statements.
 //!
-//! The library keeps an entry for each statement in each database and throws out the least executed ones: an exporter that
-//! reads hundreds of databases would take the place of users' statements. `grants.sql` switches tracking off for the role.
-//! Where that was not done, and the role may change `pg_stat_statements.track`, each session does it for itself.
+//! The library has an entry for each statement in each database and evicts the least executed ones: an exporter that reads
+//! hundreds of databases would displace users' statements. `grants.sql` disables tracking for the role. Otherwise each
+//! session disables it for itself, if the role may set `pg_stat_statements.track`.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio_postgres::{Client, Error};
 
-/// The setting by which pg_stat_statements is told what to count.
+/// The setting that selects which statements pg_stat_statements counts.
 pub(crate) const TRACK: &str = "pg_stat_statements.track";
-/// Whether a role may switch tracking off; a superuser may, and from 15 on who was granted it.
+/// Whether the role may disable tracking: a superuser may, and from 15 on a role with the privilege.
 const MAY_SET: &str = "SELECT pg_catalog.has_parameter_privilege('pg_stat_statements.track', 'SET')";
-/// The first version with grants on parameters.
+/// The first version with privileges on parameters.
 const GRANTS_ON_PARAMETERS: u32 = 150_000;
 
 const UNKNOWN: u8 = 0;
 const MAY: u8 = 1;
 const MAY_NOT: u8 = 2;
 
-/// What is known about the right of the role to switch tracking off.
+/// Whether the role may disable tracking, as far as known.
 #[derive(Debug, Default)]
 pub(crate) struct Tracking(AtomicU8);
 
 impl Tracking {
-    /// Whether new connections can be opened with tracking switched off.
+    /// Whether new connections can be opened with tracking disabled.
     pub(crate) fn may_switch_off(&self) -> bool {
         self.0.load(Ordering::Relaxed) == MAY
     }
 
-    /// The server has refused it: the role has lost the right.
-    pub(crate) fn refused(&self) {
+    /// Records that the server refused it: the role has lost the privilege.
+    fn refused(&self) {
         self.0.store(MAY_NOT, Ordering::Relaxed);
     }
 
-    /// Switches tracking off in a session that is tracked, if the role may do that. Returns whether it was done.
+    /// Disables tracking in a tracked session if the role may do so. Returns whether it did.
     ///
-    /// The right is asked for once; without it this costs nothing.
+    /// The privilege is checked once.
     pub(crate) async fn switch_off(&self, client: &Client, version: u32, superuser: bool) -> Result<bool, Error> {
         if self.0.load(Ordering::Relaxed) == UNKNOWN {
             let may = superuser
@@ -58,12 +58,12 @@ impl Tracking {
     }
 }
 
-/// What to do about a role whose statements are tracked.
+/// How to disable tracking for the role.
 pub(crate) fn advice(user: &str) -> String {
     let user = user.replace('"', "\"\"");
     format!(
-        "pg_stat_statements counts the exporter's own statements in every database, and users' statements are thrown out to \
-         make room for them: ALTER ROLE \"{user}\" SET pg_stat_statements.track = 'none'; as a superuser, and restart the \
+        "pg_stat_statements tracks the exporter's own statements in every database, which evicts users' statements: \
+         ALTER ROLE \"{user}\" SET pg_stat_statements.track = 'none'; as a superuser, and restart the \
          exporter"
     )
 }

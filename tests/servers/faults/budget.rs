@@ -79,7 +79,7 @@ fn hung_logins_leave_the_main_database_a_connection() {
         assert!(page.value("pg_db_xact_total", &[("datname", "postgres")]).is_some(), "{}", page.text);
         assert_eq!(status(&exporter, "/up"), 200);
     }
-    let told = "no connection is free of the 3 that --max-connections allows";
+    let told = "no free connection (--max-connections=3)";
     until("the others' failure is told", || exporter.log().contains(told));
     lock.rollback().unwrap();
     let all = |page: &support::Page| {
@@ -110,7 +110,7 @@ fn sessions_that_do_not_end_count_against_the_budget() {
     scrape_until(&exporter, "no place is left", |page| page.reason() == Some("backends_not_ended"));
     is_asked_a_lot(&exporter, &["backends_not_ended"]);
     let explained = explained(&exporter);
-    let told = "the server has not ended the processes of 3 that were given up and 0 whose login hangs";
+    let told = "the server has not ended 3 abandoned sessions and 0 hanging logins";
     assert!(explained.contains(told), "{}\n{}", explained.lines().take(3).collect::<String>(), exporter.log());
     let page = scrape(&exporter);
     assert_eq!(page.value("pg_exporter_connections", &[]), Some(3.0), "{}", page.text);

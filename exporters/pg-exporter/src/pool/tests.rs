@@ -1,22 +1,22 @@
 //! The pool on a real server.
 
 use lab::{Major, Postgres};
-use pgclient::Environment;
+use pgclient::{Environment, Target};
 
 use super::*;
 
 #[tokio::test]
-async fn connections_that_nobody_uses_are_closed() {
+async fn closes_unused_connections() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let backends = server.backends("127.0.0.1(");
     let url = server.url("monitor", "postgres");
     let target = Target::parse(&url, &Environment::from_variables([("USER", "x")])).unwrap();
     let (timeout, idle_limit) = (Duration::from_secs(30), Duration::from_millis(500));
-    let pool = Pool::new(target, timeout, timeout, idle_limit, 3);
+    let pool = Pool::new(Connector::new(target, timeout, timeout), idle_limit, 3);
     for _ in 0..2 {
         let main = pool.take(&Purpose::Main).await.unwrap();
-        let other = pool.take(&Purpose::of(Some("template1"))).await.unwrap();
-        pool.put_back(other);
+        let mut other = pool.take(&Purpose::of(Some("template1"))).await.unwrap();
+        other.put_back();
         tokio::time::timeout(timeout, async {
             while pool.connections().open > 1 {
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,11 +1,11 @@
 //! What a connection is for.
 
-/// What a connection is for: the pool gives it to nobody else.
+/// What a connection is for: the pool lends it for nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// The database that the exporter was pointed at.
+    /// The main database, which the exporter was pointed at.
     Main,
-    /// The same for health endpoints, so that their answer does not wait for a query of a scrape.
+    /// The main database for health endpoints, so that they do not wait for a query of a scrape.
     Health,
     /// Another database.
     Other(String),
@@ -25,8 +25,8 @@ impl Purpose {
         }
     }
 
-    /// Whether its place is kept from other databases.
-    pub(crate) fn is_kept_back(&self) -> bool {
+    /// Whether its slot is reserved, so that other databases cannot take it.
+    pub(crate) fn is_reserved(&self) -> bool {
         !matches!(self, Self::Other(_))
     }
 }

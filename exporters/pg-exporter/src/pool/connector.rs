@@ -1,0 +1,91 @@
+//! Opens sessions to the databases of one server.
+
+use std::time::Duration;
+
+use engine::{Reason, SourceError};
+use pgclient::{ConnectError, Connection, Target};
+
+use super::pooled_connection::PooledConnection;
+use super::purpose::Purpose;
+use crate::session_settings::TransactionTimeout;
+use crate::session_start;
+use crate::sqlstate::reason;
+use crate::tracking::{TRACK, Tracking};
+
+/// What to do if nothing listens at the address.
+const REFUSED_HINT: &str = "(is PostgreSQL running there? set --url or PG_EXPORTER_URL)";
+
+/// Where and how sessions are opened.
+pub(crate) struct Connector {
+    target: Target,
+    pub(crate) connect_timeout: Duration,
+    /// The `statement_timeout` that sessions are opened with.
+    statement_timeout: Duration,
+    pub(crate) tracking: Tracking,
+    transaction_timeout: TransactionTimeout,
+}
+
+impl Connector {
+    pub(crate) fn new(target: Target, connect_timeout: Duration, statement_timeout: Duration) -> Self {
+        let (tracking, transaction_timeout) = (Tracking::default(), TransactionTimeout::default());
+        Self { target, connect_timeout, statement_timeout, tracking, transaction_timeout }
+    }
+
+    /// The servers, for messages.
+    pub(crate) fn label(&self) -> String {
+        self.target.label()
+    }
+
+    /// The user name.
+    pub(crate) fn user(&self) -> &str {
+        self.target.user()
+    }
+
+    /// The name of `database`, or of the main one.
+    pub(crate) fn database_name<'a>(&'a self, database: Option<&'a str>) -> &'a str {
+        database.or(self.target.database()).unwrap_or(self.target.user())
+    }
+
+    /// The target of a database, or of the main one, with what is known about the server.
+    pub(crate) fn target(&self, database: Option<&str>) -> Target {
+        let target = database.map_or_else(|| self.target.clone(), |name| self.target.with_database(name));
+        let target = self.transaction_timeout.lifted(target);
+        if self.tracking.may_switch_off() { target.with_optional_setting(TRACK, "none") } else { target }
+    }
+
+    /// Prepares a new connection for queries.
+    pub(crate) async fn prepare(
+        &self,
+        purpose: Purpose,
+        connection: Connection,
+    ) -> Result<PooledConnection, SourceError> {
+        self.transaction_timeout.note(&connection);
+        // A health session runs nothing that a database's owner could change, and must not wait for a lock.
+        if purpose != Purpose::Health {
+            self.start_session(&connection).await?;
+        }
+        Ok(PooledConnection::new(purpose, connection, self.statement_timeout))
+    }
+
+    async fn start_session(&self, connection: &Connection) -> Result<(), SourceError> {
+        let (reason, problem) =
+            match tokio::time::timeout(self.connect_timeout, session_start::prepare(connection)).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => {
+                    let message = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
+                    (error.code().map_or(Reason::Protocol, reason), message)
+                }
+                Err(_) => (Reason::Timeout, format!("no response within {} ms", self.connect_timeout.as_millis())),
+            };
+        Err(SourceError::new(reason, format!("{}: cannot prepare the session: {problem}", self.label())))
+    }
+}
+
+/// A failed attempt to connect, with a hint if no server answers at the address.
+pub(super) fn connect_error(error: &ConnectError) -> SourceError {
+    let message = match (error.reason(), error.sqlstate()) {
+        (Reason::Refused, None) => format!("{error} {REFUSED_HINT}"),
+        _ => error.to_string(),
+    };
+    SourceError::new(error.reason(), message)
+}

@@ -1,0 +1,135 @@
+//! A few connections for many databases, under a hard budget.
+//!
+//! The budget is a number of slots. A slot is taken until the server has ended its side of the connection that was opened
+//! in it: a login that hangs keeps its slot, and so does a connection that was closed while a query ran.
+
+pub(crate) mod connector;
+pub(crate) mod lease;
+mod opener;
+mod opening;
+pub(crate) mod pooled_connection;
+pub(crate) mod purpose;
+mod slots;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{Connections, SourceError};
+use tokio::time::{Instant, timeout_at};
+
+use self::connector::Connector;
+use self::lease::Lease;
+use self::opener::Opener;
+use self::opening::{Opening, Waiter};
+use self::pooled_connection::PooledConnection;
+use self::purpose::Purpose;
+use self::slots::{NotEnded, Slots};
+use self::state::{PoolState, SlotUse};
+
+/// A connection that was not used for this long is closed. Longer than the longest ttl of a collector, so that a connection
+/// that is used at each of them stays open.
+pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// Connections to one server. One slot is reserved for the main database, so that other databases never prevent the
+/// exporter from checking whether the server is up.
+pub(crate) struct Pool {
+    connector: Arc<Connector>,
+    slots: Arc<Slots>,
+}
+
+enum Next {
+    Take(Lease),
+    Join(Waiter),
+    /// Wait for a change; with an error if only the server can cause it.
+    Wait(Option<SourceError>),
+}
+
+impl Pool {
+    pub(crate) fn new(connector: Connector, idle_limit: Duration, budget: usize) -> Self {
+        Self { connector: Arc::new(connector), slots: Slots::new(budget, idle_limit) }
+    }
+
+    pub(crate) fn connector(&self) -> &Arc<Connector> {
+        &self.connector
+    }
+
+    /// How many databases beside the main one may be connected at once.
+    pub(crate) fn max_parallel_databases(&self) -> usize {
+        self.slots.lock().max_parallel_databases()
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        self.slots.connections()
+    }
+
+    /// A connection for the purpose: an idle one, one that is being opened, a new one, or the next that becomes free.
+    pub(crate) async fn take(&self, purpose: &Purpose) -> Result<Lease, SourceError> {
+        let deadline = Instant::now() + self.connector.connect_timeout;
+        loop {
+            let changed = self.slots.changed();
+            match self.next(purpose) {
+                Next::Take(lease) => return Ok(lease),
+                Next::Join(waiter) => tokio::select! {
+                    outcome = waiter.wait() => outcome?,
+                    // Another connection for the same purpose may have been put back.
+                    () = changed => {}
+                },
+                Next::Wait(None) => changed.await,
+                Next::Wait(Some(error)) => timeout_at(deadline, changed).await.map_err(|_| error)?,
+            }
+        }
+    }
+
+    fn next(&self, purpose: &Purpose) -> Next {
+        let mut state = self.slots.lock();
+        let purpose =
+            if *purpose == Purpose::Health && !state.keeps_one_for_health() { &Purpose::Main } else { purpose };
+        if let Some(idle) = state.take_idle(purpose) {
+            return self.lend(idle);
+        }
+        let main = if *purpose == Purpose::Health { state.take_idle(&Purpose::Main) } else { None };
+        let waiter = self.open(&mut state, purpose);
+        match (main, waiter) {
+            // The new connection is for the next time, when a scrape may use the main one.
+            (Some(main), _) => self.lend(main),
+            (None, Some(waiter)) => Next::Join(waiter),
+            (None, None) if *purpose == Purpose::Main => {
+                let health = state.take_idle(&Purpose::Health);
+                health.map_or_else(|| self.wait(&state), |health| self.lend(health))
+            }
+            (None, None) => self.wait(&state),
+        }
+    }
+
+    fn lend(&self, (at, connection): (usize, PooledConnection)) -> Next {
+        Next::Take(Lease::new(self.slots.clone(), at, connection))
+    }
+
+    fn wait(&self, state: &PoolState) -> Next {
+        Next::Wait(NotEnded::of(state).map(|not_ended| not_ended.error(&self.connector.label())))
+    }
+
+    /// Joins or starts the opening of a connection; `None` if no slot is available.
+    fn open(&self, state: &mut PoolState, purpose: &Purpose) -> Option<Waiter> {
+        if let Some(opening) = state.openings().find(|opening| opening.purpose == *purpose) {
+            return Some(opening.join());
+        }
+        let at = state.slot_for(purpose, &self.connector.target(None))?;
+        let slot = &mut state.slots[at];
+        let evicted = match std::mem::replace(&mut slot.used, SlotUse::None) {
+            SlotUse::Idle(pooled) => Some(*pooled),
+            _ => None,
+        };
+        slot.purpose = purpose.clone();
+        let (opening, task) = Opening::new(purpose.clone());
+        let (connector, slots) = (self.connector.clone(), self.slots.clone());
+        tokio::spawn(Opener { connector, slots, at, purpose: purpose.clone(), task }.run(evicted));
+        let waiter = opening.join();
+        slot.used = SlotUse::Opening(opening);
+        Some(waiter)
+    }
+}
+
+#[cfg(test)]
+mod tests;

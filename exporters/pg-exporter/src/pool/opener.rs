@@ -1,0 +1,70 @@
+//! The task that opens a connection.
+//!
+//! It continues when nobody waits any more: a login that the server has begun cannot be taken back, and whoever wants that
+//! database next gets its connection.
+
+use std::sync::Arc;
+
+use engine::{Reason, SourceError};
+use pgclient::{ConnectError, Connection};
+
+use super::connector::{Connector, connect_error};
+use super::opening::OpeningTask;
+use super::pooled_connection::PooledConnection;
+use super::purpose::Purpose;
+use super::slots::Slots;
+
+/// Opens one connection in one slot.
+pub(super) struct Opener {
+    pub(super) connector: Arc<Connector>,
+    pub(super) slots: Arc<Slots>,
+    /// The slot's index.
+    pub(super) at: usize,
+    pub(super) purpose: Purpose,
+    pub(super) task: OpeningTask,
+}
+
+impl Opener {
+    /// Opens the connection after the evicted one has been closed, and puts it into the slot.
+    pub(super) async fn run(mut self, evicted: Option<PooledConnection>) {
+        if let Some(evicted) = evicted {
+            evicted.close().await;
+        }
+        match self.connection().await {
+            None => self.slots.release(self.at),
+            Some(connection) => match self.connector.prepare(self.purpose, connection).await {
+                Ok(connection) => self.slots.opened(self.at, connection),
+                Err(error) => {
+                    self.task.fail(error);
+                    self.slots.release(self.at);
+                }
+            },
+        }
+    }
+
+    /// Tries once, and again on request while a login is unfinished.
+    async fn connection(&mut self) -> Option<Connection> {
+        let target = self.connector.target(self.purpose.database());
+        let slot = self.slots.connection_slot(self.at);
+        loop {
+            match target.connect(&slot, self.connector.connect_timeout).await {
+                Ok(connection) => return Some(connection),
+                Err(error) => {
+                    let error = self.error(&error);
+                    self.task.fail(error);
+                }
+            }
+            tokio::select! {
+                biased;
+                late = slot.late_connection(&target) => return late,
+                requested = self.task.requested() => requested?,
+            }
+        }
+    }
+
+    fn error(&self, error: &ConnectError) -> SourceError {
+        let not_ended = (error.reason() == Reason::BackendsNotEnded).then(|| self.slots.not_ended());
+        let not_ended = not_ended.flatten().map(|not_ended| not_ended.error(&self.connector.label()));
+        not_ended.unwrap_or_else(|| connect_error(error))
+    }
+}

@@ -1,0 +1,61 @@
+//! An open connection with its prepared statements.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use pgclient::Connection;
+use tokio_postgres::{Error, Statement};
+
+use super::purpose::Purpose;
+use crate::session_settings::statement_timeout;
+
+/// How long the server may take to end a session that is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// An open connection of a pool.
+pub(crate) struct PooledConnection {
+    pub(crate) purpose: Purpose,
+    pub(crate) connection: Connection,
+    /// Its current `statement_timeout`.
+    statement_timeout: Mutex<Duration>,
+    /// The queries that ran on it: `None` after the first run, prepared from the second on.
+    statements: Mutex<HashMap<Arc<str>, Option<Statement>>>,
+    /// When it was last put back.
+    pub(crate) idle_since: Instant,
+}
+
+impl PooledConnection {
+    pub(crate) fn new(purpose: Purpose, connection: Connection, statement_timeout: Duration) -> Self {
+        let (statement_timeout, statements) = (Mutex::new(statement_timeout), Mutex::default());
+        Self { purpose, connection, statement_timeout, statements, idle_since: Instant::now() }
+    }
+
+    /// Raises `statement_timeout` for a query: after a reload, queries may run longer than when the connection was opened.
+    pub(crate) async fn allow(&self, query_timeout: Duration) -> Result<(), Error> {
+        let wanted = statement_timeout(query_timeout);
+        {
+            let mut statement_timeout = self.statement_timeout.lock();
+            if *statement_timeout >= wanted {
+                return Ok(());
+            }
+            *statement_timeout = wanted;
+        }
+        self.connection.client().batch_execute(&format!("SET statement_timeout = {}", wanted.as_millis())).await
+    }
+
+    /// Whether a query ran on it before, and its prepared statement.
+    pub(crate) fn used(&self, sql: &str) -> Option<Option<Statement>> {
+        self.statements.lock().get(sql).cloned()
+    }
+
+    pub(crate) fn remember(&self, sql: &Arc<str>, prepared: Option<Statement>) {
+        self.statements.lock().insert(sql.clone(), prepared);
+    }
+
+    /// Terminates the session and waits until the server has ended it.
+    pub(crate) async fn close(self) {
+        self.connection.close(CLOSE_TIMEOUT).await;
+    }
+}

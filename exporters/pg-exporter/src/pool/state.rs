@@ -1,0 +1,143 @@
+//! The state of a pool: which slot is used for what. No I/O.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pgclient::{ConnectionSlot, Target};
+use tokio::sync::Notify;
+
+use super::opening::Opening;
+use super::pooled_connection::PooledConnection;
+use super::purpose::Purpose;
+
+pub(super) struct PoolState {
+    pub(super) slots: Vec<PoolSlot>,
+    /// Whether a task closes unused connections.
+    pub(super) sweeping: bool,
+}
+
+/// A slot of the budget.
+pub(super) struct PoolSlot {
+    pub(super) connection_slot: ConnectionSlot,
+    /// What it was last used for.
+    pub(super) purpose: Purpose,
+    pub(super) used: SlotUse,
+}
+
+/// What a slot is used for.
+pub(super) enum SlotUse {
+    /// Nothing, but the server may not have ended the previous connection.
+    None,
+    Opening(Opening),
+    Idle(Box<PooledConnection>),
+    InUse,
+}
+
+impl PoolState {
+    pub(super) fn new(budget: usize, changed: &Arc<Notify>) -> Self {
+        let slot = |_| PoolSlot {
+            connection_slot: ConnectionSlot::new(changed.clone()),
+            purpose: Purpose::Main,
+            used: SlotUse::None,
+        };
+        Self { slots: (0..budget).map(slot).collect(), sweeping: false }
+    }
+
+    /// How many other databases may be connected at once; one slot is reserved for the main one.
+    pub(super) fn max_parallel_databases(&self) -> usize {
+        (self.slots.len() - 1).max(1)
+    }
+
+    pub(super) fn openings(&self) -> impl Iterator<Item = &Opening> {
+        self.slots.iter().filter_map(|slot| match &slot.used {
+            SlotUse::Opening(opening) => Some(opening),
+            _ => None,
+        })
+    }
+
+    /// Whether health endpoints have a connection of their own. This needs three slots. While there is no connection to the
+    /// main database, both wait for the same login, so that a login that hangs is not repeated.
+    pub(super) fn keeps_one_for_health(&self) -> bool {
+        let is_main =
+            |slot: &PoolSlot| slot.purpose == Purpose::Main && matches!(slot.used, SlotUse::Idle(_) | SlotUse::InUse);
+        let has_one = |slot: &PoolSlot| slot.purpose == Purpose::Health && slot.idle().is_some();
+        self.slots.len() > 2 && self.slots.iter().any(|slot| is_main(slot) || has_one(slot))
+    }
+
+    /// Takes an idle connection for the purpose. Idle connections that have ended are dropped.
+    pub(super) fn take_idle(&mut self, purpose: &Purpose) -> Option<(usize, PooledConnection)> {
+        for slot in &mut self.slots {
+            if slot.idle().is_some_and(|pooled| pooled.connection.is_closed()) {
+                slot.used = SlotUse::None;
+            }
+        }
+        let is_wanted = |slot: &PoolSlot| slot.idle().is_some_and(|pooled| pooled.purpose == *purpose);
+        let at = self.slots.iter().position(is_wanted)?;
+        match std::mem::replace(&mut self.slots[at].used, SlotUse::InUse) {
+            SlotUse::Idle(pooled) => Some((at, *pooled)),
+            _ => None,
+        }
+    }
+
+    /// The slot for a new connection: a free one, else that of the longest idle connection, to other databases first.
+    pub(super) fn slot_for(&self, purpose: &Purpose, target: &Target) -> Option<usize> {
+        let slots = || self.slots.iter().enumerate();
+        let reserved_idle = slots().filter(|(_, slot)| slot.purpose.is_reserved() && slot.idle().is_some()).count();
+        let taken = slots().filter(|(_, slot)| slot.is_taken()).count();
+        // One slot stays for the main database, free or idle: a query that still runs on it does not block the next scrape.
+        let others_full = !purpose.is_reserved() && taken - reserved_idle >= self.max_parallel_databases();
+        let free =
+            slots().filter(|(_, slot)| slot.is_free_for(target)).min_by_key(|(_, slot)| slot.connection_slot.taken());
+        let idle_since = |(_, slot): &(usize, &PoolSlot)| slot.idle().map(|pooled| pooled.idle_since);
+        let idle = || slots().filter(|(_, slot)| slot.idle().is_some());
+        // With a budget of one, all databases take turns.
+        let is_spare = |(_, slot): &(usize, &PoolSlot)| {
+            let count = idle().filter(|(_, other)| other.purpose == slot.purpose).count();
+            slot.purpose.is_reserved() && (count > 1 || self.slots.len() == 1)
+        };
+        let found = free
+            .filter(|_| !others_full)
+            .or_else(|| idle().filter(|(_, slot)| !slot.purpose.is_reserved()).min_by_key(idle_since))
+            .or_else(|| idle().filter(is_spare).min_by_key(idle_since).filter(|_| !others_full));
+        found.map(|(at, _)| at)
+    }
+
+    /// Removes the connections that were idle for `idle_limit`; also returns when the next one may be.
+    pub(super) fn take_unused(&mut self, idle_limit: Duration) -> (Vec<PooledConnection>, Option<Instant>) {
+        let now = Instant::now();
+        let mut unused = Vec::new();
+        for slot in &mut self.slots {
+            if slot.idle().is_some_and(|pooled| pooled.idle_since + idle_limit <= now)
+                && let SlotUse::Idle(pooled) = std::mem::replace(&mut slot.used, SlotUse::None)
+            {
+                unused.push(*pooled);
+            }
+        }
+        let next = self.slots.iter().filter_map(PoolSlot::idle).map(|pooled| pooled.idle_since + idle_limit).min();
+        self.sweeping = next.is_some();
+        (unused, next)
+    }
+}
+
+impl PoolSlot {
+    fn idle(&self) -> Option<&PooledConnection> {
+        match &self.used {
+            SlotUse::Idle(pooled) => Some(pooled),
+            _ => None,
+        }
+    }
+
+    fn is_taken(&self) -> bool {
+        !matches!(self.used, SlotUse::None) || self.connection_slot.taken() > 0
+    }
+
+    /// Whether a connection can be opened in it now: of several servers, one may have ended its side.
+    fn is_free_for(&self, target: &Target) -> bool {
+        matches!(self.used, SlotUse::None) && !self.connection_slot.is_full(target)
+    }
+
+    /// Whether its connection was closed here, but not by the server yet.
+    pub(super) fn is_abandoned(&self) -> bool {
+        matches!(self.used, SlotUse::None) && self.connection_slot.taken() > 0
+    }
+}

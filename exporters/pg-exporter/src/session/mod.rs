@@ -1,0 +1,204 @@
+//! One connection in use: pipelined queries, each with its own time limit.
+
+mod limits;
+mod statements;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{Health, Query, Reason, Role, Rows, ServerFacts, Session, SourceError};
+use futures_util::{join, try_join};
+use tokio_postgres::{Error, Row};
+
+use self::limits::{QueryError, QueryLimits};
+use self::statements::{reset_search_path, rows, set_search_path};
+use crate::decode::cell;
+use crate::facts::{self, Probe};
+use crate::health;
+use crate::pool::connector::Connector;
+use crate::pool::lease::Lease;
+use crate::pool::pooled_connection::PooledConnection;
+use crate::sqlstate::{is_unknown_name, reason};
+use crate::tracking;
+
+/// A connection until it is put back. If queries still run on it, or one did not end after its cancellation, it is closed
+/// instead.
+pub(crate) struct PgSession {
+    connector: Arc<Connector>,
+    probe: Arc<Probe>,
+    lease: Lease,
+    limits: QueryLimits,
+}
+
+impl PgSession {
+    pub(crate) fn new(connector: Arc<Connector>, lease: Lease, probe: Arc<Probe>) -> Self {
+        Self { connector, probe, lease, limits: QueryLimits::new() }
+    }
+
+    fn pooled(&self) -> Result<&PooledConnection, SourceError> {
+        self.lease.connection().ok_or_else(|| SourceError::new(Reason::Closed, "connection closed"))
+    }
+
+    /// Runs `query` within `timeout`; returns its result and how long the server worked on it.
+    async fn limited<T>(
+        &self,
+        query: impl Future<Output = Result<T, Error>>,
+        timeout: Duration,
+    ) -> Result<(T, Duration), SourceError> {
+        let result = self.limits.run(&self.pooled()?.connection, query, timeout).await;
+        result.map_err(|error| match error {
+            QueryError::Failed(error) => self.error(&error),
+            QueryError::TimedOut => {
+                let ms = timeout.as_millis();
+                SourceError::new(Reason::Timeout, format!("{}: no result within {ms} ms", self.connector.label()))
+            }
+            QueryError::Broken => {
+                let message = format!("{}: connection closed because of another query", self.connector.label());
+                SourceError::new(Reason::Closed, message)
+            }
+        })
+    }
+
+    fn error(&self, error: &Error) -> SourceError {
+        let label = self.connector.label();
+        let (reason, message) = if let Some(db) = error.as_db_error() {
+            let detail = db.hint().or(db.detail()).map(|more| format!(": {more}")).unwrap_or_default();
+            // Collectors written for other exporters rely on a wide search path.
+            let hint = if is_unknown_name(db.code()) {
+                " (the search path is pg_catalog; set search_path on the collector for other schemas)"
+            } else {
+                ""
+            };
+            (reason(db.code()), format!("{label}: {} ({}){detail}{hint}", db.message(), db.code().code()))
+        } else {
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let closed = error.is_closed() || self.pooled().is_ok_and(|pooled| pooled.connection.is_closed());
+            (if closed { Reason::Closed } else { Reason::Protocol }, format!("{label}: {error}{cause}"))
+        };
+        if reason == Reason::Closed {
+            // The server may report this before the connection is seen to end.
+            self.limits.break_connection();
+        }
+        SourceError::new(reason, message)
+    }
+
+    /// The one row of a statement about the server, read by `read`.
+    async fn query_one<T>(
+        &self,
+        sql: &'static str,
+        read: impl FnOnce(&Row) -> Result<T, Error>,
+    ) -> Result<T, SourceError> {
+        let pooled = self.pooled()?;
+        let sql: Arc<str> = sql.into();
+        let query = async {
+            let (_, rows) = rows(pooled, &sql, None).await?;
+            rows.first().map(read).transpose()
+        };
+        let (found, _) = self.limited(query, self.connector.connect_timeout).await?;
+        found.ok_or_else(|| {
+            SourceError::new(Reason::Protocol, format!("{}: no row returned by {sql}", self.connector.label()))
+        })
+    }
+
+    async fn role(&self) -> Result<Role, SourceError> {
+        self.query_one(health::role_statement(&self.pooled()?.connection), health::role).await
+    }
+
+    /// The role, and with `with_lag` the lag if it is known.
+    pub(crate) async fn health(&self, with_lag: bool) -> Result<Health, SourceError> {
+        let lag = async {
+            Ok(if with_lag { self.query_one(health::LAG, health::lag_seconds).await.ok().flatten() } else { None })
+        };
+        let (role, lag_seconds) = try_join!(self.role(), lag)?;
+        Ok(Health { role, lag_seconds: lag_seconds.filter(|_| role == Role::Standby) })
+    }
+
+    /// Reads the catalogs; also excludes the session from pg_stat_statements, or advises how to.
+    async fn catalogs(&self) -> Result<ServerFacts, SourceError> {
+        let read = |row: &Row| Ok((self.probe.read(row)?, facts::is_tracked(row)?));
+        let (mut facts, is_tracked) = self.query_one(facts::SQL, read).await?;
+        if is_tracked {
+            let connection = &self.pooled()?.connection;
+            let superuser = connection.parameter("is_superuser") == Some("on");
+            let switch_off = self.connector.tracking.switch_off(connection.client(), facts.version.0, superuser);
+            let (done, _) = self.limited(switch_off, self.connector.connect_timeout).await?;
+            facts.advice.extend((!done).then(|| tracking::advice(&facts.user)));
+        }
+        Ok(facts)
+    }
+
+    /// The last known facts, or what the connection itself reports, if reading the catalogs failed with `error`.
+    fn facts_without_catalogs(
+        &self,
+        known: Option<&ServerFacts>,
+        error: &SourceError,
+    ) -> Result<ServerFacts, SourceError> {
+        tracing::debug!(server = self.connector.label(), %error, "cannot read the system catalogs");
+        let pooled = self.pooled()?;
+        let connection = &pooled.connection;
+        let from_connection = |database: &str| ServerFacts {
+            version: facts::version_of(connection.parameter("server_version").unwrap_or_default()),
+            database: database.to_owned(),
+            user: self.connector.user().to_owned(),
+            ..ServerFacts::default()
+        };
+        let mut facts =
+            known.cloned().unwrap_or_else(|| from_connection(self.connector.database_name(pooled.purpose.database())));
+        facts.lag_seconds = None;
+        let advice = format!("cannot read the system catalogs ({}): planning with the last known facts", error.reason);
+        if !facts.advice.contains(&advice) {
+            facts.advice.push(advice);
+        }
+        Ok(facts)
+    }
+}
+
+impl Session for PgSession {
+    async fn facts(&self, known: Option<&ServerFacts>) -> Result<ServerFacts, SourceError> {
+        // A server that answers is up, whether or not its catalogs can be read.
+        let catalogs = async { Ok(self.catalogs().await) };
+        let (role, catalogs) = try_join!(self.role(), catalogs)?;
+        let mut facts = match catalogs {
+            Ok(facts) => facts,
+            Err(error) if error.reason == Reason::Closed => return Err(error),
+            Err(error) => self.facts_without_catalogs(known, &error)?,
+        };
+        facts.role = role;
+        Ok(facts)
+    }
+
+    async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
+        let pooled = self.pooled()?;
+        let run = async {
+            // All are pipelined in this order.
+            let (_, ready, rows, reset) = join!(
+                pooled.allow(query.timeout),
+                set_search_path(pooled, &query.search_path),
+                rows(pooled, &query.text, query.values.as_ref()),
+                reset_search_path(pooled, &query.search_path),
+            );
+            if ready.and(reset).is_err() {
+                // Other queries must not see the schemas of this one.
+                self.limits.break_connection();
+            }
+            rows
+        };
+        let ((columns, rows), took) = self.limited(run, query.timeout).await?;
+        let mut cells = Vec::with_capacity(columns.len() * rows.len());
+        let mut received_bytes = 0;
+        for row in &rows {
+            received_bytes += row.raw_size_bytes() as u64;
+            cells.extend((0..columns.len()).map(|at| cell(row, at)));
+        }
+        Ok(Rows { columns, cells, received_bytes, took })
+    }
+}
+
+impl Drop for PgSession {
+    fn drop(&mut self) {
+        if self.limits.is_idle() {
+            self.lease.put_back();
+        }
+    }
+}
