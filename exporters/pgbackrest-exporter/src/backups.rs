@@ -1,91 +1,96 @@
-//! What filters need of many backups, found once for each document: the newest, and what all of a cluster have in common.
+//! Prepares a document for filters once: finds the newest backups and summarizes those of each cluster.
 //!
-//! A repository may hold thousands of backups, and every filter that walked over all of them would do so at every scrape.
+//! A repository may contain thousands of backups. Without this, every filter would iterate over all of them at every scrape.
 
 use std::collections::{BTreeMap, HashMap};
 
 use jaq_json::Val;
 
-use crate::snapshot::{elements, int, member, object, string};
+use crate::json::{elements, int, member, object, string, text, with};
 use crate::wal::{lsn_bytes, segment_bytes, segment_position};
 
 /// Stanza, repository and label of a backup.
-pub(crate) type Key = (String, u64, String);
+pub(crate) type BackupKey = (String, u64, String);
 
-/// What of a document is kept.
+/// Which stanzas and backups of a document are read.
 #[derive(Debug, Clone)]
-pub(crate) struct Kept {
-    pub stanzas_out: Vec<String>,
-    /// Types of backups.
+pub(crate) struct Selection {
+    pub excluded_stanzas: Vec<String>,
+    /// Backup types that are read.
     pub types: Vec<&'static str>,
-    /// How many backups of each stanza are told one by one, the newest of each type aside.
+    /// How many backups of each stanza are exported individually. The newest of each type always are.
     pub limit: usize,
 }
 
-/// A document with what filters need of its backups.
+/// A document prepared for filters.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Prepared {
+pub(crate) struct PreparedDocument {
     /// The array of stanzas.
     pub stanzas: Vec<Val>,
     /// The newest backup of each type in each repository.
     pub newest: Vec<Val>,
-    /// Other backups that are told one by one, the newest first.
+    /// Other backups that are exported individually, the newest first.
     pub others: Vec<Val>,
-    /// For each cluster in each repository what its backups have in common.
+    /// A summary of the backups of each cluster in each repository.
     pub clusters: Vec<Val>,
-    /// How many backups there are, and how many of them are not told one by one.
+    /// The number of backups.
     pub backups: u64,
-    pub left_out: u64,
+    /// How many of them are not exported individually.
+    pub omitted: u64,
 }
 
-/// What a document is not.
+/// A document of another format.
 #[derive(Debug, thiserror::Error)]
-#[error("the JSON is not of the form that is known: expected an array of stanzas with names")]
-pub(crate) struct UnknownForm;
+#[error("unknown JSON format: expected an array of stanzas with names")]
+pub(crate) struct UnknownFormat;
 
-/// A backup and what it is sorted by.
+/// A backup with its sort keys.
 struct Backup<'a> {
     value: &'a Val,
     kind: String,
     stop: f64,
     repo_key: u64,
     database_id: u64,
-    /// Its place among those of its type in its repository, 0 for the newest.
+    /// Its rank among those of its type in its repository, 0 for the newest.
     rank: usize,
 }
 
-/// Prepares a document; `databases` are those of single backups, where they are known.
-pub(crate) fn prepare(document: &Val, kept: &Kept, databases: &BTreeMap<Key, Val>) -> Result<Prepared, UnknownForm> {
-    let Val::Arr(stanzas) = document else { return Err(UnknownForm) };
-    let mut prepared = Prepared::default();
+/// Prepares a document; `databases` are those of single backups, as far as known.
+pub(crate) fn prepare(
+    document: &Val,
+    selection: &Selection,
+    databases: &BTreeMap<BackupKey, Val>,
+) -> Result<PreparedDocument, UnknownFormat> {
+    let Val::Arr(stanzas) = document else { return Err(UnknownFormat) };
+    let mut prepared = PreparedDocument::default();
     for stanza in stanzas.iter() {
-        let name = text(stanza, "name").ok_or(UnknownForm)?;
-        if !kept.stanzas_out.contains(&name) {
+        let name = text(stanza, "name").ok_or(UnknownFormat)?;
+        if !selection.excluded_stanzas.contains(&name) {
             let all = member(stanza, "backup").map(elements).unwrap_or_default();
-            let list: Vec<Val> = all.iter().filter_map(|backup| keep(backup, &name, kept, databases)).collect();
-            prepared.add(&name, &list, kept.limit);
+            let list: Vec<Val> = all.iter().filter_map(|backup| select(backup, &name, selection, databases)).collect();
+            prepared.add(&name, &list, selection.limit);
             prepared.stanzas.push(with(stanza, [("backup", list.into_iter().collect())]));
         }
     }
     Ok(prepared)
 }
 
-/// The backup with the databases that are known of it; `None` if its type is left out.
-fn keep(backup: &Val, stanza: &str, kept: &Kept, databases: &BTreeMap<Key, Val>) -> Option<Val> {
+/// The backup with its databases, if known; `None` if its type is excluded.
+fn select(backup: &Val, stanza: &str, selection: &Selection, databases: &BTreeMap<BackupKey, Val>) -> Option<Val> {
     let kind = text(backup, "type")?;
-    if !kept.types.contains(&kind.as_str()) {
+    if !selection.types.contains(&kind.as_str()) {
         return None;
     }
     let known = if databases.is_empty() { None } else { databases.get(&key(stanza, backup)) };
     Some(known.map_or_else(|| backup.clone(), |known| with(backup, [("database-ref", known.clone())])))
 }
 
-/// By what a backup's databases are remembered.
-pub(crate) fn key(stanza: &str, backup: &Val) -> Key {
+/// The key of a backup.
+pub(crate) fn key(stanza: &str, backup: &Val) -> BackupKey {
     (stanza.to_owned(), in_database(backup, "repo-key"), text(backup, "label").unwrap_or_default())
 }
 
-impl Prepared {
+impl PreparedDocument {
     fn add(&mut self, stanza: &str, list: &[Val], limit: usize) {
         let mut backups: Vec<Backup<'_>> = list.iter().map(Backup::read).collect();
         backups.sort_by(|a, b| b.stop.total_cmp(&a.stop));
@@ -96,11 +101,11 @@ impl Prepared {
             *count += 1;
         }
         let (newest, others): (Vec<&Backup<'_>>, Vec<_>) = backups.iter().partition(|backup| backup.rank == 0);
-        let told = limit.saturating_sub(newest.len()).min(others.len());
+        let individual = limit.saturating_sub(newest.len()).min(others.len());
         self.backups += backups.len() as u64;
-        self.left_out += (others.len() - told) as u64;
-        self.newest.extend(newest.iter().map(|backup| backup.told(stanza)));
-        self.others.extend(others[..told].iter().map(|backup| backup.told(stanza)));
+        self.omitted += (others.len() - individual) as u64;
+        self.newest.extend(newest.iter().map(|backup| backup.to_json(stanza)));
+        self.others.extend(others[..individual].iter().map(|backup| backup.to_json(stanza)));
         self.clusters.extend(clusters(stanza, &backups));
     }
 }
@@ -117,8 +122,8 @@ impl<'a> Backup<'a> {
         }
     }
 
-    /// The backup as filters see it in `$backups`: with what labels need.
-    fn told(&self, stanza: &str) -> Val {
+    /// The backup as filters see it in `$backups`, with members for labels.
+    fn to_json(&self, stanza: &str) -> Val {
         let repository = member(self.value, "info").and_then(|info| member(info, "repository"));
         let has = |name| repository.and_then(|repository| member(repository, name)).is_some();
         with(
@@ -133,22 +138,22 @@ impl<'a> Backup<'a> {
     }
 }
 
-/// What the backups of each cluster in each repository have in common; `backups` are the newest first.
+/// Summarizes the backups of each cluster in each repository; `backups` are sorted, the newest first.
 fn clusters(stanza: &str, backups: &[Backup<'_>]) -> Vec<Val> {
     let mut clusters: BTreeMap<(u64, u64), Vec<&Backup<'_>>> = BTreeMap::new();
     for backup in backups {
         clusters.entry((backup.repo_key, backup.database_id)).or_default().push(backup);
     }
-    let begins = backups.iter().filter_map(|backup| {
+    let starts = backups.iter().filter_map(|backup| {
         Some((lsn_bytes(&within(backup.value, "lsn", "start")?)?, within(backup.value, "archive", "start")?))
     });
-    let size = segment_bytes(begins);
-    let of_cluster = |((repo_key, id), backups): ((u64, u64), Vec<&Backup<'_>>)| {
+    let size = segment_bytes(starts);
+    let summary = |((repo_key, id), backups): ((u64, u64), Vec<&Backup<'_>>)| {
         let count = |kind: &str| int(backups.iter().filter(|backup| backup.kind == kind).count() as u64);
         let segment = |backup: &&Backup<'_>, name| segment_position(&within(backup.value, "archive", name)?, size);
         let start = backups.iter().filter_map(|backup| segment(backup, "start")).min();
         let end = backups.iter().filter_map(|backup| segment(backup, "stop")).max().map(|at| at.saturating_add(size));
-        // One with page errors may not be fit for a restore.
+        // A backup with page errors may not be usable for a restore.
         let sound = || backups.iter().filter(|backup| member(backup.value, "error") != Some(&Val::Bool(true)));
         let oldest_full = sound().rfind(|backup| backup.kind == "full");
         object([
@@ -165,16 +170,16 @@ fn clusters(stanza: &str, backups: &[Backup<'_>]) -> Vec<Val> {
             ("needed_end_bytes", end.map_or(Val::Null, int)),
         ])
     };
-    clusters.into_iter().map(of_cluster).collect()
+    clusters.into_iter().map(summary).collect()
 }
 
-/// When a backup ended, in Unix seconds; 0 if that is not told.
+/// When a backup ended, in Unix seconds; 0 if unknown.
 pub(crate) fn stop(backup: &Val) -> f64 {
     let stop = member(backup, "timestamp").and_then(|times| member(times, "stop"));
     stop.and_then(|stop| stop.to_string().parse().ok()).unwrap_or_default()
 }
 
-/// 0 for what versions before 2.32 do not tell.
+/// A number in `database`; 0 before 2.32, which does not report it.
 fn in_database(backup: &Val, name: &str) -> u64 {
     let value = member(backup, "database").and_then(|database| member(database, name));
     value.and_then(|value| value.to_string().parse().ok()).unwrap_or_default()
@@ -184,29 +189,12 @@ fn within(value: &Val, outer: &str, inner: &str) -> Option<String> {
     text(member(value, outer)?, inner)
 }
 
-pub(crate) fn text(value: &Val, name: &str) -> Option<String> {
-    match member(value, name)? {
-        Val::TStr(bytes) => String::from_utf8(bytes.to_vec()).ok(),
-        _ => None,
-    }
-}
-
-/// The object with these members added or replaced.
-pub(crate) fn with<const N: usize>(value: &Val, members: [(&str, Val); N]) -> Val {
-    let mut map = match value {
-        Val::Obj(map) => (**map).clone(),
-        _ => Default::default(),
-    };
-    map.extend(members.into_iter().map(|(name, value)| (string(name), value)));
-    Val::obj(map)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn kept(limit: usize) -> Kept {
-        Kept { stanzas_out: vec!["out".into()], types: vec!["full", "incr"], limit }
+    fn selection(limit: usize) -> Selection {
+        Selection { excluded_stanzas: vec!["out".into()], types: vec!["full", "incr"], limit }
     }
 
     fn backup(label: &str, kind: &str, stop: u64) -> String {
@@ -226,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_each_type_come_first_and_the_rest_by_age_up_to_the_limit() {
+    fn lists_newest_of_each_type_then_others_up_to_limit() {
         let backups =
             [("f1", "full", 10), ("i1", "incr", 20), ("d1", "diff", 30), ("f2", "full", 40), ("i2", "incr", 50)];
         let document = document(&backups.map(|(label, kind, stop)| backup(label, kind, stop)));
-        let prepared = prepare(&document, &kept(3), &BTreeMap::new()).unwrap();
+        let prepared = prepare(&document, &selection(3), &BTreeMap::new()).unwrap();
         assert_eq!(labels(&prepared.newest), ["i2", "f2"]);
         assert_eq!(labels(&prepared.others), ["i1"]);
-        assert_eq!((prepared.backups, prepared.left_out, prepared.stanzas.len()), (4, 1, 1));
+        assert_eq!((prepared.backups, prepared.omitted, prepared.stanzas.len()), (4, 1, 1));
         let cluster = &prepared.clusters[0];
         let number = |name| member(cluster, name).unwrap().to_string();
         assert_eq!((number("full"), number("incr"), number("repo_key")), ("2".into(), "2".into(), "2".into()));
@@ -242,18 +230,18 @@ mod tests {
     }
 
     #[test]
-    fn databases_are_added_where_they_are_known() {
+    fn adds_known_databases() {
         let document = document(&[backup("f1", "full", 10)]);
         let known = [(("a".to_owned(), 2, "f1".to_owned()), Val::from(7isize))].into();
-        let prepared = prepare(&document, &kept(9), &known).unwrap();
+        let prepared = prepare(&document, &selection(9), &known).unwrap();
         assert_eq!(member(&prepared.newest[0], "database-ref"), Some(&Val::from(7isize)));
     }
 
     #[test]
-    fn what_is_no_list_of_stanzas_is_told() {
+    fn rejects_other_documents() {
         for text in ["1", "[1]", r#"[{"name":1}]"#, "[null]", "[[]]"] {
             let document: Val = serde_json::from_str(text).unwrap();
-            assert!(prepare(&document, &kept(9), &BTreeMap::new()).is_err(), "{text}");
+            assert!(prepare(&document, &selection(9), &BTreeMap::new()).is_err(), "{text}");
         }
     }
 }

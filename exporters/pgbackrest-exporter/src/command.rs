@@ -1,4 +1,4 @@
-//! One child process: its own group, a deadline for all of it, nothing left behind.
+//! Runs a child process in its own process group, until a deadline.
 
 use engine::Reason;
 
@@ -14,55 +14,55 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// The most that a child may print to one of its outputs: the JSON of some 100,000 backups.
-const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// The maximum output of a child: the JSON of about 100,000 backups.
+const MAX_OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How long a killed process may take to go; one that waits for a dead disk goes when the disk answers.
-const LAST_MOMENT: Duration = Duration::from_secs(5);
+/// How long a killed process may take to end; one that waits for a dead disk ends when the disk responds.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Who runs pgBackRest, where that is another user than ours.
+/// The user that pgBackRest runs as, if it is not our own.
 #[derive(Debug, Clone)]
-pub(crate) struct User {
+pub(crate) struct RunAs {
     pub name: String,
     pub uid: u32,
     pub gid: u32,
     pub home: PathBuf,
 }
 
-/// How to run pgBackRest, whatever the command.
+/// How to run pgBackRest.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub path: PathBuf,
-    pub user: Option<User>,
-    /// What its variables may not begin with: pgBackRest would take them for options, or they are none of its business.
-    pub hidden_variables: Vec<&'static str>,
+    pub user: Option<RunAs>,
+    /// Prefixes of variables that it does not inherit: it would read them as options.
+    pub hidden_prefixes: Vec<&'static str>,
 }
 
-/// What a child that ended by itself left.
+/// The output of a child that ended by itself.
 #[derive(Debug)]
-pub(crate) struct Output {
+pub(crate) struct ProcessOutput {
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
 }
 
-/// Why there is no output.
+/// Why a run has no output.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error("cannot run {program}: {source}")]
     Start { program: String, source: Error },
     #[error("{what} did not end within {limit} s and was killed")]
     Late { what: String, limit: f64 },
-    #[error("{what} did not end within {limit} s and cannot be killed: process {pid} waits in the kernel")]
+    #[error("{what} did not end within {limit} s and cannot be killed: process {pid} is blocked in the kernel")]
     Stuck { what: String, limit: f64, pid: u32, child: Box<Child> },
-    #[error("{what} printed more than {MOST_BYTES} bytes and was killed")]
+    #[error("{what} printed more than {MAX_OUTPUT_BYTES} bytes and was killed")]
     TooLarge { what: String },
     #[error("{what}: cannot read its output: {source}")]
     Read { what: String, source: Error },
 }
 
 impl RunError {
-    /// One short stable word for it.
+    /// The reason for metrics.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Start { source, .. } => match source.kind() {
@@ -78,22 +78,22 @@ impl RunError {
 }
 
 impl Program {
-    /// Runs it with these arguments to its end, or kills its process group at the deadline.
-    pub async fn run(&self, arguments: &[OsString], deadline: Instant) -> Result<Output, RunError> {
+    /// Runs it with these arguments, and kills its process group at the deadline.
+    pub async fn run(&self, arguments: &[OsString], deadline: Instant) -> Result<ProcessOutput, RunError> {
         let limit = deadline.saturating_duration_since(Instant::now());
         let name = self.path.display();
         let what = format!("{name} {}", arguments.first().map(|word| word.to_string_lossy()).unwrap_or_default());
         let mut child =
             self.command(arguments).spawn().map_err(|source| RunError::Start { program: name.to_string(), source })?;
-        // Declared after the child, so that it is dropped, and the group killed, before the child is given up.
-        let group = Group::of(&child);
+        // Declared after the child, so that the group is killed before the child is dropped.
+        let group = ProcessGroup::of(&child);
         let outputs = (child.stdout.take(), child.stderr.take());
         let read = async {
             let (stdout, stderr) = outputs;
             tokio::try_join!(read(stdout), read(stderr))
         };
-        // Both outputs are at their end when no process holds them open any more. The child itself is waited for after
-        // that: until then its process id, which is the group's, belongs to nobody else.
+        // Both outputs end when no process of the group has them open. The child is reaped after that: until then its process
+        // id, which is the group's, is not reused.
         let (stdout, stderr) = match timeout(limit, read).await {
             Ok(Ok(outputs)) => outputs,
             Ok(Err(error)) => {
@@ -105,16 +105,16 @@ impl Program {
                     RunError::Read { what, source: error }
                 });
             }
-            Err(_) => return Err(late(group, child, what, limit).await),
+            Err(_) => return Err(timed_out(group, child, what, limit).await),
         };
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
         match timeout(left, child.wait()).await {
             Ok(Ok(status)) => {
                 group.release();
-                Ok(Output { status, stdout, stderr })
+                Ok(ProcessOutput { status, stdout, stderr })
             }
             Ok(Err(source)) => Err(RunError::Read { what, source }),
-            Err(_) => Err(late(group, child, what, limit).await),
+            Err(_) => Err(timed_out(group, child, what, limit).await),
         }
     }
 
@@ -123,21 +123,21 @@ impl Program {
         command.args(arguments).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, _) in std::env::vars_os() {
-            if self.hidden_variables.iter().any(|start| name.as_encoded_bytes().starts_with(start.as_bytes())) {
+            if self.hidden_prefixes.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
                 command.env_remove(name);
             }
         }
         if let Some(user) = &self.user {
             command.uid(user.uid).gid(user.gid);
             command.env("HOME", &user.home).env("USER", &user.name).env("LOGNAME", &user.name);
-            // Our own folder may be one that this user cannot enter.
+            // The user may have no access to our own folder.
             command.current_dir("/");
         }
         command
     }
 }
 
-async fn late(group: Group, mut child: Child, what: String, limit: Duration) -> RunError {
+async fn timed_out(group: ProcessGroup, mut child: Child, what: String, limit: Duration) -> RunError {
     let limit = (limit.as_secs_f64() * 10.0).round() / 10.0;
     let pid = child.id().unwrap_or_default();
     if group.end(&mut child).await {
@@ -150,35 +150,35 @@ async fn late(group: Group, mut child: Child, what: String, limit: Duration) -> 
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     if let Some(pipe) = pipe {
-        pipe.take(MOST_BYTES + 1).read_to_end(&mut bytes).await?;
+        pipe.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut bytes).await?;
     }
-    if bytes.len() as u64 > MOST_BYTES { Err(ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    if bytes.len() as u64 > MAX_OUTPUT_BYTES { Err(ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
-/// The process group of a child; killed when this is dropped, also with the task that runs it.
-struct Group(Option<Pid>);
+/// The process group of a child. Killed on drop, also if the task that runs it is aborted.
+struct ProcessGroup(Option<Pid>);
 
-impl Group {
+impl ProcessGroup {
     fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
     }
 
-    /// Kills the group and waits for the child's end. Returns whether it came.
+    /// Kills the group and waits for the child. Returns whether it ended in time.
     async fn end(self, child: &mut Child) -> bool {
         drop(self);
-        timeout(LAST_MOMENT, child.wait()).await.is_ok()
+        timeout(KILL_TIMEOUT, child.wait()).await.is_ok()
     }
 
-    /// Leaves it alone: the child has been waited for, and the number may be another's from now on.
+    /// Does not kill it: the child has been reaped, and its id may be reused.
     fn release(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // It may have gone just now.
+            // It may just have ended.
             killpg(group, Signal::SIGKILL).ok();
         }
     }

@@ -1,38 +1,39 @@
-//! What is known of runs, stanzas and repositories, in words for a person.
+//! Runs, stanzas and repositories on the status page.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use engine::Detail;
 use jaq_json::Val;
 
-use crate::backups::{Prepared, stop, text};
-use crate::output::short;
-use crate::snapshot::{Snapshot, Target, elements, member};
+use crate::backups::{PreparedDocument, stop};
+use crate::json::{elements, member, text};
+use crate::shorten::shorten;
+use crate::snapshot::{InfoSnapshot, RunTarget};
 
-/// Every run, and what the documents that are still shown tell of stanzas and repositories.
-pub(crate) fn details(snapshot: &Snapshot, stale: Duration) -> Vec<Detail> {
+/// Every run, and the stanzas and repositories of the documents that are not stale.
+pub(crate) fn details(snapshot: &InfoSnapshot, stale: Duration) -> Vec<Detail> {
     let runs = snapshot.targets.iter().map(run);
-    let found = snapshot.found(stale);
-    runs.chain(found.into_iter().flat_map(stanzas)).collect()
+    let documents = snapshot.documents(stale);
+    runs.chain(documents.into_iter().flat_map(stanzas)).collect()
 }
 
-fn run(target: &Target) -> Detail {
+fn run(target: &RunTarget) -> Detail {
     let name = target.stanza.as_ref().map_or_else(|| "last run".to_owned(), |stanza| format!("last run for {stanza}"));
-    let Some(last) = &target.last else {
+    let Some(last) = &target.last_run else {
         return Detail { name, state: "has not ended yet".into(), well: true, since: None };
     };
     let took = format!("{:.1} s", last.took.as_secs_f64());
     let state = match &last.error {
         None if last.warnings.is_empty() => format!("succeeded in {took}"),
         None => format!("succeeded in {took} with warnings: {}", last.warnings.join("; ")),
-        Some(error) => format!("failed ({}) after {took}: {}", error.reason, short(&error.message)),
+        Some(error) => format!("failed ({}) after {took}: {}", error.reason, shorten(&error.message)),
     };
     Detail { name, state, well: last.error.is_none(), since: Some(last.begun.at) }
 }
 
-fn stanzas(found: &Prepared) -> Vec<Detail> {
+fn stanzas(document: &PreparedDocument) -> Vec<Detail> {
     let mut details = Vec::new();
-    for stanza in &found.stanzas {
+    for stanza in &document.stanzas {
         let stanza_name = text(stanza, "name");
         let name = stanza_name.clone().unwrap_or_default();
         details.push(detail(format!("stanza {name}"), stanza));
@@ -44,7 +45,7 @@ fn stanzas(found: &Prepared) -> Vec<Detail> {
                 text(backup, "stanza") == stanza_name && repository.as_deref() == Some(&key)
             };
             details.push(detail(name.clone(), repository));
-            details.extend(found.newest.iter().filter(of).map(|backup| newest(&name, backup)));
+            details.extend(document.newest.iter().filter(of).map(|backup| newest(&name, backup)));
         }
     }
     details
@@ -59,15 +60,15 @@ fn newest(repository: &str, backup: &Val) -> Detail {
     Detail { name: format!("{repository}, newest {kind}"), state, well: !damaged, since: instant(stop(backup)) }
 }
 
-/// The state of a stanza or of a repository, in pgBackRest's own words.
+/// The state of a stanza or a repository, as pgBackRest describes it.
 fn detail(name: String, object: &Val) -> Detail {
     let status = member(object, "status");
     let state = status.and_then(|status| text(status, "message")).unwrap_or_else(|| "unknown".into());
     let code = status.and_then(|status| member(status, "code")).map(ToString::to_string);
-    Detail { name, state: short(&state), well: code.as_deref() == Some("0"), since: None }
+    Detail { name, state: shorten(&state), well: code.as_deref() == Some("0"), since: None }
 }
 
-/// A time of the calendar on the clock that never jumps; `None` if that clock does not go back so far.
+/// A Unix time on the monotonic clock; `None` if that clock does not go back so far.
 fn instant(unix_seconds: f64) -> Option<Instant> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
     Instant::now().checked_sub(Duration::try_from_secs_f64(now - unix_seconds).ok()?)

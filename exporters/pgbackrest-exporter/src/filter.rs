@@ -1,9 +1,9 @@
-//! jq filters: text to a compiled filter, a document to rows.
+//! jq filters: compiles a filter, and runs it on a document to get rows.
 //!
-//! A filter sees the document as its input, and variables: `$now` (Unix seconds), `$run` (what became of the runs of
-//! pgBackRest, one object each), `$options` (what the flags say, and the version), and what is found once for each
-//! document: `$backups` (those told one by one), `$newest` (the first of them) and `$clusters`. `prelude.jq` holds
-//! what the collectors share; it is there for every filter.
+//! The input of a filter is the document. Its variables are `$now` (Unix seconds), `$run` (one object for the outcome of each
+//! run of pgBackRest), `$options` (the flags and the version), and what is prepared once for each document: `$backups` (those
+//! exported individually), `$newest` (the newest of them) and `$clusters`. Every filter can use the definitions in
+//! `prelude.jq`.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -14,42 +14,44 @@ use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars, load};
 use jaq_json::{Num, Val};
 
-/// What a filter may use beside its input.
+use crate::shorten::shorten;
+
+/// The variables of a filter.
 const VARIABLES: [&str; 6] = ["$now", "$run", "$options", "$backups", "$newest", "$clusters"];
 
 /// Their values, in that order.
 pub(crate) type Variables = [Val; VARIABLES.len()];
 
-/// Definitions that every filter may use.
+/// Definitions for every filter.
 const PRELUDE: &str = include_str!("prelude.jq");
 
-/// More rows than this are a mistake of the filter's.
-const MOST_ROWS: usize = 200_000;
+/// The maximum number of rows; more are a mistake in the filter.
+const MAX_ROWS: usize = 200_000;
 
 /// A compiled filter.
 pub(crate) struct Filter(jaq_core::Filter<JustLut<Val>>);
 
-/// Why a filter gave no rows.
+/// Why a filter failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FilterError {
     #[error("{0}")]
     Failed(String),
-    #[error("still at work at the end of its time")]
+    #[error("the filter did not end in time")]
     Late,
-    #[error("more than {MOST_ROWS} rows")]
+    #[error("the filter returned more than {MAX_ROWS} rows")]
     TooMany,
-    #[error("gave {found}: expected an object for each row, with the columns as its keys")]
+    #[error("the filter returned {found}: expected one object per row, with the columns as keys")]
     Shape { found: String },
 }
 
-/// Rows as the engine takes them: names of columns, and cells row by row.
+/// Rows for the engine: column names, and cells row by row.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Table {
+pub(crate) struct FilterTable {
     pub columns: Vec<String>,
     pub cells: Vec<Value>,
 }
 
-/// Tells what is wrong with a filter's text.
+/// Checks the text of a filter.
 pub(crate) fn check(text: &str) -> Result<(), String> {
     Filter::compile(text).map(drop)
 }
@@ -58,9 +60,9 @@ impl Filter {
     /// Compiles a filter.
     ///
     /// # Errors
-    /// Every mistake with its line and column in the filter's text.
+    /// Lists every mistake with its line and column.
     pub fn compile(text: &str) -> Result<Self, String> {
-        let prelude = load::parse(PRELUDE, |parser| parser.defs()).ok_or("the prelude is broken")?;
+        let prelude = load::parse(PRELUDE, |parser| parser.defs()).ok_or("prelude.jq is invalid")?;
         let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(prelude);
         let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
         let arena = Arena::default();
@@ -72,27 +74,27 @@ impl Filter {
         compiled.map(Self).map_err(|errors| {
             let errors = errors.into_iter().flat_map(|(file, errors)| {
                 errors.into_iter().map(move |(part, undefined)| {
-                    format!("{}: no {} of the name {part}", place(file.code, part), undefined.as_str())
+                    format!("{}: undefined {} {part}", position(file.code, part), undefined.as_str())
                 })
             });
             errors.collect::<Vec<_>>().join("; ")
         })
     }
 
-    /// Runs it over a document; looks at the clock between two outputs.
+    /// Runs it on a document; checks the deadline between outputs.
     pub fn outputs(&self, input: Val, variables: Variables, deadline: Instant) -> Result<Vec<Val>, FilterError> {
         let context = Ctx::<JustLut<Val>>::new(&self.0.lut, Vars::new(variables));
         let mut outputs = Vec::new();
         for output in self.0.id.run((context, input)) {
             let output = output.map_err(|exception| match exception.get_err() {
-                Ok(error) => FilterError::Failed(crate::output::short(&error.to_string())),
-                // What `halt` would do to a program of its own.
-                Err(_) => FilterError::Failed("it halts".to_owned()),
+                Ok(error) => FilterError::Failed(shorten(&error.to_string())),
+                // By `halt`.
+                Err(_) => FilterError::Failed("the filter called halt".to_owned()),
             })?;
             if Instant::now() > deadline {
                 return Err(FilterError::Late);
             }
-            if outputs.len() == MOST_ROWS {
+            if outputs.len() == MAX_ROWS {
                 return Err(FilterError::TooMany);
             }
             outputs.push(output);
@@ -100,29 +102,29 @@ impl Filter {
         Ok(outputs)
     }
 
-    /// Runs it over a document and reads its outputs as rows.
-    pub fn table(&self, input: Val, variables: Variables, deadline: Instant) -> Result<Table, FilterError> {
+    /// Runs it on a document and converts its outputs to rows.
+    pub fn table(&self, input: Val, variables: Variables, deadline: Instant) -> Result<FilterTable, FilterError> {
         table(self.outputs(input, variables, deadline)?)
     }
 }
 
-/// One object a row; the columns are the keys of all of them, and what a row lacks is null.
-fn table(outputs: Vec<Val>) -> Result<Table, FilterError> {
+/// One row per object. The columns are the keys of all objects; missing values are null.
+fn table(outputs: Vec<Val>) -> Result<FilterTable, FilterError> {
     let mut columns: Vec<String> = Vec::new();
-    let mut places: HashMap<Val, usize> = HashMap::new();
+    let mut positions: HashMap<Val, usize> = HashMap::new();
     let mut rows = Vec::with_capacity(outputs.len());
     for output in outputs {
         let Val::Obj(object) = output else {
-            return Err(FilterError::Shape { found: crate::output::short(&output.to_string()) });
+            return Err(FilterError::Shape { found: shorten(&output.to_string()) });
         };
         let mut row = vec![Value::Null; columns.len()];
         for (key, value) in object.iter() {
-            let place = *places.entry(key.clone()).or_insert_with(|| {
+            let at = *positions.entry(key.clone()).or_insert_with(|| {
                 columns.push(text(key));
                 columns.len() - 1
             });
             row.resize(columns.len().max(row.len()), Value::Null);
-            row[place] = cell(value);
+            row[at] = cell(value);
         }
         rows.push(row);
     }
@@ -131,10 +133,10 @@ fn table(outputs: Vec<Val>) -> Result<Table, FilterError> {
         row.resize(width, Value::Null);
         row
     });
-    Ok(Table { cells: cells.collect(), columns })
+    Ok(FilterTable { cells: cells.collect(), columns })
 }
 
-/// A key without its quotes.
+/// A key without quotes.
 fn text(key: &Val) -> String {
     match key {
         Val::TStr(bytes) | Val::BStr(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -148,7 +150,7 @@ fn cell(value: &Val) -> Value {
         Val::Bool(value) => Value::Bool(*value),
         Val::Num(Num::Int(value)) => i64::try_from(*value).map_or(Value::Invalid(CellError::Unreadable), Value::Int),
         Val::Num(Num::Float(value)) => Value::Float(*value),
-        // As text, so that a label has all digits.
+        // As text, so that a label keeps all digits.
         Val::Num(number @ (Num::BigInt(_) | Num::Dec(_))) => Value::Text(number.to_string()),
         Val::TStr(bytes) => String::from_utf8(bytes.to_vec()).map_or(Value::Invalid(CellError::Utf8), Value::Text),
         Val::BStr(_) | Val::Arr(_) | Val::Obj(_) => Value::Invalid(CellError::Unreadable),
@@ -156,24 +158,26 @@ fn cell(value: &Val) -> Value {
 }
 
 fn load_errors(code: &str, error: load::Error<&str>) -> String {
-    let told = |part: &str, expected: &str| {
+    let describe = |part: &str, expected: &str| {
         let found = part.chars().next().map_or_else(|| "the end".to_owned(), |c| format!("{c:?}"));
-        format!("{}: expected {expected}, found {found}", place(code, part))
+        format!("{}: expected {expected}, found {found}", position(code, part))
     };
     let all: Vec<String> = match error {
         load::Error::Io(errors) => {
-            errors.into_iter().map(|(part, why)| format!("{}: {why}", place(code, part))).collect()
+            errors.into_iter().map(|(part, why)| format!("{}: {why}", position(code, part))).collect()
         }
-        load::Error::Lex(errors) => errors.into_iter().map(|(expected, part)| told(part, expected.as_str())).collect(),
+        load::Error::Lex(errors) => {
+            errors.into_iter().map(|(expected, part)| describe(part, expected.as_str())).collect()
+        }
         load::Error::Parse(errors) => {
-            errors.into_iter().map(|(expected, part)| told(part, expected.as_str())).collect()
+            errors.into_iter().map(|(expected, part)| describe(part, expected.as_str())).collect()
         }
     };
     all.join("; ")
 }
 
 /// Line and column of a part of the code.
-fn place(code: &str, part: &str) -> String {
+fn position(code: &str, part: &str) -> String {
     let before = code.get(..load::span(code, part).start).unwrap_or(code);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -186,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    fn run(text: &str, input: &str) -> Result<Table, FilterError> {
+    fn run(text: &str, input: &str) -> Result<FilterTable, FilterError> {
         let input = serde_json::from_str(input).unwrap();
         let variables = [Val::from(1.5), Val::Null, Val::Null, Val::Null, Val::Null, Val::Null];
         Filter::compile(text).unwrap().table(input, variables, Instant::now() + Duration::from_secs(30))
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_become_rows_with_the_columns_of_all_of_them() {
+    fn makes_rows_with_columns_of_all_objects() {
         let found = run(r#".[] | {a: .x, b: $now}, {c: "t", a: true}"#, r#"[{"x": 18446744073709551615}]"#).unwrap();
         assert_eq!(found.columns, columns(&["a", "b", "c"]));
         let digits = Value::Text("18446744073709551615".into());
@@ -207,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_fails_and_what_is_no_cell_is_broken() {
+    fn rejects_other_outputs_and_marks_invalid_cells() {
         assert!(matches!(run(".", "[1]"), Err(FilterError::Shape { found }) if found == "[1]"));
         assert_eq!(run("{a: .}", "[1]").unwrap().cells, [Value::Invalid(CellError::Unreadable)]);
         assert!(matches!(run(".[] | error(\"no\")", "[1]"), Err(FilterError::Failed(_))));
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_gives_without_end_is_stopped() {
+    fn stops_endless_filter() {
         let filter = Filter::compile("repeat({a: 1})").unwrap();
         let variables = std::array::from_fn(|_| Val::Null);
         let found = filter.outputs(Val::Null, variables, Instant::now() + Duration::from_millis(50));
@@ -223,16 +227,16 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_place() {
+    fn errors_have_line_and_column() {
         for (text, expected) in [
             (".[] |\n  {a: }", "line 2, column 7 of the filter: expected term, found '}'"),
-            ("nothing_of_that_name", "line 1, column 1 of the filter: no filter of the name nothing_of_that_name"),
-            ("$this", "line 1, column 1 of the filter: no variable of the name $this"),
+            ("nothing_of_that_name", "line 1, column 1 of the filter: undefined filter nothing_of_that_name"),
+            ("$this", "line 1, column 1 of the filter: undefined variable $this"),
             ("{a: \"", "line 1, column 6 of the filter: expected closing quote, found the end"),
             ("import \"x\" as x; .", "line 1, column "),
         ] {
-            let told = check(text).unwrap_err();
-            assert!(told.starts_with(expected), "{text}: {told}");
+            let error = check(text).unwrap_err();
+            assert!(error.starts_with(expected), "{text}: {error}");
         }
     }
 }

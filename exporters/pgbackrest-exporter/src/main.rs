@@ -1,20 +1,25 @@
-//! `pgbackrest-exporter`: Prometheus metrics of what `pgbackrest info` knows.
+//! `pgbackrest-exporter`: Prometheus exporter for pgBackRest, from `pgbackrest info`.
 //!
-//! `options` are its own flags; `command` runs one child process under a deadline, `output` reads what it printed;
-//! `collect` runs them at its own pace, finds in `backups` and `wal` what filters need of many backups, and keeps the last
-//! good results in a `snapshot`; `filter` runs the collectors' jq filters; `source` runs them over the snapshot when a
-//! scrape asks; `details` says the same for a person.
+//! `collect` runs pgBackRest at an interval: `command` runs the process, `output` and `redact` read what it printed, `backups`
+//! and `wal` prepare the document, and `snapshot` has the results. `source` runs jq filters (`filter`, `filter_cache`) on the
+//! snapshot at a scrape. `details` is for the status page, `options` has the flags.
 
 mod backups;
 mod collect;
 mod command;
 mod details;
 mod filter;
+mod filter_cache;
+mod json;
 mod options;
 mod output;
-mod sentences;
+mod redact;
+mod run_log;
+mod settings;
+mod shorten;
 mod snapshot;
 mod source;
+mod version;
 mod wal;
 
 use std::process::ExitCode;

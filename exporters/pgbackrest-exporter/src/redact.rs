@@ -1,30 +1,29 @@
-//! What is passed on of pgBackRest's errors and warnings: known sentences, without what they quote.
+//! Redacts pgBackRest's errors and warnings: only known messages are shown, without what they quote.
 //!
-//! pgBackRest quotes its configuration: a line that it cannot read, the name of an option that it does not know, a value that
-//! it does not take, a URL. Any of them may be a password or a part of one, and no pattern tells which. So a sentence passes
-//! only in a form that is listed here, and of a quotation only the names of options that pgBackRest itself knows, line
-//! numbers and codes are kept. Of every other sentence the code or the class of the error is left.
+//! pgBackRest quotes its configuration: a malformed line, an unknown option, an invalid value, a URL. Any of them may be a
+//! password or part of one, and no pattern can tell. So a message is shown only in a form that is listed here, and of its
+//! quotations only option names that pgBackRest knows, line numbers and codes. Of any other message only the error's code or
+//! class is shown.
 
 use std::sync::LazyLock;
 
 use jaq_json::Val;
 use regex::Regex;
 
-use crate::backups::{text, with};
-use crate::snapshot::{elements, member, string};
+use crate::json::{elements, member, string, text, with};
 
-/// In place of a sentence that is not known.
-pub(crate) const LEFT_OUT: &str = "text left out, since it may quote the configuration: run pgbackrest info to see it";
+/// In place of an unknown message.
+pub(crate) const OMITTED: &str = "text omitted because it may quote the configuration (run pgbackrest info to see it)";
 
-/// The status code of a stanza or repository whose message is the text of an error.
-const OTHER: &str = "99";
+/// The status code of a stanza or repository whose message is an error text.
+const ERROR_CODE: &str = "99";
 
-/// Forms of sentences and what is shown of them. A quotation goes on to the last quote, since it may hold others.
+/// Forms of messages, and what is shown of them. A quotation extends to the last quote, since it may contain quotes.
 const FORMS: [(&str, &str); 19] = [
     // Lines of a file.
     (r"^(missing '=' in key/value at line \d+|key/value found outside of section at line \d+)\b", "$1"),
     (r"^(ini section should end with \] at line \d+|key is zero-length at line \d+)\b", "$1"),
-    // Names that pgBackRest does not know, and the section of one that it does.
+    // Names of unknown options, and the section of a known one.
     (
         r"^(configuration file|environment)( variable)? contains (invalid( negate| reset)?) option '",
         "$1 contains an $3 option",
@@ -42,7 +41,7 @@ const FORMS: [(&str, &str); 19] = [
     ),
     (r"^invalid value for '([a-z][a-z0-9-]*)' option\b", "invalid value for option $1"),
     (r"^(?:environment )?boolean option '([a-z][a-z0-9-]*)' must be 'y' or 'n'$", "option $1 must be y or n"),
-    // Options that it knows.
+    // Known options.
     (
         r"^option '([a-z][a-z0-9-]*)' (cannot be set multiple times|cannot be negated|cannot be reset|is not allowed on the command-line|requires an argument|does not allow an argument)$",
         "option $1 $2",
@@ -53,48 +52,48 @@ const FORMS: [(&str, &str); 19] = [
     ),
     (r"^([a-z-]+ command requires option: [a-z][a-z0-9-]*)$", "$1"),
     (r"^(command does not allow parameters|no command found)$", "$1"),
-    // Files, hosts and what answers there.
+    // Files and hosts.
     (r"(?s)^(unable to [a-z ]+?) '.*'((?: for [a-z]+)?(?:: \[-?\d+\] [A-Za-z][A-Za-z ,-]*)?:?)$", "$1$2"),
     (r"^(HTTP request failed with \d{3})\b", "$1"),
     (r"^invalid URL '", "invalid URL"),
     (r"(?s)^(?:remote-\d+|local-\d+) process on '.*' (terminated unexpectedly \[\d+\])", "process on another host $1"),
-    // What was read.
+    // File contents.
     (r"^(cipher header invalid|expected format \d+ but found \d+)$", "$1"),
     (r"^(unable to find a valid repository|unable to flush)\b", "$1"),
 ];
 
 static COMPILED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let compile = |(form, shown): (&str, &'static str)| Some((Regex::new(form).ok()?, shown));
-    // A test sees to it that each of them is a regular expression.
+    // A test checks that all of them compile.
     FORMS.into_iter().filter_map(compile).collect()
 });
 
-/// A line of the console, `ERROR: [031]: text`, as it is shown; `None` if it does not begin with a level.
+/// Redacts a line of the console, `ERROR: [031]: text`; `None` if it does not start with a level.
 pub(crate) fn line(line: &str) -> Option<String> {
     let level = ["ERROR:", "WARN:"].into_iter().find(|level| line.starts_with(level))?;
     let rest = line[level.len()..].trim();
-    let (code, sentence) = match rest.strip_prefix('[').and_then(|rest| rest.split_once("]: ")) {
-        Some((code, sentence)) if is_code(code) => (format!("[{code}]: "), sentence),
+    let (code, message) = match rest.strip_prefix('[').and_then(|rest| rest.split_once("]: ")) {
+        Some((code, message)) if is_code(code) => (format!("[{code}]: "), message),
         _ => (String::new(), rest),
     };
-    Some(format!("{level} {code}{}", known(sentence).unwrap_or_else(|| LEFT_OUT.to_owned())))
+    Some(format!("{level} {code}{}", known(message).unwrap_or_else(|| OMITTED.to_owned())))
 }
 
 fn is_code(code: &str) -> bool {
     !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What is shown of a sentence, if its form is known.
-fn known(sentence: &str) -> Option<String> {
+/// What is shown of a message, if its form is known.
+fn known(message: &str) -> Option<String> {
     COMPILED.iter().find_map(|(form, shown)| {
-        let found = form.captures(sentence)?;
+        let found = form.captures(message)?;
         let mut text = String::new();
         found.expand(shown, &mut text);
         Some(text.trim_end_matches(':').to_owned())
     })
 }
 
-/// The text of an error in a document, `[FileOpenError] text` in some lines, as it is shown.
+/// Redacts the error text in a document, `[FileOpenError] text` and more lines.
 fn message(message: &str) -> String {
     let (class, text) = match message.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
         Some((class, text)) if is_class(class) => (format!("[{class}] "), text),
@@ -102,22 +101,22 @@ fn message(message: &str) -> String {
     };
     let mut lines = text.lines();
     let first = lines.next().and_then(known);
-    // What follows are hints, other tries, and the errors that led to this one.
+    // The other lines are hints, retries, and causes.
     let causes = lines.filter_map(|line| {
-        let (class, sentence) = line.trim().split_once(": ")?;
-        is_class(class).then(|| known(sentence).map(|sentence| format!("{class}: {sentence}"))).flatten()
+        let (class, cause) = line.trim().split_once(": ")?;
+        is_class(class).then(|| known(cause).map(|cause| format!("{class}: {cause}"))).flatten()
     });
     let mut shown: Vec<String> = first.into_iter().chain(causes).collect();
-    // The copy of a file often has the same error.
+    // The copy of a file often fails with the same error.
     shown.dedup();
-    if shown.is_empty() { format!("{class}{LEFT_OUT}") } else { class + &shown.join("; ") }
+    if shown.is_empty() { format!("{class}{OMITTED}") } else { class + &shown.join("; ") }
 }
 
 fn is_class(class: &str) -> bool {
     class.ends_with("Error") && class.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// The stanzas of a document with their errors, and those of their repositories, as they are shown.
+/// Redacts the errors of stanzas and repositories in a document.
 pub(crate) fn document(document: Val) -> Val {
     if !elements(&document).iter().any(|stanza| has_error(stanza) || repositories(stanza).iter().any(has_error)) {
         return document;
@@ -126,8 +125,8 @@ pub(crate) fn document(document: Val) -> Val {
 }
 
 fn stanza(stanza: &Val) -> Val {
-    let repositories: Val = repositories(stanza).iter().map(without_quotes).collect();
-    let stanza = without_quotes(stanza);
+    let repositories: Val = repositories(stanza).iter().map(redacted).collect();
+    let stanza = redacted(stanza);
     if member(&stanza, "repo").is_some() { with(&stanza, [("repo", repositories)]) } else { stanza }
 }
 
@@ -137,16 +136,16 @@ fn repositories(stanza: &Val) -> &[Val] {
 
 fn has_error(object: &Val) -> bool {
     let code = member(object, "status").and_then(|status| member(status, "code")).map(ToString::to_string);
-    code.as_deref() == Some(OTHER)
+    code.as_deref() == Some(ERROR_CODE)
 }
 
-fn without_quotes(object: &Val) -> Val {
+fn redacted(object: &Val) -> Val {
     let status = member(object, "status").filter(|_| has_error(object));
     match status.and_then(|status| Some((status, text(status, "message")?))) {
-        // Of a stanza: one of its repositories tells more.
+        // In a stanza, "other" refers to its repositories.
         None => object.clone(),
-        Some((_, told)) if told == "other" => object.clone(),
-        Some((status, told)) => with(object, [("status", with(status, [("message", string(&message(&told)))]))]),
+        Some((_, error)) if error == "other" => object.clone(),
+        Some((status, error)) => with(object, [("status", with(status, [("message", string(&message(&error)))]))]),
     }
 }
 
@@ -155,12 +154,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_compiles() {
+    fn compiles_every_form() {
         assert_eq!(COMPILED.len(), FORMS.len());
     }
 
     #[test]
-    fn lines_are_shown_without_what_they_quote() {
+    fn omits_quotations_of_lines() {
         for (said, shown) in [
             (
                 "ERROR: [029]: missing '=' in key/value at line 7: repo1-cipher-pass s3cr3t",
@@ -219,13 +218,13 @@ mod tests {
             ["ERROR: [099]: s3cr3t", "ERROR: [s3cr3t]: unknown", "WARN: s3cr3t", "ERROR: s3cr3t: unable to find"]
         {
             let shown = line(said).unwrap();
-            assert!(shown.ends_with(LEFT_OUT) && !shown.contains("s3cr3t"), "{shown}");
+            assert!(shown.ends_with(OMITTED) && !shown.contains("s3cr3t"), "{shown}");
         }
         assert_eq!(line("HINT: s3cr3t"), None);
     }
 
     #[test]
-    fn errors_of_a_document_are_shown_without_what_they_quote() {
+    fn omits_quotations_of_document_errors() {
         for (said, shown) in [
             ("[FormatError] invalid URL 'https://a:s3cr3t@h'", "[FormatError] invalid URL"),
             (
@@ -238,7 +237,7 @@ mod tests {
             ),
             (
                 "[ProtocolError] s3cr3t",
-                "[ProtocolError] text left out, since it may quote the configuration: run pgbackrest info to see it",
+                "[ProtocolError] text omitted because it may quote the configuration (run pgbackrest info to see it)",
             ),
             ("other", "other"),
         ] {
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_without_errors_stays_as_it_is() {
+    fn keeps_document_without_errors() {
         let text = r#"[{"name":"a","status":{"code":2,"message":"no valid backups"},"repo":[{"status":{"code":0,"message":"ok"}}]}]"#;
         let before: Val = serde_json::from_str(text).unwrap();
         assert_eq!(document(before.clone()), before);

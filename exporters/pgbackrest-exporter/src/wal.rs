@@ -1,7 +1,7 @@
-//! Positions in the WAL: from the text of an LSN, and from the name of a segment.
+//! WAL positions from LSNs and segment names.
 
-/// 16 MiB, unless the cluster was made with another size.
-const USUAL_SEGMENT_BYTES: u64 = 16 << 20;
+/// The default of initdb: 16 MiB.
+const DEFAULT_SEGMENT_BYTES: u64 = 16 << 20;
 
 /// `1A/2B000028` as bytes.
 pub(crate) fn lsn_bytes(text: &str) -> Option<u64> {
@@ -9,19 +9,19 @@ pub(crate) fn lsn_bytes(text: &str) -> Option<u64> {
     Some((u64::from(u32::from_str_radix(high, 16).ok()?) << 32) | u64::from(u32::from_str_radix(low, 16).ok()?))
 }
 
-/// Where the segment of that name begins: timeline, upper half of the position, number of the segment in it.
+/// The start of a segment. Its name is the timeline, the upper half of the position, and the segment's number in it.
 pub(crate) fn segment_position(name: &str, segment_bytes: u64) -> Option<u64> {
     let part = |range| u32::from_str_radix(name.get(range)?, 16).ok();
     Some((u64::from(part(8..16)?) << 32) + u64::from(part(16..24)?) * segment_bytes)
 }
 
-/// The size of a segment, which is not told, but can be seen: it is the power of two by which the positions at which
-/// backups began give the segments in which they did. 16 MiB, if that fits.
-pub(crate) fn segment_bytes(begins: impl Iterator<Item = (u64, String)>) -> u64 {
-    let begins: Vec<(u64, String)> = begins.collect();
-    let fits = |size: &u64| begins.iter().all(|(lsn, name)| segment_position(name, *size) == Some(lsn - lsn % size));
+/// The size of a segment. pgBackRest does not report it, but it follows from backups: it is the power of two for which their
+/// start positions are in their start segments; 16 MiB if that matches.
+pub(crate) fn segment_bytes(starts: impl Iterator<Item = (u64, String)>) -> u64 {
+    let starts: Vec<(u64, String)> = starts.collect();
+    let matches = |size: &u64| starts.iter().all(|(lsn, name)| segment_position(name, *size) == Some(lsn - lsn % size));
     let sizes = (20..=30).map(|power| 1 << power);
-    std::iter::once(USUAL_SEGMENT_BYTES).chain(sizes).find(fits).unwrap_or(USUAL_SEGMENT_BYTES)
+    std::iter::once(DEFAULT_SEGMENT_BYTES).chain(sizes).find(matches).unwrap_or(DEFAULT_SEGMENT_BYTES)
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ fn hung_run_is_killed_with_its_process_group() {
     let before = runs(&page);
     scrape_until(&exporter, "the next run is tried", |page| runs(page) >= before + 2.0);
     script.does("cat \"$folder/document\"");
-    scrape_until(&exporter, "it works again", is_up);
+    scrape_until(&exporter, "recovered", is_up);
     script.assert_nothing_runs();
     until("no child is left", || children(&exporter).is_empty());
     let open = |page: &Page| page.value("process_open_fds", &[]).unwrap();
@@ -120,16 +120,16 @@ fn each_fault_has_a_reason_and_keeps_the_last_result() {
             "exit",
             "exit code 41: ERROR: [030]: no command found",
         ),
-        ("echo 'P00  ERROR: [099]: a-secret' >&2; exit 41", "exit", "exit code 41: ERROR: [099]: text left out"),
-        ("echo 'sh: a-secret: not found'; exit 127", "exit", "exit code 127: text left out"),
-        ("exit 1", "exit", "exit code 1: nothing was said"),
+        ("echo 'P00  ERROR: [099]: a-secret' >&2; exit 41", "exit", "exit code 41: ERROR: [099]: text omitted"),
+        ("echo 'sh: a-secret: not found'; exit 127", "exit", "exit code 127: text omitted"),
+        ("exit 1", "exit", "exit code 1: no error message"),
         ("kill -9 $$", "signal", "ended by signal 9"),
-        ("true", "json", "printed no JSON"),
-        ("echo hello", "json", "printed no JSON: no line begins with [: text left out"),
+        ("true", "json", "no JSON in the output"),
+        ("echo hello", "json", "no JSON in the output (no line starts with '['): text omitted"),
         ("head -c 100000 /dev/urandom", "json", ""),
-        ("echo '[{\"name\":'", "json", "the JSON cannot be read"),
-        ("head -c 3000000 /dev/zero | tr '\\0' '['", "json", "the JSON cannot be read"),
-        ("echo '[1, \"two\", null]'", "json", "not of the form that is known"),
+        ("echo '[{\"name\":'", "json", "invalid JSON"),
+        ("head -c 3000000 /dev/zero | tr '\\0' '['", "json", "invalid JSON"),
+        ("echo '[1, \"two\", null]'", "json", "unknown JSON format"),
         ("yes | head -c 70000000", "too_large", "more than"),
     ] {
         script.does("cat \"$folder/document\"");
@@ -188,7 +188,7 @@ fn results_expire_while_runs_fail() {
     assert!(page.value("pgbackrest_collect_age_seconds", &[]).unwrap() > 4.0);
     assert_eq!(reason(&page).as_deref(), Some("exit"));
     script.does("cat \"$folder/document\"");
-    assert!(has_backups(&scrape_until(&exporter, "it works again", is_up)));
+    assert!(has_backups(&scrape_until(&exporter, "recovered", is_up)));
 }
 
 #[test]

@@ -1,0 +1,49 @@
+//! Access to JSON values of jq.
+
+use jaq_json::{Num, Val};
+
+/// The elements of an array; none for any other value.
+pub(crate) fn elements(value: &Val) -> &[Val] {
+    match value {
+        Val::Arr(elements) => elements,
+        _ => &[],
+    }
+}
+
+/// A member of an object.
+pub(crate) fn member<'a>(value: &'a Val, name: &str) -> Option<&'a Val> {
+    match value {
+        Val::Obj(object) => object.get(&string(name)),
+        _ => None,
+    }
+}
+
+/// A member that is a string.
+pub(crate) fn text(value: &Val, name: &str) -> Option<String> {
+    match member(value, name)? {
+        Val::TStr(bytes) => String::from_utf8(bytes.to_vec()).ok(),
+        _ => None,
+    }
+}
+
+pub(crate) fn string(text: &str) -> Val {
+    Val::utf8_str(text.as_bytes().to_vec())
+}
+
+pub(crate) fn int(value: u64) -> Val {
+    Val::Num(Num::from_integral(value))
+}
+
+pub(crate) fn object<const N: usize>(members: [(&str, Val); N]) -> Val {
+    Val::obj(members.into_iter().map(|(name, value)| (string(name), value)).collect())
+}
+
+/// The object with these members added or replaced.
+pub(crate) fn with<const N: usize>(value: &Val, members: [(&str, Val); N]) -> Val {
+    let mut map = match value {
+        Val::Obj(map) => (**map).clone(),
+        _ => Default::default(),
+    };
+    map.extend(members.into_iter().map(|(name, value)| (string(name), value)));
+    Val::obj(map)
+}
