@@ -6,10 +6,11 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 use reason::Reason;
 
 use crate::exposition::DropReason;
+use crate::self_metric::{self, SelfMetric};
 
 /// Labels of a failed run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,7 +46,7 @@ impl Counters {
     /// All at zero; `namespace` begins their names.
     pub fn new(namespace: &str, constant_labels: &[(String, String)]) -> Self {
         let mut counters = Self {
-            registry: Registry::with_prefix(format!("{namespace}_exporter")),
+            registry: Registry::with_prefix(namespace),
             errors: Family::default(),
             drops: Family::default(),
             queries: Counter::default(),
@@ -62,28 +63,17 @@ impl Counters {
             others.map(|(name, value)| (name.clone().into(), value.clone().into()))
         };
         let registry = counters.registry.sub_registry_with_labels(beside(&["collector", "datname", "reason"]));
-        registry.register("collector_errors", "Collector runs that failed, by reason", counters.errors.clone());
+        register(registry, &self_metric::COLLECTOR_ERRORS_TOTAL, &counters.errors);
         let registry = counters.registry.sub_registry_with_labels(beside(&["collector", "reason"]));
-        registry.register("dropped_samples", "Samples dropped from responses, by reason", counters.drops.clone());
+        register(registry, &self_metric::DROPPED_SAMPLES_TOTAL, &counters.drops);
         let registry = counters.registry.sub_registry_with_labels(beside(&[]));
-        registry.register("queries", "Queries sent to the server", counters.queries.clone());
-        registry.register("received_bytes", "Bytes of rows received from the server", counters.received_bytes.clone());
-        registry.register(
-            "query_seconds",
-            "Time that the server spent on queries, in seconds",
-            counters.query_seconds.clone(),
-        );
-        registry.register("scrapes", "Scrapes served", counters.scrapes.clone());
-        registry.register(
-            "config_last_reload_successful",
-            "Whether the last load of the collector files succeeded",
-            counters.reload_successful.clone(),
-        );
-        registry.register(
-            "config_last_reload_success_timestamp_seconds",
-            "Unix time of the last successful load of the collector files",
-            counters.reload_success_seconds.clone(),
-        );
+        register(registry, &self_metric::QUERIES_TOTAL, &counters.queries);
+        register(registry, &self_metric::RECEIVED_BYTES_TOTAL, &counters.received_bytes);
+        register(registry, &self_metric::QUERY_SECONDS_TOTAL, &counters.query_seconds);
+        register(registry, &self_metric::SCRAPES_TOTAL, &counters.scrapes);
+        register(registry, &self_metric::CONFIG_LAST_RELOAD_SUCCESSFUL, &counters.reload_successful);
+        let seconds = &counters.reload_success_seconds;
+        register(registry, &self_metric::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS, seconds);
         counters
     }
 
@@ -107,4 +97,9 @@ impl Counters {
             self.failed_scrapes.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Registers a metric of the table. The registry's encoder writes OpenMetrics, and adds `_total` and the full stop itself.
+fn register(registry: &mut Registry, of: &SelfMetric, metric: &(impl Metric + Clone)) {
+    registry.register(of.name.strip_suffix("_total").unwrap_or(of.name), of.help, metric.clone());
 }

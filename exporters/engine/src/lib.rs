@@ -3,17 +3,17 @@
 //! - `run` reads the command line (`cli`, `options`), loads the catalog, serves (`listen`, `http`), reloads, stops;
 //! - `catalog` and `collector` turn YAML files into validated collectors, or into all diagnostics with their positions;
 //! - `scrape` answers one request before its deadline: it opens sessions of a [`Source`], reads [`ServerFacts`],
-//!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due through `cache`;
+//!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due;
+//! - `store` remembers results, failures and what is in flight, and alone decides what is fresh;
 //! - `top` keeps the busiest label sets of a result and sums the others, `lookup` keeps details of the label sets shown;
 //! - `exposition` encodes [`Rows`] once, and joins the encoded families to a page;
 //! - `redact` keeps passwords out of labels and errors, and constants out of statement texts;
-//! - `counters`, `status`, `log`, `list`, `build_info` report on the exporter itself;
+//! - `counters`, `self_metric`, `status`, `log`, `list`, `build_info` report on the exporter itself;
 //! - `exporter`, `labels`, `names`, `tiers`, `printable` are used by several of these and use none of them.
 //!
 //! An exporter implements [`Source`] and [`Session`] and calls [`run()`]. Nothing here knows a database driver.
 
 mod build_info;
-mod cache;
 mod catalog;
 mod cli;
 mod collector;
@@ -37,8 +37,10 @@ mod redact;
 mod rows;
 mod run;
 mod scrape;
+mod self_metric;
 mod source;
 mod status;
+mod store;
 mod tiers;
 mod top;
 

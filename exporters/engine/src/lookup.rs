@@ -4,7 +4,9 @@
 //! there is always something new, it is asked at growing intervals.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use reason::Reason;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::catalog::Catalog;
 use crate::collector::{Collector, quote};
@@ -35,6 +36,8 @@ pub(crate) struct Planned {
     pub version: Version,
     pub query: Query,
     pub predicates: Vec<Query>,
+    /// What a result depends on: version, role and text of the query, as one number.
+    pub fingerprint: u64,
 }
 
 /// Why a collector does not run.
@@ -81,11 +84,14 @@ pub(crate) fn plan(catalog: &Catalog, facts: &ServerFacts, selection: &Selection
             Some(reason) => plan.skipped.push((index, reason)),
             None => {
                 let version = version_of_columns(collector, facts);
+                let query = query_of(collector, collector.text(version), facts);
+                let predicates = collector.predicates.iter();
                 plan.planned.push(Planned {
                     collector: index,
                     version,
-                    query: query(collector, collector.text(version), facts),
-                    predicates: collector.predicates.iter().map(|p| query(collector, p.query.clone(), facts)).collect(),
+                    predicates: predicates.map(|p| query_of(collector, p.query.clone(), facts)).collect(),
+                    fingerprint: fingerprint(&query, facts),
+                    query,
                 });
             }
         }
@@ -99,7 +105,13 @@ pub(crate) fn version_of_columns(collector: &Collector, facts: &ServerFacts) -> 
     facts.extensions.get(extension).map(|extension| extension.version).unwrap_or_default()
 }
 
-fn query(collector: &Collector, text: String, facts: &ServerFacts) -> Query {
+fn fingerprint(query: &Query, facts: &ServerFacts) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (facts.version, facts.role, &query.text).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn query_of(collector: &Collector, text: String, facts: &ServerFacts) -> Query {
     let mut text = with_schemas(&text, facts);
     let extensions = collector.tags.iter().filter_map(|tag| tag.strip_prefix("extension:"));
     for (name, extension) in extensions.filter_map(|name| Some((name, facts.extensions.get(name)?))) {
@@ -109,7 +121,7 @@ fn query(collector: &Collector, text: String, facts: &ServerFacts) -> Query {
     Query { collector: collector.key.clone(), text: text.into(), values: None, search_path, timeout: collector.timeout }
 }
 
-/// Fills in `@extschema:name@`, PostgreSQL's own notation for the schema that an extension lives in.
+/// Replaces `@extschema:name@`, PostgreSQL's own notation for the schema that an extension lives in.
 fn with_schemas(text: &str, facts: &ServerFacts) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;

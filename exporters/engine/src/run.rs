@@ -21,7 +21,8 @@ use crate::listen::{self, ListenOptions};
 use crate::log::Log;
 use crate::options::Options;
 use crate::plan::Selection;
-use crate::scrape::{ScrapeSettings, Scraper, Targets, reserved_names};
+use crate::scrape::{ScrapeSettings, Scraper, Targets};
+use crate::self_metric::reserved_names;
 use crate::source::Source;
 use crate::status::ProcessStatus;
 
@@ -119,7 +120,7 @@ fn act<O: Args, S: Source>(
         distinct(&sources)?;
         let targets = Targets::new(catalog, sources, settings(exporter, &options, namespace, status.clone()));
         if explains {
-            targets.scrape(Instant::now() + options.scrape_timeout, Format::Text, false).await;
+            targets.scrape(tokio::time::Instant::now() + options.scrape_timeout, Format::Text, false).await;
             print(&http::explain(&targets))?;
             targets.close().await;
             // The text has the errors.

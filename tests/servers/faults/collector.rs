@@ -74,7 +74,7 @@ broken: { query: select n from public.wanted, ttl: 300, metrics: [ n: { usage: G
     let page = scrape_until(&exporter, "tried again after the pause", |page| page.failed().is_empty());
     assert_eq!((page.value("broken_n", &[]), page.errors("broken", "sql")), (Some(42.0), 2.0));
     let told = outcomes(&exporter.log(), "broken");
-    assert!(told.len() == 2 && told[1].contains("collector works again"), "{told:?}");
+    assert!(told.len() == 2 && told[1].contains("collector recovered"), "{told:?}");
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn late_or_restarted_server_is_read_in_the_next_scrape() {
     }
     server.start_again().unwrap();
     healthy(&exporter);
-    assert_eq!(occurrences(&exporter.log(), "collector works again"), 0, "{}", exporter.log());
+    assert_eq!(occurrences(&exporter.log(), "collector recovered"), 0, "{}", exporter.log());
 
     // Scraped without a pause while it restarts: before, throughout and after, every page comes in time.
     let (sender, pages) = mpsc::sync_channel(0);

@@ -1,8 +1,7 @@
 //! The status of a collector, in words.
 
-use std::time::Instant;
-
 use reason::Reason;
+use tokio::time::Instant;
 
 use super::humanize::duration;
 use crate::collector::{Collector, quote};
@@ -58,7 +57,7 @@ fn outcome(one: &CollectorView, view: &Snapshot) -> CollectorStatus {
     if one.state.failure.is_some() {
         return new(Kind::Failed, failed(one));
     }
-    if one.state.in_flight {
+    if one.state.in_flight > 0 {
         return new(Kind::Absent, "running".into());
     }
     if one.withheld {

@@ -34,23 +34,22 @@ pub(super) async fn stat<S: Source>(State(service): State<Arc<Service<S>>>) -> R
 }
 
 fn stat_of<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
-    for database in scraper.databases() {
-        for planned in &database.plan.planned {
-            let state = scraper.state(planned.collector, &database.name);
-            let series = state.last_success.as_ref().map_or(0, |good| good.result.series);
-            let cells = [
-                database.name.to_string(),
-                scraper.catalog.collectors[planned.collector].key.to_string(),
-                state.collections.to_string(),
-                state.hits.to_string(),
-                state.errors.to_string(),
-                state.skips.to_string(),
-                series.to_string(),
-                scraper.ttl(planned.collector).as_secs().to_string(),
-                format!("{:.1}", state.duration.as_secs_f64() * 1e3),
-            ];
-            line(out, &cells);
-        }
+    let Some(snapshot) = scraper.last_snapshot() else { return };
+    for one in &snapshot.shown {
+        let state = &one.state;
+        let series = state.last_success.as_ref().map_or(0, |good| good.result.series);
+        let cells = [
+            snapshot.databases[one.database].name.to_string(),
+            scraper.catalog.collectors[one.collector].key.to_string(),
+            state.collections.to_string(),
+            state.hits.to_string(),
+            state.errors.to_string(),
+            state.skips.to_string(),
+            series.to_string(),
+            scraper.ttl(one.collector).as_secs().to_string(),
+            format!("{:.1}", state.duration.as_secs_f64() * 1e3),
+        ];
+        line(out, &cells);
     }
 }
 

@@ -1,8 +1,11 @@
 //! The last scrapes, for the page that people read: how long each took, what it brought, what it lacked.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
 /// How many scrapes are remembered: a quarter of an hour at the usual interval.
 pub(crate) const REMEMBERED: usize = 60;
@@ -17,7 +20,7 @@ pub(crate) struct Scrape {
     /// Bytes of the page as it was sent.
     pub bytes: u64,
     pub gzip: bool,
-    /// What it brought of each server, in the targets's order.
+    /// What it brought of each server, in the order of the targets.
     pub servers: Vec<Outcome>,
 }
 
@@ -44,7 +47,7 @@ pub(crate) struct History {
 impl History {
     /// Remembers one more, and forgets the oldest if there are too many.
     pub fn note(&self, scrape: Scrape) {
-        let mut scrapes = self.scrapes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scrapes = self.scrapes.lock();
         if scrapes.len() == REMEMBERED {
             scrapes.pop_front();
         }
@@ -53,7 +56,7 @@ impl History {
 
     /// All that are remembered, the oldest first.
     pub fn scrapes(&self) -> Vec<Scrape> {
-        self.scrapes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.scrapes.lock().iter().cloned().collect()
     }
 }
 

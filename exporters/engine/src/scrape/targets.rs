@@ -4,14 +4,16 @@
 //! samples carry the label `target`. What the exporter says of itself as a program stands on the page once.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use reason::Reason;
+use tokio::time::Instant;
 
-use super::collection::Collection;
 use super::history::{History, Outcome, Scrape};
-use super::{ScrapeSettings, Scraper, report};
+use super::render::{TargetPage, process_metrics};
+use super::scraper::Scraper;
+use super::settings::ScrapeSettings;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::error::SourceError;
@@ -43,7 +45,7 @@ impl<S: Source> Targets<S> {
                 settings.constant_labels = with_target(&settings.constant_labels, source.target());
             }
             let counters = Arc::new(Counters::new(&settings.namespace, &settings.constant_labels));
-            Scraper::new(catalog.clone(), Arc::new(source), settings, counters)
+            Arc::new(Scraper::new(catalog.clone(), Arc::new(source), settings, counters))
         };
         let scrapers = sources.into_iter().map(scraper).collect();
         Self { scrapers, headers: Headers::of(&catalog.families), catalog, settings, history: Arc::default() }
@@ -52,12 +54,7 @@ impl<S: Source> Targets<S> {
     /// The same servers with other collectors.
     pub fn with(&self, catalog: Catalog) -> Self {
         let catalog = Arc::new(catalog);
-        let scraper = |old: &Arc<Scraper<S>>| {
-            let new = Scraper::new(catalog.clone(), old.source.clone(), old.settings.clone(), old.counters.clone());
-            new.inherit(old);
-            new
-        };
-        let scrapers = self.scrapers.iter().map(scraper).collect();
+        let scrapers = self.scrapers.iter().map(|scraper| Arc::new(scraper.with(catalog.clone()))).collect();
         let (settings, history) = (self.settings.clone(), self.history.clone());
         Self { scrapers, headers: Headers::of(&catalog.families), catalog, settings, history }
     }
@@ -65,25 +62,24 @@ impl<S: Source> Targets<S> {
     /// Answers a scrape by `deadline`, whatever the servers do.
     pub async fn scrape(&self, deadline: Instant, format: Format, gzip: bool) -> Page {
         let asked = Instant::now();
-        let collect = async |scraper: &Arc<Scraper<S>>| (scraper.collect(deadline, gzip).await, asked.elapsed());
-        let collections: Vec<(Collection, Duration)> = join_all(self.scrapers.iter().map(collect)).await;
+        let scrape = async |scraper: &Arc<Scraper<S>>| (scraper.scrape(deadline, gzip).await, asked.elapsed());
+        let pages: Vec<(TargetPage, Duration)> = join_all(self.scrapers.iter().map(scrape)).await;
         let mut own = SelfMetrics::new(&self.settings.constant_labels);
         let (mut parts, mut databases, mut servers) = (Vec::new(), 0, Vec::new());
-        for (scraper, (collection, took)) in self.scrapers.iter().zip(&collections) {
-            let page = scraper.page(collection);
+        for (page, took) in pages {
             own.merge(page.own);
             parts.extend(page.parts.into_iter().map(|part| Part { database: databases + part.database, ..part }));
             databases += page.databases;
-            servers.push(Outcome { took: *took, ..page.outcome });
+            servers.push(Outcome { took, ..page.outcome });
         }
         if !self.settings.disable_intro {
-            report::program(&mut own, &self.settings, asked);
+            own.merge(process_metrics(&self.settings, asked));
         }
         let page = Page::build(&self.headers, &parts, own, format, gzip);
         if let Some(first) = self.scrapers.first() {
             for (collector, count) in &page.repeated {
                 let example = "another result of the page has the same series";
-                first.note_dropped(*collector, "", DropReason::Duplicate, *count, example);
+                first.note_dropped(*collector, DropReason::Duplicate, *count, example);
             }
         }
         let allowed = deadline.saturating_duration_since(asked);

@@ -138,11 +138,11 @@ fn age(one: &CollectorView, ttl_seconds: f64) -> Markup {
 fn skipped<S: Source>(server: &Server<'_, S>, database: &DatabaseView) -> Markup {
     // Those that run in the main database would be most of the page, so there is one line for all of them.
     let (elsewhere, skipped): (Vec<_>, Vec<_>) =
-        database.plan.skipped.iter().partition(|(_, reason)| *reason == SkipReason::MainDatabaseOnly);
+        database.skipped.iter().partition(|(_, reason)| *reason == SkipReason::MainDatabaseOnly);
     html! {
-        @if !database.plan.skipped.is_empty() {
+        @if !database.skipped.is_empty() {
             details.out {
-                summary { (database.plan.skipped.len()) " skipped" }
+                summary { (database.skipped.len()) " skipped" }
                 dl {
                     @for (index, reason) in skipped {
                         div {

@@ -1,4 +1,4 @@
-//! Results with a time to live and a single flight: who asks while another fetches waits for that one's result.
+//! Values with a time to live, and request coalescing: a request for a value that is being fetched waits for that fetch.
 
 use std::future::Future;
 use std::hash::Hash;
@@ -23,6 +23,11 @@ pub(crate) struct Results<K, V> {
 struct Kept<V> {
     value: V,
     ttl: Duration,
+}
+
+/// For how long a value of this time to live is fresh.
+pub(super) fn fresh_for(ttl: Duration) -> Duration {
+    ttl.mul_f64(FRESH_PART)
 }
 
 struct ByTtl;
@@ -57,7 +62,7 @@ where
     where
         F: Future<Output = Result<V, SourceError>>,
     {
-        let ttl = ttl.mul_f64(FRESH_PART);
+        let ttl = fresh_for(ttl);
         let fetch = async { fetch.await.map(|value| Kept { value, ttl }) };
         match self.cache.try_get_with(key, fetch).await {
             Ok(kept) => Ok(kept.value),
@@ -66,7 +71,7 @@ where
     }
 
     pub async fn keep(&self, key: K, value: V, ttl: Duration) {
-        self.cache.insert(key, Kept { value, ttl: ttl.mul_f64(FRESH_PART) }).await;
+        self.cache.insert(key, Kept { value, ttl: fresh_for(ttl) }).await;
     }
 
     /// Forgets every value that is there now and whose key is meant.
@@ -105,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hundred_askers_share_one_fetch_also_without_a_time_to_live() {
+    async fn a_hundred_requests_share_one_fetch_also_without_a_time_to_live() {
         for ttl in [LONG, Duration::ZERO] {
             let (results, fetches) = (Results::new(), AtomicU32::new(0));
             let all = futures_util::future::join_all((0..100).map(|_| ask(&results, &fetches, ttl, false))).await;
@@ -115,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_is_shared_by_those_who_waited_and_not_kept() {
+    async fn an_error_is_shared_by_all_that_waited_and_not_kept() {
         let (results, fetches) = (Results::new(), AtomicU32::new(0));
         let all = futures_util::future::join_all((0..50).map(|_| ask(&results, &fetches, LONG, true))).await;
         assert!(all.iter().all(Result::is_err));
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_time_to_live_the_next_asker_fetches_again() {
+    async fn without_a_time_to_live_the_next_request_fetches_again() {
         let (results, fetches) = (Results::new(), AtomicU32::new(0));
         for expected in 1..=3 {
             assert_eq!(ask(&results, &fetches, Duration::ZERO, false).await.ok(), Some(expected));

@@ -1,0 +1,100 @@
+//! Everything that is due in one database, asked together on one session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reason::Reason;
+use tokio::time::Instant;
+
+use super::collector_run::CollectorRun;
+use crate::error::SourceError;
+use crate::exposition::EncodedResult;
+use crate::facts::ServerFacts;
+use crate::plan::Planned;
+use crate::scrape::shared::Shared;
+use crate::source::Session;
+use crate::store::CollectorKey;
+
+/// What the queries of one batch share.
+pub(super) struct Batch<'a, T> {
+    pub shared: &'a Shared,
+    pub session: &'a T,
+    /// What they were planned by.
+    pub facts: &'a Arc<ServerFacts>,
+    pub main: bool,
+    /// Whether the batch may be made again on another connection.
+    pub may_retry: bool,
+}
+
+impl<T: Session> Batch<'_, T> {
+    /// Fetches all that is due. Returns whether the connection ended before that.
+    pub async fn fetch_all(&self, due: Vec<Planned>) -> bool {
+        join_all(due.into_iter().map(|planned| self.fetch(planned))).await.contains(&true)
+    }
+
+    /// Fetches one collector and notes what became of it. Returns whether the connection ended before that.
+    async fn fetch(&self, planned: Planned) -> bool {
+        let key = CollectorKey { collector: planned.collector, database: self.facts.database.as_str().into() };
+        let run = async {
+            let begun = Instant::now();
+            let run = CollectorRun {
+                shared: self.shared,
+                session: self.session,
+                facts: self.facts,
+                planned: &planned,
+                key: &key,
+            };
+            let fetched = run.run().await;
+            match &fetched {
+                Ok(result) => self.note_success(&key, result.clone(), planned.fingerprint),
+                Err(error) if error.reason == Reason::Closed && self.may_retry => {}
+                Err(_) if !self.is_still_planned(&planned) => {}
+                Err(error) => self.note_failure(&key, error.clone(), begun.elapsed()),
+            }
+            fetched
+        };
+        let ttl = self.shared.ttl(planned.collector);
+        let fetched = self.shared.store.fetch(&key, planned.fingerprint, ttl, run).await;
+        fetched.is_err_and(|error| error.reason == Reason::Closed)
+    }
+
+    /// Whether the probe of this batch still plans the same query. After a change of role, or of an extension, a query
+    /// planned before it may fail, and that is no failure of the collector.
+    fn is_still_planned(&self, asked: &Planned) -> bool {
+        let database = (!self.main).then_some(self.facts.database.as_str());
+        let Some(facts) = self.shared.server.facts(database) else { return true };
+        let is_same =
+            |planned: &Planned| planned.collector == asked.collector && planned.fingerprint == asked.fingerprint;
+        self.shared.plan(&facts, self.main).planned.iter().any(is_same)
+    }
+
+    fn note_success(&self, key: &CollectorKey, result: Arc<EncodedResult>, plan_fingerprint: u64) {
+        let (shared, datname) = (self.shared, &*key.database);
+        let collector = &*shared.catalog.collectors[key.collector].key;
+        for (why, (count, example)) in &result.drops {
+            shared.note_dropped(key.collector, datname, *why, *count, example);
+        }
+        if let Some(reason) = &result.skipped
+            && shared.store.state(key).last_success.is_none_or(|before| before.result.skipped.as_ref() != Some(reason))
+        {
+            tracing::info!(collector, datname, reason, "collector skipped");
+        }
+        let failed_before = shared.store.succeeded(key, result, plan_fingerprint, shared.ttl(key.collector));
+        if failed_before > 0 {
+            tracing::info!(collector, datname, failed_before, "collector recovered");
+        }
+    }
+
+    fn note_failure(&self, key: &CollectorKey, error: SourceError, duration: Duration) {
+        let (shared, datname) = (self.shared, &*key.database);
+        let collector = &*shared.catalog.collectors[key.collector].key;
+        let (reason, message) = (error.reason, error.message.clone());
+        shared.counters.failed(collector, datname, reason);
+        if shared.store.failed(key, error, shared.ttl(key.collector), duration) {
+            tracing::warn!(collector, datname, %reason, error = message, "collector failed");
+        } else {
+            tracing::debug!(collector, datname, %reason, error = message, "collector failed again");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A collection over all databases. It runs on its own: a scraper that hangs up does not stop it.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use super::database::DatabaseReader;
+use crate::facts::ServerFacts;
+use crate::scrape::schedule::Schedules;
+use crate::scrape::shared::Shared;
+use crate::source::Source;
+
+/// A collection that runs or has run; clones are the same collection.
+#[derive(Clone)]
+pub(in crate::scrape) struct Collection {
+    pub schedules: Arc<Schedules>,
+    deadline: Instant,
+    done: watch::Receiver<bool>,
+}
+
+impl Collection {
+    /// Begins to collect. After the deadline no further database is begun; queries that run go on to their own timeouts
+    /// and land in the store.
+    pub fn start<S: Source>(source: Arc<S>, shared: Arc<Shared>, deadline: Instant) -> Self {
+        let (finished, done) = watch::channel(false);
+        let schedules = Arc::new(shared.schedule_all(Instant::now()));
+        let run = Run { source, shared, schedules: schedules.clone(), deadline };
+        tokio::spawn(async move {
+            run.all().await;
+            finished.send_replace(true);
+        });
+        Self { schedules, deadline, done }
+    }
+
+    pub fn started(&self) -> Instant {
+        self.schedules.started
+    }
+
+    /// Whether another scrape may share it.
+    pub fn is_running(&self) -> bool {
+        !*self.done.borrow() && self.done.has_changed().is_ok() && Instant::now() < self.deadline
+    }
+
+    /// Waits for its end, at most until `deadline`.
+    pub async fn wait(&self, deadline: Instant) {
+        let mut done = self.done.clone();
+        let end = done.wait_for(|done| *done);
+        // Either way the page is made of what is there.
+        drop(tokio::time::timeout_at(deadline, end).await);
+    }
+}
+
+/// What the tasks of a collection share.
+struct Run<S> {
+    source: Arc<S>,
+    shared: Arc<Shared>,
+    schedules: Arc<Schedules>,
+    deadline: Instant,
+}
+
+impl<S: Source> Run<S> {
+    async fn all(&self) {
+        let (probed, probe) = oneshot::channel();
+        let main = tokio::spawn(collect_main(self.reader(None), probed));
+        // The other databases are known as soon as the probe is there, while the main one's queries still run.
+        if let Ok(facts) = probe.await {
+            self.others(&facts).await;
+        }
+        if let Err(panic) = main.await {
+            tracing::error!(%panic, "a collection of the main database ended in a panic");
+        }
+    }
+
+    fn reader(&self, database: Option<Arc<str>>) -> DatabaseReader<S> {
+        let (source, shared, schedules) = (self.source.clone(), self.shared.clone(), self.schedules.clone());
+        DatabaseReader { source, shared, schedules, database }
+    }
+
+    /// Reads the databases beside the main one, a few at a time. The order turns round at each collection: those read last
+    /// still have their connections and come first, and what one deadline cuts off is first in the next collection.
+    async fn others(&self, main: &ServerFacts) {
+        let mut names: Vec<&String> = main.databases.iter().filter(|name| **name != main.database).collect();
+        if self.shared.server.next_is_reversed() {
+            names.reverse();
+        }
+        let collections = names.into_iter().map(|name| async move {
+            let is_due = self.schedules.get(name).is_none_or(|schedule| schedule.is_due());
+            if is_due && Instant::now() < self.deadline {
+                let reader = self.reader(Some(name.as_str().into()));
+                if let Err(panic) = tokio::spawn(collect_other(reader)).await {
+                    tracing::error!(%panic, "a collection of a database ended in a panic");
+                }
+            }
+        });
+        let parallel = self.source.max_parallel_databases().max(1);
+        stream::iter(collections).for_each_concurrent(parallel, |collection| collection).await;
+    }
+}
+
+async fn collect_main<S: Source>(reader: DatabaseReader<S>, probed: oneshot::Sender<Arc<ServerFacts>>) {
+    let begun = Instant::now();
+    let shared = &reader.shared;
+    let mut probed = Some(probed);
+    let found = reader
+        .read(|probe| {
+            shared.server.note_probe(probe, begun, &shared.target);
+            if let Ok(facts) = probe {
+                shared.store.retain(|name| {
+                    *name == *facts.database || facts.databases.iter().any(|database| *database == *name)
+                });
+                if let Some(probed) = probed.take() {
+                    // Nobody waits when the collection was abandoned.
+                    probed.send(facts.clone()).ok();
+                }
+            }
+        })
+        .await;
+    shared.health.keep(&found).await;
+    shared.store.collected(&shared.server.main_name(), begun.elapsed(), found.err());
+}
+
+async fn collect_other<S: Source>(reader: DatabaseReader<S>) {
+    let begun = Instant::now();
+    let (shared, name) = (&reader.shared, reader.database.clone().unwrap_or_default());
+    let found = reader
+        .read(|probe| {
+            if let Ok(facts) = probe {
+                shared.server.note_facts(name.clone(), facts.clone());
+            }
+        })
+        .await;
+    let error = found.err();
+    if shared.store.collected(&name, begun.elapsed(), error.clone()) {
+        match error {
+            Some(error) => {
+                tracing::warn!(datname = &*name, reason = %error.reason, %error, "database cannot be read");
+            }
+            None => tracing::info!(datname = &*name, "database is read"),
+        }
+    }
+}

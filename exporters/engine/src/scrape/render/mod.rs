@@ -1,0 +1,11 @@
+//! From what was collected to a page: `snapshot` decides what is shown, `page` makes a server's part of a page,
+//! `self_metrics` adds what the exporter measures about itself.
+
+mod page;
+mod process;
+mod self_metrics;
+mod snapshot;
+
+pub(super) use page::{TargetPage, target_page};
+pub(super) use process::process_metrics;
+pub(crate) use snapshot::{CollectorView, DatabaseView, Snapshot};

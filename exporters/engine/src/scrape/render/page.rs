@@ -1,0 +1,41 @@
+//! One server's part of a page.
+
+use std::sync::Arc;
+
+use super::self_metrics::self_metrics;
+use super::snapshot::{CollectorView, Snapshot};
+use crate::exposition::{EncodedResult, Part, SelfMetrics};
+use crate::scrape::history::Outcome;
+use crate::scrape::shared::Shared;
+use crate::source::Connections;
+use crate::store::CollectorKey;
+
+/// One server's part of a page.
+pub(in crate::scrape) struct TargetPage {
+    pub parts: Vec<Part>,
+    pub own: SelfMetrics,
+    /// How many databases its parts are from.
+    pub databases: usize,
+    pub outcome: Outcome,
+}
+
+/// Makes a page of a snapshot, and counts the scrape.
+pub(in crate::scrape) fn target_page(shared: &Shared, mut snapshot: Snapshot, connections: Connections) -> TargetPage {
+    for one in &mut snapshot.shown {
+        let database = snapshot.databases[one.database].name.clone();
+        let key = CollectorKey { collector: one.collector, database };
+        one.state = shared.store.wanted(&key, one.success && !one.now);
+    }
+    shared.counters.scraped(snapshot.up.is_ok());
+    let part = |(one, result): (&CollectorView, &Arc<EncodedResult>)| Part {
+        collector: one.collector,
+        database: one.database,
+        result: result.clone(),
+    };
+    TargetPage {
+        parts: snapshot.parts().map(part).collect(),
+        own: self_metrics(shared, &snapshot, connections),
+        databases: snapshot.databases.len(),
+        outcome: snapshot.outcome(),
+    }
+}

@@ -1,0 +1,144 @@
+//! What a collection made of a server. The metrics, the status page and `explain` are all made of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reason::Reason;
+use tokio::time::Instant;
+
+use crate::error::SourceError;
+use crate::exposition::EncodedResult;
+use crate::facts::ServerFacts;
+use crate::plan::SkipReason;
+use crate::scrape::history::Outcome;
+use crate::scrape::schedule::{DatabaseSchedule, Disposition, Scheduled, Schedules};
+use crate::scrape::server::Probe;
+use crate::scrape::shared::Shared;
+use crate::store::{CollectorKey, CollectorState, DatabaseState};
+
+/// A server, its databases and their collectors.
+pub(crate) struct Snapshot {
+    /// When the collection began.
+    pub started: Instant,
+    /// Whether a query was answered in this collection.
+    pub up: Probe,
+    /// The main one first.
+    pub databases: Vec<DatabaseView>,
+    /// Every planned collector of every database.
+    pub shown: Vec<CollectorView>,
+}
+
+/// One database as a page shows it.
+pub(crate) struct DatabaseView {
+    pub name: Arc<str>,
+    pub main: bool,
+    /// `None` until it was read for the first time.
+    pub facts: Option<Arc<ServerFacts>>,
+    /// Collectors that are not planned, as indexes into the catalog.
+    pub skipped: Vec<(usize, SkipReason)>,
+    pub state: DatabaseState,
+}
+
+/// One planned collector of one database, as a page shows it.
+pub(crate) struct CollectorView {
+    pub collector: usize,
+    /// Index of its database in the snapshot.
+    pub database: usize,
+    /// Its lines; `None` if there is nothing that may be served.
+    pub result: Option<Arc<EncodedResult>>,
+    /// Whether it succeeded in this collection or was fresh when that began.
+    pub success: bool,
+    /// Whether the result was read in this collection.
+    pub now: bool,
+    pub age: Option<Duration>,
+    /// Until it is fetched again.
+    pub expires_in: Option<Duration>,
+    /// Whether it stays off the page since a collector of its database is fatal and has failed.
+    pub withheld: bool,
+    pub state: CollectorState,
+}
+
+impl Snapshot {
+    /// The server as it is known now, in the collection that made these schedules.
+    pub(in crate::scrape) fn new(shared: &Shared, schedules: &Schedules, up: Probe) -> Self {
+        let mut snapshot = Self { started: schedules.started, up, databases: Vec::new(), shown: Vec::new() };
+        for (at, (name, facts)) in shared.server.databases().into_iter().enumerate() {
+            let state = shared.store.database(&name);
+            let schedule = schedules.get(&name);
+            if let (Some(facts), Some(schedule)) = (&facts, &schedule) {
+                let shown = snapshot.collectors(shared, at, schedule, facts.fault.is_some());
+                snapshot.shown.extend(shown);
+            }
+            let skipped = schedule.map(|schedule| schedule.skipped.clone()).unwrap_or_default();
+            snapshot.databases.push(DatabaseView { name, main: at == 0, facts, skipped, state });
+        }
+        snapshot
+    }
+
+    /// The collectors of a database. One that is fatal and has failed withholds them all, and of the main database it
+    /// makes the server count as down.
+    fn collectors(
+        &mut self,
+        shared: &Shared,
+        at: usize,
+        schedule: &DatabaseSchedule,
+        is_held: bool,
+    ) -> Vec<CollectorView> {
+        let database: Arc<str> = schedule.facts.database.as_str().into();
+        let show = |one: &Scheduled| {
+            let key = CollectorKey { collector: one.planned.collector, database: database.clone() };
+            CollectorView { database: at, ..self.show(shared, &key, one, is_held) }
+        };
+        let mut shown: Vec<CollectorView> = schedule.scheduled.iter().map(show).collect();
+        let is_fatal = |one: &&CollectorView| shared.catalog.collectors[one.collector].fatal && !one.success;
+        if let Some(fatal) = shown.iter().find(is_fatal).map(|one| one.collector) {
+            if at == 0 && self.up.is_ok() {
+                let key = &shared.catalog.collectors[fatal].key;
+                self.up = Err(SourceError::new(Reason::Fatal, format!("collector {key} is fatal and has failed")));
+            }
+            shown.iter_mut().for_each(|one| one.withheld = true);
+        }
+        shown
+    }
+
+    /// One collector. `is_held`: the source is down and goes on with what it knew before, which is exposed all the same.
+    fn show(&self, shared: &Shared, key: &CollectorKey, one: &Scheduled, is_held: bool) -> CollectorView {
+        let state = shared.store.state(key);
+        let success = state.success_of(one.planned.fingerprint);
+        let now = success.is_some_and(|success| success.at >= self.started);
+        // What was fresh when the collection began was not fetched, so it is served though it may have expired since.
+        let is_good = now || (success.is_some() && one.disposition == Disposition::Fresh);
+        let is_served = is_good && (self.up.is_ok() || is_held);
+        let stale = shared.catalog.collectors[key.collector].stale;
+        let served = success.filter(|success| is_served || success.is_servable(stale));
+        CollectorView {
+            collector: key.collector,
+            database: 0,
+            result: served.map(|success| success.result.clone()),
+            success: is_good && self.up.is_ok(),
+            now,
+            age: served.map(|success| success.at.elapsed()),
+            expires_in: served.map(|success| success.fresh_until.saturating_duration_since(Instant::now())),
+            withheld: false,
+            state,
+        }
+    }
+
+    /// What goes onto the page.
+    pub fn parts(&self) -> impl Iterator<Item = (&CollectorView, &Arc<EncodedResult>)> {
+        self.shown.iter().filter(|one| !one.withheld).filter_map(|one| Some((one, one.result.as_ref()?)))
+    }
+
+    /// The snapshot in numbers.
+    pub fn outcome(&self) -> Outcome {
+        let count = |of: fn(&CollectorView) -> bool| self.shown.iter().filter(|one| of(one)).count();
+        Outcome {
+            took: Duration::ZERO,
+            up: self.up.is_ok(),
+            planned: self.shown.len(),
+            failed: count(|one| !one.success),
+            fetched: count(|one| one.now),
+            series: self.parts().map(|(_, result)| result.series).sum(),
+        }
+    }
+}

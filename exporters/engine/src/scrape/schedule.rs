@@ -1,0 +1,151 @@
+//! What a collection does about each planned collector. Pure: the same plan, standings and time give the same schedule.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use crate::facts::ServerFacts;
+use crate::plan::{Plan, Planned, SkipReason};
+use crate::store::Standing;
+
+/// A query that took longer than this goes behind the others of its batch.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// What a collection does about a collector. A page is made by it too, so that a result which was fresh when the
+/// collection began is served though it expires meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// Served from the store.
+    Fresh,
+    /// Fetched.
+    Due,
+    /// Not tried yet after failures.
+    Paused,
+    /// Being fetched by an earlier collection.
+    InFlight,
+}
+
+/// One planned collector.
+#[derive(Debug, Clone)]
+pub(crate) struct Scheduled {
+    pub planned: Planned,
+    pub disposition: Disposition,
+    /// Whether its last run took long.
+    slow: bool,
+}
+
+/// One database in one collection.
+#[derive(Debug)]
+pub(crate) struct DatabaseSchedule {
+    /// What it was planned by.
+    pub facts: Arc<ServerFacts>,
+    pub scheduled: Vec<Scheduled>,
+    /// Collectors that are not planned, as indexes into the catalog.
+    pub skipped: Vec<(usize, SkipReason)>,
+}
+
+impl DatabaseSchedule {
+    /// Schedules a plan at `now`, in a collection that began at `started`.
+    pub fn new(
+        facts: Arc<ServerFacts>,
+        plan: Plan,
+        standing: impl Fn(&Planned) -> Standing,
+        started: Instant,
+        now: Instant,
+    ) -> Self {
+        let scheduled = plan.planned.into_iter().map(|planned| {
+            let standing = standing(&planned);
+            let disposition = disposition(&standing, started, now);
+            Scheduled { planned, disposition, slow: standing.duration > SLOW }
+        });
+        Self { facts, scheduled: scheduled.collect(), skipped: plan.skipped }
+    }
+
+    /// What is to be fetched, slow ones last.
+    pub fn due(&self) -> Vec<Planned> {
+        let due = |slow| {
+            let of_kind = move |one: &&Scheduled| one.disposition == Disposition::Due && one.slow == slow;
+            self.scheduled.iter().filter(of_kind).map(|one| one.planned.clone())
+        };
+        due(false).chain(due(true)).collect()
+    }
+
+    pub fn is_due(&self) -> bool {
+        self.scheduled.iter().any(|one| one.disposition == Disposition::Due)
+    }
+}
+
+fn disposition(standing: &Standing, started: Instant, now: Instant) -> Disposition {
+    // What came in this collection is not asked for twice, though it may have no time to live.
+    let has_arrived = standing.success_at.is_some_and(|at| at >= started);
+    if standing.is_fresh || has_arrived {
+        Disposition::Fresh
+    } else if standing.is_in_flight {
+        Disposition::InFlight
+    } else if standing.next_try.is_some_and(|next_try| next_try > now) {
+        Disposition::Paused
+    } else {
+        Disposition::Due
+    }
+}
+
+/// The schedules of one collection. A database that is planned again in it has the later one.
+#[derive(Debug)]
+pub(super) struct Schedules {
+    /// When the collection began.
+    pub started: Instant,
+    databases: Mutex<HashMap<Arc<str>, Arc<DatabaseSchedule>>>,
+}
+
+impl Schedules {
+    pub fn new(started: Instant) -> Self {
+        Self { started, databases: Mutex::default() }
+    }
+
+    pub fn set(&self, schedule: DatabaseSchedule) -> Arc<DatabaseSchedule> {
+        let schedule = Arc::new(schedule);
+        self.lock().insert(schedule.facts.database.as_str().into(), schedule.clone());
+        schedule
+    }
+
+    pub fn get(&self, database: &str) -> Option<Arc<DatabaseSchedule>> {
+        self.lock().get(database).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<DatabaseSchedule>>> {
+        self.databases.lock()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(standing: &Standing) -> Disposition {
+        let started = Instant::now();
+        disposition(standing, started, started)
+    }
+
+    #[test]
+    fn each_standing_has_its_disposition() {
+        let standing = Standing::default();
+        assert_eq!(at(&standing), Disposition::Due);
+        let later = Instant::now() + Duration::from_secs(5);
+        assert_eq!(at(&Standing { next_try: Some(later), ..standing.clone() }), Disposition::Paused);
+        let now = Instant::now();
+        assert_eq!(at(&Standing { next_try: Some(now), ..standing.clone() }), Disposition::Due);
+        assert_eq!(at(&Standing { is_in_flight: true, ..standing.clone() }), Disposition::InFlight);
+        assert_eq!(at(&Standing { is_fresh: true, next_try: Some(later), ..standing.clone() }), Disposition::Fresh);
+    }
+
+    #[test]
+    fn a_result_of_this_collection_is_not_due_again() {
+        let started = Instant::now();
+        let standing = |success_at| Standing { success_at: Some(success_at), ..Standing::default() };
+        assert_eq!(disposition(&standing(started), started, started), Disposition::Fresh);
+        assert_eq!(disposition(&standing(started - Duration::from_millis(1)), started, started), Disposition::Due);
+    }
+}

@@ -1,0 +1,107 @@
+//! One server: wires what collects, what is remembered and what is rendered.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use reason::Reason;
+use tokio::time::Instant;
+
+use super::collect::Collection;
+use super::render::{Snapshot, TargetPage, target_page};
+use super::server::Probe;
+use super::settings::ScrapeSettings;
+use super::shared::Shared;
+use crate::catalog::Catalog;
+use crate::counters::Counters;
+use crate::error::SourceError;
+use crate::exposition::DropReason;
+use crate::facts::Health;
+use crate::source::Source;
+
+/// A catalog, a source, and what is known of both. A reload makes a new one around the same source.
+pub(crate) struct Scraper<S: Source> {
+    pub catalog: Arc<Catalog>,
+    pub source: Arc<S>,
+    pub counters: Arc<Counters>,
+    pub(super) shared: Arc<Shared>,
+    collection: Mutex<Option<Collection>>,
+}
+
+impl<S: Source> Scraper<S> {
+    pub fn new(catalog: Arc<Catalog>, source: Arc<S>, settings: ScrapeSettings, counters: Arc<Counters>) -> Self {
+        let shared = Shared::new(catalog.clone(), settings, counters.clone(), source.target());
+        Self { catalog, source, counters, shared: Arc::new(shared), collection: Mutex::default() }
+    }
+
+    /// The same server with other collectors. What is remembered of a `top` that has not changed is taken over: else the
+    /// counters of `other` would begin anew.
+    pub fn with(&self, catalog: Arc<Catalog>) -> Self {
+        let new = Self::new(catalog, self.source.clone(), self.shared.settings.clone(), self.counters.clone());
+        new.shared.store.inherit(&self.shared.store, |index| {
+            let old = &self.catalog.collectors[index];
+            new.catalog.index_of(&old.key).filter(|index| new.catalog.collectors[*index].top == old.top)
+        });
+        new
+    }
+
+    /// Collects by `deadline`, whatever the server does, and makes the server's part of a page of what is there. What did
+    /// not come in time is missing from it and reported as failed.
+    pub(super) async fn scrape(&self, deadline: Instant, gzip: bool) -> TargetPage {
+        self.shared.compress.fetch_or(gzip, Ordering::Relaxed);
+        let collection = self.join_collection(deadline);
+        collection.wait(deadline).await;
+        let snapshot = Snapshot::new(&self.shared, &collection.schedules, self.probe_since(collection.started()));
+        target_page(&self.shared, snapshot, self.source.connections())
+    }
+
+    /// The collection that runs, if it may still take its time, or a new one.
+    fn join_collection(&self, deadline: Instant) -> Collection {
+        let mut current = self.collection.lock();
+        match &*current {
+            Some(collection) if collection.is_running() => collection.clone(),
+            _ => current.insert(Collection::start(self.source.clone(), self.shared.clone(), deadline)).clone(),
+        }
+    }
+
+    /// The probe of the collection that began then; an older one does not count, since up means "a query answered now".
+    fn probe_since(&self, started: Instant) -> Probe {
+        match self.last_probe() {
+            Some((probe, at)) if at >= started => probe,
+            _ => {
+                let message = format!("no answer from {} before the deadline", self.source.target());
+                Err(SourceError::new(Reason::Timeout, message))
+            }
+        }
+    }
+
+    /// What the last collection shows, or the one that runs shows so far; `None` before the first.
+    pub fn last_snapshot(&self) -> Option<Snapshot> {
+        let collection = self.collection.lock().clone()?;
+        let (probe, _) = self.last_probe()?;
+        // One that runs may still get its answer.
+        let up = if collection.is_running() { probe } else { self.probe_since(collection.started()) };
+        Some(Snapshot::new(&self.shared, &collection.schedules, up))
+    }
+
+    /// The outcome of the last probe of any kind, without asking the server.
+    pub fn last_probe(&self) -> Option<(Probe, Instant)> {
+        self.shared.server.last_probe()
+    }
+
+    /// The server's health now or at most a second ago; fails when it is not known within `timeout`.
+    pub async fn health(&self, timeout: Duration, with_lag: bool) -> Result<Health, SourceError> {
+        self.shared.health.get(&*self.source, timeout, with_lag).await
+    }
+
+    /// The time to live that holds for a collector.
+    pub fn ttl(&self, collector: usize) -> Duration {
+        self.shared.ttl(collector)
+    }
+
+    /// Counts samples that were left out of a page.
+    pub(super) fn note_dropped(&self, collector: usize, why: DropReason, count: u64, example: &str) {
+        self.shared.note_dropped(collector, "", why, count, example);
+    }
+}

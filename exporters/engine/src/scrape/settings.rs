@@ -1,0 +1,23 @@
+//! What does not change while the exporter runs.
+
+use std::time::Instant;
+
+use crate::build_info::BuildInfo;
+use crate::labels::Labels;
+use crate::plan::Selection;
+use crate::status::ProcessStatus;
+
+/// What does not change while the exporter runs.
+#[derive(Debug, Clone)]
+pub(crate) struct ScrapeSettings {
+    /// Prefix of the exporter's own metrics.
+    pub namespace: String,
+    pub build: BuildInfo,
+    pub selection: Selection,
+    pub constant_labels: Labels,
+    pub disable_cache: bool,
+    pub disable_intro: bool,
+    pub started: Instant,
+    /// What the process knows of itself.
+    pub status: ProcessStatus,
+}

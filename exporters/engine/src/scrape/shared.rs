@@ -1,0 +1,86 @@
+//! What the parts of a scrape share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::health::HealthCache;
+use super::schedule::{DatabaseSchedule, Schedules};
+use super::server::ServerState;
+use super::settings::ScrapeSettings;
+use crate::catalog::Catalog;
+use crate::counters::Counters;
+use crate::exposition::DropReason;
+use crate::facts::ServerFacts;
+use crate::plan::{Plan, plan};
+use crate::store::{CollectorKey, Store};
+
+/// The collectors of a server and all that is known of it. A reload makes a new one.
+pub(super) struct Shared {
+    pub catalog: Arc<Catalog>,
+    pub settings: ScrapeSettings,
+    pub counters: Arc<Counters>,
+    /// The server, for logs and errors.
+    pub target: String,
+    pub store: Store,
+    pub server: ServerState,
+    pub health: HealthCache,
+    /// Whether some scraper accepts gzip: then results are compressed as they come, while the server works on the next.
+    pub compress: AtomicBool,
+}
+
+impl Shared {
+    pub fn new(catalog: Arc<Catalog>, settings: ScrapeSettings, counters: Arc<Counters>, target: String) -> Self {
+        Self {
+            catalog,
+            settings,
+            counters,
+            target,
+            store: Store::new(),
+            server: ServerState::default(),
+            health: HealthCache::new(),
+            compress: AtomicBool::new(false),
+        }
+    }
+
+    /// The time to live that holds for a collector.
+    pub fn ttl(&self, collector: usize) -> Duration {
+        if self.settings.disable_cache { Duration::ZERO } else { self.catalog.collectors[collector].ttl }
+    }
+
+    pub fn plan(&self, facts: &ServerFacts, main: bool) -> Plan {
+        plan(&self.catalog, facts, &self.settings.selection, main)
+    }
+
+    /// Plans and schedules a database in a collection that began at `started`.
+    pub fn schedule(&self, facts: Arc<ServerFacts>, main: bool, started: Instant) -> DatabaseSchedule {
+        let plan = self.plan(&facts, main);
+        let database: Arc<str> = facts.database.as_str().into();
+        let key = |collector| CollectorKey { collector, database: database.clone() };
+        let standing =
+            |planned: &crate::plan::Planned| self.store.standing(&key(planned.collector), planned.fingerprint);
+        DatabaseSchedule::new(facts, plan, standing, started, Instant::now())
+    }
+
+    /// Schedules every database that is known.
+    pub fn schedule_all(&self, started: Instant) -> Schedules {
+        let schedules = Schedules::new(started);
+        for (at, (_, facts)) in self.server.databases().into_iter().enumerate() {
+            if let Some(facts) = facts {
+                schedules.set(self.schedule(facts, at == 0, started));
+            }
+        }
+        schedules
+    }
+
+    /// Counts samples that were left out, and logs the first of their kind.
+    pub fn note_dropped(&self, collector: usize, datname: &str, why: DropReason, count: u64, example: &str) {
+        let key = &*self.catalog.collectors[collector].key;
+        self.counters.dropped(key, why, count);
+        if self.store.is_first_drop(collector, why) {
+            tracing::warn!(collector = key, datname, reason = why.word(), count, example, "samples dropped");
+        }
+    }
+}
