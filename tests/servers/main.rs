@@ -6,6 +6,7 @@ mod clients;
 mod collector_files;
 mod command_line;
 mod connection;
+mod contributing;
 mod dashboards;
 mod discovery;
 mod faults;
