@@ -50,11 +50,16 @@ fn assert_current(folder: &Path, name: &str) {
     }
 }
 
-/// The files that cargo says it was built from, `PROGRAM: SOURCE SOURCE …`; none where it was not built by cargo.
+/// The files that cargo says it was built from, `PROGRAM: SOURCE SOURCE …`; none where it was not built by cargo. Those of
+/// git only give the revision, which no behaviour depends on.
 fn sources(program: &Path) -> Vec<PathBuf> {
     let rule = std::fs::read_to_string(program.with_extension("d")).unwrap_or_default();
     let (_, sources) = rule.split_once(": ").unwrap_or_default();
     // A space in a name is written as `\ `.
     let names = sources.trim_end().replace("\\ ", "\0");
-    names.split(' ').filter(|name| !name.is_empty()).map(|name| name.replace('\0', " ").into()).collect()
+    names
+        .split(' ')
+        .filter(|name| !name.is_empty() && !name.contains("/.git/"))
+        .map(|name| name.replace('\0', " ").into())
+        .collect()
 }
