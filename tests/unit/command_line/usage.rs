@@ -150,8 +150,7 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
 
 /// What git says of this checkout; `unknown` where there is none.
 fn git(arguments: &[&str]) -> String {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let output = Command::new("git").arg("-C").arg(root).args(arguments).env("TZ", "UTC").output();
+    let output = Command::new("git").arg("-C").arg(support::root()).args(arguments).env("TZ", "UTC").output();
     let output = output.ok().filter(|output| output.status.success());
     output.map_or("unknown".to_owned(), |output| out(&output).trim().to_owned())
 }
