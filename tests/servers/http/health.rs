@@ -9,7 +9,7 @@ use super::DOWN;
 type Answers = [(u16, &'static str); 3];
 
 #[test]
-fn health_endpoints_answer_by_role_and_state() {
+fn answers_health_by_role_and_state() {
     let primary = Postgres::start(Major::NEWEST).unwrap();
     let standby = primary.standby("one").unwrap();
     let down = Exporter::start(binary(), &[], &[DOWN]).unwrap();

@@ -95,7 +95,7 @@ fn assert_in_order(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn each_scraper_gets_its_format_and_the_numbers_are_the_same_in_all() {
+fn negotiates_formats_with_the_same_numbers() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     server.psql("postgres", "create table seen (n int primary key)").unwrap();
     let still = "--cache-ttls=600,600,600,600";
@@ -194,7 +194,7 @@ const OWN: [(&str, &str, &[&str]); 38] = [
 ];
 
 #[test]
-fn the_exporters_own_metrics_are_there_with_constant_labels_under_any_prefix() {
+fn exposes_self_metrics_with_constant_labels_and_prefix() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = written(folder.path(), "c.yml", COLLECTORS);
@@ -266,7 +266,7 @@ fn the_exporters_own_metrics_are_there_with_constant_labels_under_any_prefix() {
 }
 
 #[test]
-fn a_server_that_is_down_has_a_page_with_the_reason() {
+fn shows_the_reason_of_a_server_that_is_down() {
     let down = Exporter::start(binary(), &["-l", "a=b"], &[DOWN]).unwrap();
     for _ in 0..2 {
         let page = scrape(&down);

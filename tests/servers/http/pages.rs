@@ -14,7 +14,7 @@ use support::{Page, binary, exporter, until};
 use super::{COLLECTORS, DOWN};
 
 #[test]
-fn known_paths_answer_and_others_are_not_found() {
+fn serves_known_paths_only() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let name = r#"<i>"&'x"#;
     server.psql("postgres", &format!("create database \"{}\"", name.replace('"', "\"\""))).unwrap();
@@ -83,7 +83,7 @@ fn known_paths_answer_and_others_are_not_found() {
 }
 
 #[test]
-fn long_headers_and_slow_clients_delay_nobody() {
+fn serves_others_during_long_headers_and_slow_clients() {
     let exporter = Exporter::start(binary(), &[], &[DOWN]).unwrap();
     let slow: Vec<TcpStream> = (0..50)
         .map(|number| {
@@ -109,7 +109,7 @@ fn long_headers_and_slow_clients_delay_nobody() {
 }
 
 #[test]
-fn web_config_enables_tls_and_basic_auth() {
+fn enables_tls_and_basic_auth() {
     let authority = Authority::new("web");
     let issued = authority.issue("localhost");
     let folder = tempfile::tempdir().unwrap();

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roles_and_lag_decide_the_status() {
+    fn decides_the_status_by_role_and_lag() {
         let mut health = Health { role: Role::Standby, lag_seconds: Some(5.0) };
         assert_eq!(status(health, None, None), StatusCode::OK);
         assert_eq!(status(health, Some(Role::Primary), None), StatusCode::NOT_FOUND);

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_never_shows_itself() {
+    fn hides_hashes_in_debug_output() {
         assert_eq!(format!("{:?}", users(&[("alice", "secret")])), r#"Users({"alice": PasswordHash})"#);
     }
 }

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn heights_follow_the_logarithm_up_to_the_limit() {
+    fn scales_heights_by_logarithm() {
         let scale = Scale { top_seconds: 10.0 };
         let y = [0.0, 0.001, 0.01, 0.1, 1.0, 10.0].map(|seconds| scale.y(seconds).round());
         assert_eq!(y, [61.0, 61.0, 46.0, 31.0, 16.0, 1.0]);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_has_a_text_alternative() {
+    fn gives_the_picture_a_text_alternative() {
         let scrapes = [scrape(4, true, 0), scrape(8, true, 2), scrape(5, true, 0), scrape(10_000, false, 9)];
         let scrapes: Vec<_> = scrapes.iter().map(|(scrape, outcome)| (scrape, outcome)).collect();
         let expected = "4 scrapes: 4.0 ms to 10 s, median 8.0 ms, 1 with the server down, \

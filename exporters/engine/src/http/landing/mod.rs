@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_neither_markup_nor_moves_other_text() {
+    fn escapes_markup_and_invisible_characters_of_names() {
         let name = "<i a=\"b\">&amp;a\u{202e}b\u{0}\u{1b}\nÄ😀";
         let shown = visible(&html! { b title=(name) { (name) } }).into_string();
         let text = r"&lt;i a=&quot;b&quot;&gt;&amp;amp;a\u{202e}b\0\u{1b}\nÄ😀";

@@ -20,7 +20,7 @@ use crate::status::ProcessStatus;
 const KEEP_ALIVE_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
 #[tokio::test]
-async fn plain_http_is_served_on_every_address() {
+async fn serves_plain_http_on_every_address() {
     let listeners = bind(&listening_on(&["127.0.0.1:0", "localhost:0"], None)).await.unwrap();
     assert_eq!(listeners.scheme(), "http");
     let bound = listeners.addresses();
@@ -34,7 +34,7 @@ async fn plain_http_is_served_on_every_address() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_bound_is_named() {
+async fn reports_addresses_that_cannot_be_bound() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let message =
@@ -47,7 +47,7 @@ async fn what_cannot_be_bound_is_named() {
 }
 
 #[tokio::test]
-async fn shutdown_waits_for_a_running_request() {
+async fn waits_for_open_requests_at_shutdown() {
     let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = {
         let (started, release) = (Arc::clone(&started), Arc::clone(&release));
@@ -82,7 +82,7 @@ async fn shutdown_waits_for_a_running_request() {
 }
 
 #[tokio::test]
-async fn shutdown_cuts_what_outlives_the_grace_period() {
+async fn aborts_requests_after_the_grace_period() {
     let started = Arc::new(Notify::new());
     let endless = {
         let started = Arc::clone(&started);
@@ -101,7 +101,7 @@ async fn shutdown_cuts_what_outlives_the_grace_period() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_finishes_its_first_request_is_dropped() {
+async fn drops_a_client_that_never_finishes_its_first_request() {
     let running = run(bind(&options(None)).await.unwrap(), hello(), GRACE);
     for sent in ["", "GET / HTTP/1.1\r\nHost:"] {
         let begin = Instant::now();
@@ -113,7 +113,7 @@ async fn a_client_that_never_finishes_its_first_request_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_kept_between_scrapes_and_closed_when_idle_for_long() {
+async fn keeps_a_connection_between_scrapes_and_closes_it_when_idle() {
     let running = run(bind(&options(None)).await.unwrap(), hello(), GRACE);
     let mut stream = running.connect().await;
     let begin = Instant::now();
@@ -134,7 +134,7 @@ async fn with_places(places: usize, app: Router) -> (Running, ProcessStatus) {
 }
 
 #[tokio::test]
-async fn the_connection_that_has_been_idle_for_longest_makes_room() {
+async fn closes_the_longest_idle_connection_at_the_limit() {
     let (running, counts) = with_places(3, hello()).await;
     let mut silent = running.connect().await;
     let mut trickling = running.connect().await;
@@ -153,7 +153,7 @@ async fn the_connection_that_has_been_idle_for_longest_makes_room() {
 }
 
 #[tokio::test]
-async fn many_idle_connections_delay_no_request() {
+async fn serves_requests_beside_many_idle_connections() {
     let (running, counts) = with_places(16, hello()).await;
     let mut idle = Vec::new();
     for _ in 0..300 {
@@ -167,7 +167,7 @@ async fn many_idle_connections_delay_no_request() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_worked_on_keeps_its_place_and_the_next_waits() {
+async fn keeps_a_busy_connection_and_queues_the_next() {
     let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = {
         let (started, release) = (Arc::clone(&started), Arc::clone(&release));
@@ -204,7 +204,7 @@ fn long_page() -> Router {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_take_its_response_is_closed() {
+async fn closes_a_client_that_does_not_read_its_response() {
     let running = run(bind(&options(None)).await.unwrap(), long_page(), GRACE);
     let begin = Instant::now();
     let mut stream = running.connect().await;
@@ -218,7 +218,7 @@ async fn a_client_that_does_not_take_its_response_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_request_that_trickles_has_no_more_time_than_an_idle_connection() {
+async fn limits_a_slow_second_request_to_the_idle_timeout() {
     let running = run(bind(&options(None)).await.unwrap(), hello(), GRACE);
     let begin = Instant::now();
     let (mut reader, mut writer) = running.connect().await.into_split();
@@ -241,7 +241,7 @@ async fn a_second_request_that_trickles_has_no_more_time_than_an_idle_connection
 }
 
 #[tokio::test]
-async fn slow_readers_hold_few_pages_in_memory() {
+async fn bounds_the_pages_held_by_slow_readers() {
     let (running, counts) = with_places(100, long_page()).await;
     let mut slow = Vec::new();
     for _ in 0..80 {
@@ -254,7 +254,7 @@ async fn slow_readers_hold_few_pages_in_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_take_longer_than_any_scrape_leave_room_for_others() {
+async fn replaces_requests_that_exceed_any_scrape() {
     let endless = get(std::future::pending::<&str>);
     let (running, counts) = with_places(2, hello().route("/endless", endless)).await;
     let mut busy = Vec::new();

@@ -14,7 +14,7 @@ fn users(password: &str) -> String {
 }
 
 #[tokio::test]
-async fn basic_authentication_admits_the_right_password_only() {
+async fn admits_only_the_correct_password() {
     let running = Folder::with(&users("secret")).run().await;
     let refused = running.get("").await;
     assert_eq!(status(&refused), 401);
@@ -27,7 +27,7 @@ async fn basic_authentication_admits_the_right_password_only() {
 }
 
 #[tokio::test]
-async fn a_changed_password_counts_at_once() {
+async fn applies_a_changed_password_immediately() {
     let folder = Folder::with(&users("old"));
     let running = folder.run().await;
     assert_eq!(status(&running.get(&login("alice", "old")).await), 200);
@@ -37,7 +37,7 @@ async fn a_changed_password_counts_at_once() {
 }
 
 #[tokio::test]
-async fn a_bad_new_version_leaves_the_old_one_in_force() {
+async fn keeps_the_old_configuration_when_the_new_one_is_invalid() {
     let folder = Folder::with(&users("secret"));
     let running = folder.run().await;
     for bad in ["basic_auth_userz: {}\n", "tls_server_config:\n  cert_file: a\n  key_file: b\n"] {
@@ -50,7 +50,7 @@ async fn a_bad_new_version_leaves_the_old_one_in_force() {
 }
 
 #[tokio::test]
-async fn an_emptied_web_configuration_does_not_switch_authentication_off() {
+async fn keeps_authentication_when_the_web_configuration_is_emptied() {
     let folder = Folder::with(&users("secret"));
     let (running, counts) = folder.run_with_status().await;
     assert_eq!(counts.web_config(), WebConfigState::InForce);
@@ -72,7 +72,7 @@ async fn an_emptied_web_configuration_does_not_switch_authentication_off() {
 }
 
 #[tokio::test]
-async fn the_time_of_a_refusal_does_not_tell_a_user_name() {
+async fn hides_user_names_in_the_time_of_a_refusal() {
     // Two users of different costs, neither of which is to be told from a stranger.
     let hash = |cost| bcrypt::hash("secret", cost).unwrap();
     let folder = Folder::with(&format!("basic_auth_users:\n  alice: {}\n  bob: {}\n", hash(8), hash(6)));
@@ -94,7 +94,7 @@ async fn the_time_of_a_refusal_does_not_tell_a_user_name() {
 }
 
 #[tokio::test]
-async fn requests_beyond_the_burst_get_429() {
+async fn answers_429_beyond_the_burst() {
     let folder = Folder::with("rate_limit:\n  interval: 1h\n  burst: 2\n");
     let running = folder.run().await;
     let mut statuses = Vec::new();
@@ -107,7 +107,7 @@ async fn requests_beyond_the_burst_get_429() {
 }
 
 #[tokio::test]
-async fn configured_headers_are_on_every_response() {
+async fn adds_configured_headers_to_every_response() {
     let headers = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-Content-Type-Options: nosniff\n    \
                    X-XSS-Protection: 1; mode=block\n    Content-Security-Policy: default-src 'self'\n    \
                    Strict-Transport-Security: ''\n";

@@ -103,7 +103,7 @@ fn indented(pem: &str) -> String {
 }
 
 #[tokio::test]
-async fn tls_is_served_from_files_and_from_inline_text() {
+async fn serves_tls_from_files_and_inline_text() {
     let authority = Authority::new();
     let Issued { cert_pem, key_pem } = authority.issue("localhost");
     let inline = format!("tls_server_config:\n  cert: |\n{}  key: |\n{}", indented(&cert_pem), indented(&key_pem));
@@ -116,7 +116,7 @@ async fn tls_is_served_from_files_and_from_inline_text() {
 }
 
 #[tokio::test]
-async fn http_2_is_offered_unless_switched_off() {
+async fn offers_http_2_unless_disabled() {
     let authority = Authority::new();
     let running = authority.folder(PAIR).run().await;
     let stream = authority.connect(&running, None, &["h2", "http/1.1"]).await.unwrap();
@@ -136,7 +136,7 @@ async fn http_2_is_offered_unless_switched_off() {
 }
 
 #[tokio::test]
-async fn a_required_client_certificate_must_be_signed_by_the_client_ca() {
+async fn requires_client_certificates_signed_by_the_client_ca() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let running = authority.folder(&format!("{PAIR}{VERIFIED}")).run().await;
     assert!(authority.get(&running, None).await.is_err());
@@ -146,7 +146,7 @@ async fn a_required_client_certificate_must_be_signed_by_the_client_ca() {
 }
 
 #[tokio::test]
-async fn client_auth_types_differ_in_what_they_require_and_verify() {
+async fn applies_each_client_auth_type() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let (own, strange) = (authority.issue("prometheus"), stranger.issue("prometheus"));
     for (auth, without, with_strange) in [
@@ -163,7 +163,7 @@ async fn client_auth_types_differ_in_what_they_require_and_verify() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_must_bear_an_allowed_name() {
+async fn requires_an_allowed_name_in_client_certificates() {
     let authority = Authority::new();
     let allowed = "  client_allowed_sans: [prometheus.example, 192.0.2.7]\n";
     let running = authority.folder(&format!("{PAIR}{VERIFIED}{allowed}")).run().await;
@@ -174,7 +174,7 @@ async fn a_client_certificate_must_bear_an_allowed_name() {
 }
 
 #[tokio::test]
-async fn a_new_certificate_is_used_without_a_restart() {
+async fn uses_a_new_certificate_without_a_restart() {
     let authority = Authority::new();
     let folder = authority.folder(PAIR);
     let running = folder.run().await;
@@ -192,7 +192,7 @@ async fn a_new_certificate_is_used_without_a_restart() {
 }
 
 #[tokio::test]
-async fn tls_and_what_it_asks_of_clients_are_not_switched_off_by_a_file_cut_short() {
+async fn keeps_tls_when_the_file_is_truncated() {
     let authority = Authority::new();
     let allowed = "  client_allowed_sans: [prometheus.example]\n";
     let whole = format!("{PAIR}{VERIFIED}{allowed}");
@@ -213,7 +213,7 @@ async fn tls_and_what_it_asks_of_clients_are_not_switched_off_by_a_file_cut_shor
 }
 
 #[tokio::test]
-async fn an_emptied_certificate_key_or_authority_leaves_the_old_one_in_force() {
+async fn keeps_the_old_certificates_when_a_file_is_emptied() {
     let authority = Authority::new();
     let folder = authority.folder(&format!("{PAIR}{VERIFIED}"));
     let (running, counts) = folder.run_with_status().await;
@@ -231,7 +231,7 @@ async fn an_emptied_certificate_key_or_authority_leaves_the_old_one_in_force() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_of_http_2_is_closed() {
+async fn closes_an_idle_http_2_connection() {
     let authority = Authority::new();
     let running = authority.folder(PAIR).run().await;
     let stream = authority.connect(&running, None, &["h2"]).await.unwrap();
@@ -247,7 +247,7 @@ async fn an_idle_connection_of_http_2_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_shakes_hands_is_dropped_and_delays_nobody() {
+async fn drops_a_client_without_a_handshake_and_serves_others() {
     let authority = Authority::new();
     let running = authority.folder(PAIR).run().await;
     let mut silent = running.connect().await;
@@ -256,7 +256,7 @@ async fn a_client_that_never_shakes_hands_is_dropped_and_delays_nobody() {
 }
 
 #[tokio::test]
-async fn handshakes_that_never_finish_make_room() {
+async fn closes_unfinished_handshakes_at_the_limit() {
     let authority = Authority::new();
     let folder = authority.folder(PAIR);
     let options = ListenOptions { max_connections: 4, ..options(Some(folder.path("web.yml"))) };

@@ -3,7 +3,7 @@
 use super::Folder;
 
 #[tokio::test]
-async fn absent_null_and_empty_settings_are_accepted() {
+async fn accepts_absent_null_and_empty_settings() {
     for web_config in [
         "",
         "# nothing but a comment\n",
@@ -22,7 +22,7 @@ async fn absent_null_and_empty_settings_are_accepted() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_not_allowed_is_shown_with_its_place() {
+async fn reports_invalid_values_with_their_position() {
     for (web_config, message) in [
         (
             "rate_limits:\n  burst: 1\n",
@@ -66,14 +66,14 @@ async fn a_value_that_is_not_allowed_is_shown_with_its_place() {
 }
 
 #[tokio::test]
-async fn the_same_user_twice_is_an_error() {
+async fn rejects_a_duplicate_user() {
     let hash = bcrypt::hash("secret", 4).unwrap();
     let folder = Folder::with(&format!("basic_auth_users:\n  alice: {hash}\n  alice: {hash}\n"));
     assert_eq!(folder.refusal().await, "web.yml:3:3: duplicate mapping key `alice` is not allowed here");
 }
 
 #[tokio::test]
-async fn settings_that_do_not_go_together_are_named() {
+async fn reports_settings_that_contradict_each_other() {
     let pair = "  cert_file: cert.pem\n  key_file: key.pem\n";
     for (web_config, message) in [
         (
