@@ -1,7 +1,7 @@
-//! Reading the files that a user names: configuration, passwords, certificates.
+//! Reads files that a user names: configuration, passwords, certificates.
 //!
-//! A path can lead to anything: a FIFO that nobody writes to, a device without an end, a file of many gigabytes. Opening
-//! and reading never waits for those here, and never takes more memory than [`MOST_BYTES`].
+//! A path can be anything: a FIFO without a writer, an endless device, a file of many gigabytes. Opening and reading never
+//! waits for these and never uses more memory than [`MAX_BYTES`].
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -11,26 +11,26 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 
-/// The size of the largest file that is read. Bundles of root certificates, the largest files of this kind, are below 1 MiB.
-pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// The maximum size of a file. Bundles of root certificates, the largest such files, are below 1 MiB.
+pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How long the writer of a pipe may take in all.
+/// How long the writer of a pipe may take in total.
 const PIPE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two looks at a pipe that is empty.
+/// Time between two reads of an empty pipe.
 const PIPE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Reads a regular file, or one behind symbolic links. `/dev/null` is an empty file.
 ///
 /// # Errors
-/// As [`open`], and a file that is larger than [`MOST_BYTES`].
+/// As [`open`], and a file that is larger than [`MAX_BYTES`].
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let (file, metadata) = open(path)?;
     bounded(file, &metadata)
 }
 
-/// As [`read`], and a pipe to its end, such as `<(command)` and `/dev/stdin`: for files that are read once, at start.
+/// As [`read`], but also reads a pipe to its end, such as `<(command)` and `/dev/stdin`. For files that are read once, at start.
 ///
-/// It blocks for as long as the writer takes, up to five seconds.
+/// Blocks while the writer writes, up to five seconds.
 ///
 /// # Errors
 /// As [`read`], and a pipe whose writer has not finished in that time.
@@ -55,11 +55,10 @@ pub fn read_text_or_pipe(path: &Path) -> Result<String> {
     read_file_or_pipe(path).and_then(text)
 }
 
-/// Opens a regular file, or `/dev/null`, for whoever needs its metadata too: they are of what is opened, whatever the path
-/// leads to by then.
+/// Opens a regular file, or `/dev/null`, and returns its metadata, which are of the opened file even if the path changes.
 ///
 /// # Errors
-/// What the system says, and anything that is not a file.
+/// Errors of the system, and anything that is not a file.
 pub fn open(path: &Path) -> Result<(File, Metadata)> {
     let (file, metadata) = open_any(path)?;
     if metadata.file_type().is_fifo() {
@@ -69,7 +68,7 @@ pub fn open(path: &Path) -> Result<(File, Metadata)> {
 }
 
 fn open_any(path: &Path) -> Result<(File, Metadata)> {
-    // Opening a FIFO waits for its writer, and opening some devices does something to them.
+    // Opening a FIFO would wait for its writer, and opening some devices has side effects.
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
     let metadata = file.metadata()?;
@@ -83,17 +82,17 @@ fn open_any(path: &Path) -> Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-/// Reads what [`open`] has opened.
+/// Reads a file that [`open`] has opened.
 ///
 /// # Errors
-/// What the system says, and a file that is larger than [`MOST_BYTES`].
+/// Errors of the system, and a file that is larger than [`MAX_BYTES`].
 pub fn bounded(file: File, metadata: &Metadata) -> Result<Vec<u8>> {
     let mut content = Vec::new();
-    // The size tells at once; a file that grows meanwhile, or one of /proc, is known by what is read.
-    if metadata.len() <= MOST_BYTES {
-        file.take(MOST_BYTES + 1).read_to_end(&mut content)?;
+    // A file that grows, or one of /proc, may be larger than its metadata say.
+    if metadata.len() <= MAX_BYTES {
+        file.take(MAX_BYTES + 1).read_to_end(&mut content)?;
     }
-    if metadata.len() > MOST_BYTES || content.len() as u64 > MOST_BYTES { Err(too_large()) } else { Ok(content) }
+    if metadata.len() > MAX_BYTES || content.len() as u64 > MAX_BYTES { Err(too_large()) } else { Ok(content) }
 }
 
 /// The bytes as text.
@@ -111,7 +110,7 @@ fn drain(mut pipe: File) -> Result<Vec<u8>> {
     let mut chunk = [0; 64 * 1024];
     while Instant::now() < deadline {
         match pipe.read(&mut chunk) {
-            // A FIFO is at its end also before its writer has come.
+            // A FIFO is also at its end before a writer has opened it.
             Ok(0) if content.is_empty() => std::thread::sleep(PIPE_PAUSE),
             Ok(0) => return Ok(content),
             Ok(read) => content.extend_from_slice(&chunk[..read]),
@@ -119,7 +118,7 @@ fn drain(mut pipe: File) -> Result<Vec<u8>> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        if content.len() as u64 > MOST_BYTES {
+        if content.len() as u64 > MAX_BYTES {
             return Err(too_large());
         }
     }
@@ -138,7 +137,7 @@ fn refused(why: &'static str) -> Error {
 }
 
 fn too_large() -> Error {
-    let message = format!("it is larger than {} MiB: is it the right file?", MOST_BYTES / 1024 / 1024);
+    let message = format!("it is larger than {} MiB: is it the right file?", MAX_BYTES / 1024 / 1024);
     Error::new(ErrorKind::FileTooLarge, message)
 }
 

@@ -25,7 +25,7 @@ fn refusal(read: Result<Vec<u8>>) -> String {
 }
 
 #[test]
-fn a_file_is_read_whole_also_behind_the_links_of_a_config_map() {
+fn reads_file_behind_links_of_a_config_map() {
     let (_folder, at) = folder();
     fs::create_dir(at("..2026")).unwrap();
     fs::write(at("..2026").join("a"), "text").unwrap();
@@ -40,12 +40,12 @@ fn a_file_is_read_whole_also_behind_the_links_of_a_config_map() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_at_once() {
+fn refuses_other_than_files_at_once() {
     let (_folder, at) = folder();
     fifo(&at("fifo"));
     let _socket = UnixListener::bind(at("socket")).unwrap();
     let large = File::create(at("large")).unwrap();
-    large.set_len(MOST_BYTES + 1).unwrap();
+    large.set_len(MAX_BYTES + 1).unwrap();
     assert_eq!(refusal(read(&at("fifo"))), "it is a pipe, which cannot be read again: expected a file");
     for read in [read, read_file_or_pipe] {
         assert_eq!(refusal(read(Path::new("/"))), "it is a folder: expected a file");
@@ -56,7 +56,7 @@ fn what_is_no_file_is_refused_at_once() {
 }
 
 #[test]
-fn a_pipe_is_read_to_its_end_however_late_its_writer() {
+fn reads_pipe_of_slow_writer_to_its_end() {
     let (_folder, at) = folder();
     fifo(&at("fifo"));
     let path = at("fifo");
@@ -72,7 +72,7 @@ fn a_pipe_is_read_to_its_end_however_late_its_writer() {
 }
 
 #[test]
-fn a_pipe_that_nobody_finishes_is_given_up() {
+fn abandons_pipe_without_end() {
     let (_folder, at) = folder();
     fifo(&at("fifo"));
     assert_eq!(refusal(read_file_or_pipe(&at("fifo"))), "it is a pipe, and its writer wrote nothing within 5 s");
@@ -83,7 +83,7 @@ fn a_pipe_that_nobody_finishes_is_given_up() {
 }
 
 #[test]
-fn text_must_be_utf8() {
+fn requires_utf8() {
     let (_folder, at) = folder();
     fs::write(at("a"), b"\xff").unwrap();
     assert_eq!(read_text(&at("a")).unwrap_err().to_string(), "it is not UTF-8: save it in that encoding");

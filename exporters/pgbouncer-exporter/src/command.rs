@@ -1,41 +1,43 @@
-//! What a collector's `query` may say: a SHOW command, and the shape in which its rows are wanted.
+//! Parses the `query` of a collector: a SHOW command, and the shape of its rows.
 
 use std::fmt;
 
-/// A command for the console and the shape of the rows to make of its answer.
+/// A console command and the shape of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Command {
-    /// As it goes to the console: `SHOW POOLS`.
+    /// As sent to the console: `SHOW POOLS`.
     pub(crate) text: String,
     pub(crate) shape: Shape,
 }
 
-/// What becomes of the rows.
+/// The shape of the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// They stay as they are.
+    /// The rows as they are.
     Rows,
-    /// `AS COLUMNS`: of rows with a name and a value, one row with a column for each name.
+    /// `AS COLUMNS`: rows with a name and a value become one row with a column for each name.
     Columns,
     /// `GROUP BY a, b`: one row for each combination of these columns, with counts, sums and maxima.
     Groups(Vec<String>),
 }
 
-/// Why a `query` is not asked.
+/// Why a `query` is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// Anything that could change the pooler.
-    #[error("{0:?} is not asked: expected SHOW and one word, then perhaps AS COLUMNS or GROUP BY column, …")]
+    /// Not a SHOW command: it could change the pooler.
+    #[error(
+        "{0:?} is not allowed: expected SHOW and one word, optionally followed by AS COLUMNS or GROUP BY column, …"
+    )]
     NotShow(String),
-    #[error("SHOW FDS is not asked: it gives out passwords and stops the pooler meanwhile")]
+    #[error("SHOW FDS is not allowed: it exposes passwords and blocks the pooler")]
     Descriptors,
 }
 
 impl Command {
-    /// Reads `SHOW WORD [AS COLUMNS | GROUP BY column, …] [;]`; key words in any case.
+    /// Parses `SHOW WORD [AS COLUMNS | GROUP BY column, …] [;]`; keywords in any case.
     ///
     /// # Errors
-    /// Anything else, so that no collector file can pause or stop a pooler.
+    /// On anything else, so that no collector file can pause or stop a pooler.
     pub(crate) fn parse(query: &str) -> Result<Self, CommandError> {
         let query = query.trim().trim_end_matches(';').trim_end();
         let refused = || CommandError::NotShow(query.to_owned());
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_has_a_shape() {
+    fn parses_commands_and_shapes() {
         let groups = |columns: &[&str]| Shape::Groups(columns.iter().map(|column| (*column).to_owned()).collect());
         for (query, text, shape) in [
             ("SHOW POOLS;", "SHOW POOLS", Shape::Rows),
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_changes_a_pooler_is_asked() {
+    fn refuses_commands_that_change_a_pooler() {
         for query in [
             "",
             "SHOW",

@@ -1,11 +1,11 @@
-//! `pgbouncer-exporter`: Prometheus metrics of a PgBouncer, from its admin console.
+//! `pgbouncer-exporter`: Prometheus exporter for PgBouncer, from its admin console.
 //!
-//! `options` are its own flags, `source` opens a console for each collection and closes it again, `places` are how many
-//! there may be, `session` asks, `command` reads what a collector asks for, `shape` makes the rows it wants of a console's answer.
+//! `source` opens a console for each collection, within the budget of `console_slots`. `session` runs commands on it: `command`
+//! parses a collector's query, `shape` converts the result to rows. `options` has the flags.
 
 mod command;
+mod console_slots;
 mod options;
-mod places;
 mod session;
 mod shape;
 mod source;
@@ -15,12 +15,12 @@ use std::process::ExitCode;
 use engine::{BuildInfo, EmbeddedFolder, Exporter};
 use rust_embed::RustEmbed;
 
-/// The default collectors, with pg_exporter's names.
+/// The default collectors, with the metric names of pg_exporter.
 #[derive(RustEmbed)]
 #[folder = "../../collectors/pgbouncer"]
 struct Collectors;
 
-/// Those with the names of prometheus-community's pgbouncer_exporter.
+/// Collectors with the metric names of prometheus-community's pgbouncer_exporter.
 #[derive(RustEmbed)]
 #[folder = "../../collectors/pgbouncer_exporter"]
 struct CommunityCollectors;

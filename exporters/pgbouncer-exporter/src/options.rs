@@ -11,31 +11,31 @@ use pgclient::{ConsoleTarget, Environment};
 use crate::source::PgBouncerSource;
 
 /// The longest time that a health endpoint waits for the console.
-const LONGEST_PROBE: Duration = Duration::from_secs(2);
+const MAX_PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PgBouncerOptions {
-    /// PgBouncer to read: a URL, or key=value pairs as libpq takes them; may be given more than once
+    /// PgBouncer to connect to: a URL, or libpq key=value pairs; can be repeated
     ///
-    /// The database is pgbouncer, the port 6432 unless said otherwise. By default PG* variables
-    /// and the local socket tell. Of several, all samples carry their host and port, or socket
-    /// folder and port, as the label target. Every user of the machine can see what stands on
-    /// a command line: a password is better placed in the environment, a password file
-    /// (~/.pgpass), or the files that --targets and PG_EXPORTER_URL_FILE name.
+    /// The database is pgbouncer, the default port 6432. Default: PG* variables and the local
+    /// socket. With several targets, all samples have their host and port, or socket folder and
+    /// port, as the label target. Every user of the machine can see the command line: set a
+    /// password in the environment, in a password file (~/.pgpass), or in the files that
+    /// --targets and PG_EXPORTER_URL_FILE name.
     /// [env: PG_EXPORTER_URL, PGURL, PGBOUNCER_EXPORTER_CONNECTION_STRING, PG_EXPORTER_URL_FILE,
     /// PG*]
     #[arg(long, short = 'u', alias = "pgBouncer.connectionString", help_heading = SERVER, value_name = "CONNINFO", verbatim_doc_comment, action = ArgAction::Append)]
     url: Vec<String>,
 
-    /// A file with more of them, one a line; empty lines and those that begin with # do not count
+    /// File with more targets, one per line; empty lines and lines that start with # are ignored
     #[arg(long, help_heading = SERVER, value_name = "FILE")]
     targets: Option<PathBuf>,
 
-    /// Milliseconds for the console to open, and for a look at it
+    /// Timeout for connecting to the console and for probing it, in milliseconds
     #[arg(long, short = 'T', help_heading = SERVER, value_name = "MS", default_value = "2000", allow_negative_numbers = true)]
     connect_timeout: i64,
 
-    // A console has no databases to discover. With these a start line of pg_exporter's works as it is.
+    // A console has no databases to discover. These are accepted because pg_exporter has them.
     #[arg(long, short = 'a', hide = true, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     auto_discovery: bool,
     #[arg(long, short = 'x', hide = true, default_value = "")]
@@ -44,37 +44,37 @@ pub(crate) struct PgBouncerOptions {
     include_database: String,
 }
 
-/// Under which these flags stand in the help.
+/// The heading of these flags in the help.
 const SERVER: &str = "Server";
 
-/// Flags and their variables after `PG_EXPORTER_`. The variables of `--url` have an order of their own.
+/// Flags and their variables after `PG_EXPORTER_`; those of `--url` are read by [`from_environment`].
 pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[("connect_timeout", "CONNECT_TIMEOUT"), ("targets", "TARGETS")];
 
-type Failure = Box<dyn Error + Send + Sync>;
+type OptionsError = Box<dyn Error + Send + Sync>;
 
-/// A conninfo and where it is from.
+/// Where a conninfo comes from, and the conninfo.
 type Given = (String, String);
 
 impl PgBouncerOptions {
-    /// The sources that these flags and the environment describe.
-    pub(crate) fn connect(self, _: &Context) -> Result<Sources<PgBouncerSource>, Failure> {
+    /// The sources for these flags and the environment.
+    pub(crate) fn connect(self, _: &Context) -> Result<Sources<PgBouncerSource>, OptionsError> {
         let connect_timeout =
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
         let environment = Environment::from_process();
         let source = |(from, conninfo): &Given| {
             let target = ConsoleTarget::parse(conninfo, &environment).map_err(|error| match error {
-                // Without a conninfo it is about a variable or the service file.
+                // Without a conninfo the error is about a variable or the service file.
                 error if conninfo.is_empty() => error.to_string(),
                 error => format!("{from}: {error}"),
             })?;
             Ok(PgBouncerSource::new(target.with_application_name_default("pgbouncer-exporter"), connect_timeout))
         };
         let sources: Result<Vec<_>, String> = self.given()?.iter().map(source).collect();
-        Ok(Sources { sources: sources?, probe_timeout: connect_timeout.min(LONGEST_PROBE) })
+        Ok(Sources { sources: sources?, probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT) })
     }
 
-    /// All that `--url` and `--targets` name, else one from the environment.
-    fn given(&self) -> Result<Vec<Given>, Failure> {
+    /// The targets of `--url` and `--targets`, else one from the environment.
+    fn given(&self) -> Result<Vec<Given>, OptionsError> {
         let mut given: Vec<Given> = self.url.iter().map(|conninfo| ("--url".to_owned(), conninfo.clone())).collect();
         if let Some(file) = &self.targets {
             given.extend(from_file(file)?);
@@ -83,8 +83,8 @@ impl PgBouncerOptions {
     }
 }
 
-/// The lines of a file of targets.
-fn from_file(file: &Path) -> Result<Vec<Given>, Failure> {
+/// The targets in a file.
+fn from_file(file: &Path) -> Result<Vec<Given>, OptionsError> {
     let name = file.display();
     let text = files::read_text_or_pipe(file).map_err(|error| format!("--targets: cannot read {name}: {error}"))?;
     let lines = text.lines().map(str::trim).enumerate();
@@ -93,11 +93,11 @@ fn from_file(file: &Path) -> Result<Vec<Given>, Failure> {
         .filter(|(_, line)| is_one(line))
         .map(|(at, line)| (format!("--targets: {name}:{}", at + 1), line.to_owned()))
         .collect();
-    if found.is_empty() { Err(format!("--targets: {name} names no PgBouncer").into()) } else { Ok(found) }
+    if found.is_empty() { Err(format!("--targets: {name} contains no targets").into()) } else { Ok(found) }
 }
 
-/// The first of the variables that is set, else the file that PG_EXPORTER_URL_FILE names, else empty.
-fn from_environment() -> Result<Given, Failure> {
+/// The first variable that is set, else the file that PG_EXPORTER_URL_FILE names, else empty.
+fn from_environment() -> Result<Given, OptionsError> {
     const VARIABLES: [&str; 3] = ["PG_EXPORTER_URL", "PGURL", "PGBOUNCER_EXPORTER_CONNECTION_STRING"];
     let variable = |name: &str| Some((name.to_owned(), std::env::var(name).ok().filter(|value| !value.is_empty())?));
     if let Some(given) = VARIABLES.into_iter().find_map(variable) {

@@ -1,83 +1,84 @@
-//! One open console: questions that go out together, each with its own time limit.
+//! One open console: pipelined commands, each with its own time limit.
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::{Query, Reason, Role, Rows, ServerFacts, Session, SourceError, Version};
+use parking_lot::Mutex;
 use pgclient::{Console, ConsoleError, ConsoleResult};
 use tokio::time::timeout_at;
 
 use crate::command::Command;
-use crate::places::Held;
+use crate::console_slots::ConsolePermit;
 use crate::shape::shape;
 
-/// How long the pooler has to end a session that is over.
+/// How long PgBouncer may take to end a closed session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A console from its opening until it is dropped; then it is closed, so that it holds up no graceful shutdown.
+/// An open console. Closed on drop, since an open one blocks PgBouncer's graceful shutdown.
 ///
-/// There is no way from here to a CancelRequest: see [`Console`]. When an answer is late, the socket is closed.
+/// It cannot send a CancelRequest, see [`Console`]. After a timeout the socket is closed.
 pub(crate) struct ConsoleSession {
     console: Option<Console>,
-    /// Which console, for messages.
+    /// The console, for messages.
     label: Arc<str>,
     user: String,
     probe_timeout: Duration,
-    /// When the last answer came: the time of the next one began then, since the console answers one after another.
-    last_answer: Mutex<Instant>,
-    /// Given back when the console is closed.
-    place: Option<Held>,
+    /// When the last result arrived. The time of the next command starts then, since the console runs one after another.
+    last_result: Mutex<Instant>,
+    /// Released when the console is closed.
+    permit: Option<ConsolePermit>,
 }
 
 impl ConsoleSession {
-    pub(crate) fn new(console: Console, label: Arc<str>, user: &str, probe_timeout: Duration, place: Held) -> Self {
-        let last_answer = Mutex::new(Instant::now());
-        Self { console: Some(console), label, user: user.to_owned(), probe_timeout, last_answer, place: Some(place) }
+    pub(crate) fn new(
+        console: Console,
+        label: Arc<str>,
+        user: &str,
+        probe_timeout: Duration,
+        permit: ConsolePermit,
+    ) -> Self {
+        let last_result = Mutex::new(Instant::now());
+        Self { console: Some(console), label, user: user.to_owned(), probe_timeout, last_result, permit: Some(permit) }
     }
 
     fn console(&self) -> Result<&Console, SourceError> {
-        self.console
-            .as_ref()
-            .ok_or_else(|| SourceError::new(Reason::Closed, format!("{}: the console is gone", self.label)))
+        self.console.as_ref().ok_or_else(|| SourceError::new(Reason::Closed, format!("{}: console closed", self.label)))
     }
 
-    /// Asks within `timeout`, counted from when the console's turn to answer this came. Then the socket is closed, which
-    /// fails all that still waits. Gives the answer and how long the console worked on it.
-    async fn ask(&self, command: &str, timeout: Duration) -> Result<(ConsoleResult, Duration), SourceError> {
+    /// Runs a command within `timeout`, counted from the end of the previous one. After a timeout the socket is closed, which
+    /// fails all pending commands. Returns the result and how long the console worked on it.
+    async fn query(&self, command: &str, timeout: Duration) -> Result<(ConsoleResult, Duration), SourceError> {
         let console = self.console()?;
-        let asked = Instant::now();
-        let answer = self.patiently(console.query(command), asked, timeout).await;
-        let Some(answer) = answer else {
+        let started = Instant::now();
+        let result = self.in_turn(console.query(command), started, timeout).await;
+        let Some(result) = result else {
             console.abandon();
             let waited = timeout.as_millis();
             return Err(SourceError::new(
                 Reason::Timeout,
-                format!("{}: {command}: no answer within {waited} ms", self.label),
+                format!("{}: {command}: no response within {waited} ms", self.label),
             ));
         };
-        let answer = answer.map_err(|error| self.error(command, &error))?;
-        let before = std::mem::replace(&mut *self.lock_last_answer(), Instant::now());
-        Ok((answer, before.max(asked).elapsed()))
+        let result = result.map_err(|error| self.error(command, &error))?;
+        let before = std::mem::replace(&mut *self.last_result.lock(), Instant::now());
+        Ok((result, before.max(started).elapsed()))
     }
 
-    /// `None` when nothing at all has come for so long.
-    async fn patiently<T>(&self, answer: impl Future<Output = T>, asked: Instant, timeout: Duration) -> Option<T> {
-        let mut answer = pin!(answer);
+    /// `None` if no result at all has arrived within `timeout`.
+    async fn in_turn<T>(&self, result: impl Future<Output = T>, started: Instant, timeout: Duration) -> Option<T> {
+        let mut result = pin!(result);
         loop {
-            let began = asked.max(*self.lock_last_answer());
-            match timeout_at((began + timeout).into(), &mut answer).await {
-                Ok(answer) => return Some(answer),
-                // The answer before came meanwhile, and with it this one's turn.
-                Err(_) if *self.lock_last_answer() > began => {}
+            let began = started.max(*self.last_result.lock());
+            match timeout_at((began + timeout).into(), &mut result).await {
+                Ok(result) => return Some(result),
+                // The previous result arrived meanwhile: now it is this command's turn.
+                Err(_) if *self.last_result.lock() > began => {}
                 Err(_) => return None,
             }
         }
-    }
-
-    fn lock_last_answer(&self) -> std::sync::MutexGuard<'_, Instant> {
-        self.last_answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn error(&self, command: &str, error: &ConsoleError) -> SourceError {
@@ -95,12 +96,11 @@ impl Session for ConsoleSession {
         let console = self.console()?;
         let Some(version) = console.version() else {
             let found = console.reported_version();
-            let message = format!("{}: no console of PgBouncer: the server calls its version {found:?}", self.label);
+            let message = format!("{}: not a PgBouncer console: the server reports version {found:?}", self.label);
             return Err(SourceError::new(Reason::NoConsole, message));
         };
-        // Before 1.12 this answers with a notice, so the version is the one told at the opening; here it is the answer
-        // that counts.
-        self.ask("SHOW VERSION", self.probe_timeout).await?;
+        // This checks that the console responds. Before 1.12 the version is in a notice, so the one reported at connect is used.
+        self.query("SHOW VERSION", self.probe_timeout).await?;
         Ok(ServerFacts {
             version: parse_version(version),
             role: Role::Primary,
@@ -113,23 +113,23 @@ impl Session for ConsoleSession {
     async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
         let command = Command::parse(&query.text)
             .map_err(|error| SourceError::new(Reason::Command, format!("{}: {error}", query.collector)))?;
-        let (mut answer, took) = self.ask(&command.text, query.timeout).await?;
-        let received_bytes = answer.received_bytes;
-        if answer.columns.is_empty() && command.text.eq_ignore_ascii_case("SHOW VERSION") {
-            answer = told_version(self.console()?);
+        let (mut result, took) = self.query(&command.text, query.timeout).await?;
+        let received_bytes = result.received_bytes;
+        if result.columns.is_empty() && command.text.eq_ignore_ascii_case("SHOW VERSION") {
+            result = reported_version(self.console()?);
         }
-        let table = shape(answer, &command.shape);
+        let table = shape(result, &command.shape);
         Ok(Rows { columns: table.columns, cells: table.cells, received_bytes, took })
     }
 }
 
-/// What SHOW VERSION answers from 1.12 on; before, it has no rows but a notice.
-fn told_version(console: &Console) -> ConsoleResult {
+/// The result of SHOW VERSION from 1.12 on. Older versions send a notice and no rows.
+fn reported_version(console: &Console) -> ConsoleResult {
     let version = format!("PgBouncer {}", console.version().unwrap_or_default());
     ConsoleResult { columns: vec!["version".to_owned()], rows: vec![vec![Ok(Some(version))]], received_bytes: 0 }
 }
 
-/// The version by its leading numbers, so that a build's own ending does not hide it; unknown if it has none.
+/// Parses the leading numbers of a version, without a build's own suffix; unknown if there are none.
 fn parse_version(text: &str) -> Version {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     Version::parse(text[..end].trim_end_matches('.')).unwrap_or_default()
@@ -137,12 +137,12 @@ fn parse_version(text: &str) -> Version {
 
 impl Drop for ConsoleSession {
     fn drop(&mut self) {
-        let (Some(console), Some(place)) = (self.console.take(), self.place.take()) else { return };
-        // Taking leave needs a moment. Without a runtime the program ends, and the socket with it.
+        let (Some(console), Some(permit)) = (self.console.take(), self.permit.take()) else { return };
+        // Closing takes a moment. Without a runtime the process is exiting, which closes the socket.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 console.close(CLOSE_TIMEOUT).await;
-                drop(place);
+                drop(permit);
             });
         }
     }
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_its_leading_numbers() {
+    fn parses_leading_numbers_of_version() {
         for (text, number) in
             [("1.24.1", 12_401), ("1.8", 10_800), ("1.18.0-vendor2", 11_800), ("1.25.dev", 12_500), ("odd", 0)]
         {

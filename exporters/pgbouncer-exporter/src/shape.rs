@@ -1,4 +1,4 @@
-//! From a console's answer, which is all text, to the rows that a collector wants.
+//! Converts the result of a console command, which is all text, to the rows of a collector.
 
 use std::collections::HashMap;
 
@@ -9,37 +9,37 @@ use crate::command::Shape;
 
 /// Columns and cells for the engine.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Table {
+pub(crate) struct ConsoleTable {
     pub(crate) columns: Vec<String>,
     /// Row after row.
     pub(crate) cells: Vec<Value>,
 }
 
-/// Gives the rows of `answer` the shape that was asked for.
+/// Converts `result` to the requested shape.
 ///
-/// Before that, a duration in two columns, `wait` in seconds and `wait_us` with the microseconds left over, is joined
-/// in a third one, `wait_seconds`. An empty text counts as NULL. There is one column more: `rows` in groups, which tells
-/// of how many rows each is made, and otherwise `one`, which is always 1, for metrics that say all in their labels.
-pub(crate) fn shape(mut answer: ConsoleResult, shape: &Shape) -> Table {
-    join_durations(&mut answer);
+/// First, a duration in two columns, `wait` in seconds and `wait_us` with the remaining microseconds, is joined in a third
+/// column, `wait_seconds`. An empty text counts as NULL. One column is added: `rows` in groups, the number of rows in each,
+/// and otherwise `one`, which is always 1, for metrics whose information is in their labels.
+pub(crate) fn shape(mut result: ConsoleResult, shape: &Shape) -> ConsoleTable {
+    join_durations(&mut result);
     match shape {
-        Shape::Rows => rows(answer),
-        Shape::Columns => columns(answer),
-        Shape::Groups(by) => groups(&answer, by),
+        Shape::Rows => rows(result),
+        Shape::Columns => columns(result),
+        Shape::Groups(by) => groups(&result, by),
     }
 }
 
-fn rows(answer: ConsoleResult) -> Table {
-    let mut table = Table { columns: answer.columns, cells: Vec::new() };
+fn rows(result: ConsoleResult) -> ConsoleTable {
+    let mut table = ConsoleTable { columns: result.columns, cells: Vec::new() };
     table.columns.push("one".to_owned());
-    for row in answer.rows {
+    for row in result.rows {
         table.cells.extend(row.into_iter().map(value));
         table.cells.push(Value::Int(1));
     }
     table
 }
 
-/// A cell; text stays text, which the engine reads as a number where a number is wanted.
+/// A cell. Numbers stay text, which the engine parses.
 fn value(cell: TextCell) -> Value {
     match cell {
         Ok(Some(text)) if !text.is_empty() => Value::Text(text),
@@ -48,10 +48,10 @@ fn value(cell: TextCell) -> Value {
     }
 }
 
-/// Settings and states: yes and no are truth values, since a column of its own is a label or a metric.
-fn columns(answer: ConsoleResult) -> Table {
-    let mut table = Table { columns: vec!["one".to_owned()], cells: vec![Value::Int(1)] };
-    for row in answer.rows {
+/// Names and values as columns; yes and no become booleans.
+fn columns(result: ConsoleResult) -> ConsoleTable {
+    let mut table = ConsoleTable { columns: vec!["one".to_owned()], cells: vec![Value::Int(1)] };
+    for row in result.rows {
         let mut cells = row.into_iter();
         if let (Some(Ok(Some(name))), Some(cell)) = (cells.next(), cells.next()) {
             table.columns.push(name);
@@ -62,33 +62,33 @@ fn columns(answer: ConsoleResult) -> Table {
             });
         }
     }
-    if table.columns.len() == 1 { Table::default() } else { table }
+    if table.columns.len() == 1 { ConsoleTable::default() } else { table }
 }
 
-/// What is known of the rows that are alike.
+/// Aggregates of the rows in a group.
 #[derive(Debug, Clone)]
-struct Group {
+struct RowGroup {
     rows: i64,
-    /// Of each column that is not grouped by: sum and maximum of its numbers, if it has any.
+    /// Sum and maximum of each column that is not grouped by, if it has numbers.
     numbers: Vec<Option<(f64, f64)>>,
 }
 
-/// One row for each combination of the columns `by`, of which this version may lack some, in the order of the answer.
-/// Every other column `c` becomes `sum_c` and `max_c`, which are NULL where it holds no number.
-fn groups(answer: &ConsoleResult, by: &[String]) -> Table {
+/// One row for each combination of the columns `by`, in the order of the result; this version may lack some of them. Every
+/// other column `c` becomes `sum_c` and `max_c`, NULL if it has no numbers.
+fn groups(result: &ConsoleResult, by: &[String]) -> ConsoleTable {
     let (keys, others): (Vec<usize>, Vec<usize>) =
-        (0..answer.columns.len()).partition(|at| by.contains(&answer.columns[*at]));
+        (0..result.columns.len()).partition(|at| by.contains(&result.columns[*at]));
     let mut index: HashMap<Vec<&TextCell>, usize> = HashMap::new();
-    let mut found: Vec<(Vec<&TextCell>, Group)> = Vec::new();
-    for row in &answer.rows {
+    let mut found: Vec<(Vec<&TextCell>, RowGroup)> = Vec::new();
+    for row in &result.rows {
         let key: Vec<&TextCell> = keys.iter().map(|at| &row[*at]).collect();
         let at = *index.entry(key).or_insert_with_key(|key| {
-            found.push((key.clone(), Group { rows: 0, numbers: vec![None; others.len()] }));
+            found.push((key.clone(), RowGroup { rows: 0, numbers: vec![None; others.len()] }));
             found.len() - 1
         });
         found[at].1.add(others.iter().map(|at| number(&row[*at])));
     }
-    let name = |at: &usize| answer.columns[*at].as_str();
+    let name = |at: &usize| result.columns[*at].as_str();
     let mut columns: Vec<String> = keys.iter().map(|at| name(at).to_owned()).collect();
     columns.push("rows".to_owned());
     columns.extend(others.iter().flat_map(|at| [format!("sum_{}", name(at)), format!("max_{}", name(at))]));
@@ -101,10 +101,10 @@ fn groups(answer: &ConsoleResult, by: &[String]) -> Table {
             None => [Value::Null, Value::Null],
         }));
     }
-    Table { columns, cells }
+    ConsoleTable { columns, cells }
 }
 
-impl Group {
+impl RowGroup {
     fn add(&mut self, numbers: impl Iterator<Item = Option<f64>>) {
         self.rows += 1;
         for (known, number) in self.numbers.iter_mut().zip(numbers) {
@@ -120,17 +120,17 @@ fn number(cell: &TextCell) -> Option<f64> {
     cell.as_ref().ok()?.as_ref()?.trim().parse().ok()
 }
 
-fn join_durations(answer: &mut ConsoleResult) {
-    let place = |name: &str| answer.columns.iter().position(|column| column == name);
-    let halves: Vec<(String, usize, usize)> = answer
+fn join_durations(result: &mut ConsoleResult) {
+    let position = |name: &str| result.columns.iter().position(|column| column == name);
+    let halves: Vec<(String, usize, usize)> = result
         .columns
         .iter()
         .enumerate()
-        .filter_map(|(at, name)| Some((format!("{name}_seconds"), at, place(&format!("{name}_us"))?)))
+        .filter_map(|(at, name)| Some((format!("{name}_seconds"), at, position(&format!("{name}_us"))?)))
         .collect();
     for (name, seconds, microseconds) in halves {
-        answer.columns.push(name);
-        for row in &mut answer.rows {
+        result.columns.push(name);
+        for row in &mut result.rows {
             let whole = number(&row[seconds]).zip(number(&row[microseconds]));
             row.push(Ok(whole.map(|(seconds, microseconds)| (seconds + microseconds / 1e6).to_string())));
         }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_stay_and_durations_are_joined() {
+    fn keeps_rows_and_joins_durations() {
         let answer = answer(&["user", "maxwait", "maxwait_us"], &[&["app", "2", "500000"], &["BYTES", "", "NULL"]]);
         let table = shape(answer, &Shape::Rows);
         assert_eq!(table.columns, ["user", "maxwait", "maxwait_us", "maxwait_seconds", "one"]);
@@ -169,16 +169,16 @@ mod tests {
     }
 
     #[test]
-    fn names_and_values_become_columns() {
+    fn makes_columns_of_names_and_values() {
         let answer = answer(&["key", "value", "default"], &[&["paused", "no", "x"], &["pkt_buf", "4096", "4096"]]);
         let table = shape(answer, &Shape::Columns);
         assert_eq!(table.columns, ["one", "paused", "pkt_buf"]);
         assert_eq!(table.cells, [Value::Int(1), Value::Bool(false), text("4096")]);
-        assert_eq!(shape(ConsoleResult::default(), &Shape::Columns), Table::default());
+        assert_eq!(shape(ConsoleResult::default(), &Shape::Columns), ConsoleTable::default());
     }
 
     #[test]
-    fn rows_that_are_alike_are_one() {
+    fn aggregates_groups() {
         let columns = ["state", "user", "wait", "tls"];
         let rows: &[&[&str]] = &[
             &["idle", "a", "1", ""],

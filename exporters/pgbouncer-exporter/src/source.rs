@@ -1,4 +1,4 @@
-//! A PgBouncer as a source of rows: a console is opened for each collection and closed after it.
+//! The source of rows: a console is opened for each collection and closed after it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,23 +7,23 @@ use std::time::Duration;
 use engine::{Connections, Reason, Source, SourceError};
 use pgclient::{ConnectError, ConsoleTarget};
 
-use crate::places::Places;
+use crate::console_slots::ConsoleSlots;
 use crate::session::ConsoleSession;
 
-/// How many consoles may be open at once: one that collects, and one that looks for a health endpoint meanwhile.
+/// How many consoles may be open at once: one for a collection and one for a health endpoint.
 const BUDGET: usize = 2;
 
 /// One PgBouncer.
 pub(crate) struct PgBouncerSource {
     target: ConsoleTarget,
     connect_timeout: Duration,
-    places: Arc<Places>,
+    slots: Arc<ConsoleSlots>,
     opened: AtomicU64,
 }
 
 impl PgBouncerSource {
     pub(crate) fn new(target: ConsoleTarget, connect_timeout: Duration) -> Self {
-        Self { target, connect_timeout, places: Places::new(BUDGET), opened: AtomicU64::new(0) }
+        Self { target, connect_timeout, slots: ConsoleSlots::new(BUDGET), opened: AtomicU64::new(0) }
     }
 
     fn error(&self, error: &ConnectError) -> SourceError {
@@ -31,8 +31,11 @@ impl PgBouncerSource {
         if message.contains("not allowed") {
             let user = self.target.user();
             message.push_str(&format!(
-                ": the console is for users in stats_users: add {user} there in pgbouncer.ini (stats_users = {user}) and RELOAD"
+                " (only users in stats_users may connect to the console: set stats_users = {user} in pgbouncer.ini and RELOAD)"
             ));
+        }
+        if error.reason() == Reason::Refused && error.sqlstate().is_none() {
+            message.push_str(" (is PgBouncer running there? set --url or PG_EXPORTER_URL)");
         }
         SourceError::new(error.reason(), message)
     }
@@ -43,16 +46,16 @@ impl Source for PgBouncerSource {
 
     async fn open(&self, _: Option<&str>) -> Result<ConsoleSession, SourceError> {
         let label = self.target.label();
-        let place = self.places.take(self.connect_timeout).await.map_err(|given_up| {
+        let permit = self.slots.take(self.connect_timeout).await.map_err(|abandoned| {
             let message = format!(
-                "{label}: no console is opened while PgBouncer has not ended the {given_up} that were given up: is it frozen? see SHOW CLIENTS"
+                "{label}: no new console, since PgBouncer has not ended {abandoned} abandoned consoles (is it frozen? see SHOW CLIENTS)"
             );
             SourceError::new(Reason::BackendsNotEnded, message)
         })?;
         let console =
-            self.target.connect(place.place(), self.connect_timeout).await.map_err(|error| self.error(&error))?;
+            self.target.connect(permit.slot(), self.connect_timeout).await.map_err(|error| self.error(&error))?;
         self.opened.fetch_add(1, Ordering::Relaxed);
-        Ok(ConsoleSession::new(console, label.into(), self.target.user(), self.connect_timeout, place))
+        Ok(ConsoleSession::new(console, label.into(), self.target.user(), self.connect_timeout, permit))
     }
 
     fn max_parallel_databases(&self) -> usize {
@@ -60,7 +63,7 @@ impl Source for PgBouncerSource {
     }
 
     fn connections(&self) -> Connections {
-        let open = self.places.taken() as u64;
+        let open = self.slots.taken() as u64;
         Connections { open, budget: BUDGET as u64, opened: self.opened.load(Ordering::Relaxed) }
     }
 

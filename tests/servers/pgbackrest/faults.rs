@@ -123,7 +123,7 @@ fn each_fault_has_a_reason_and_keeps_the_last_result() {
         ("echo 'P00  ERROR: [099]: a-secret' >&2; exit 41", "exit", "exit code 41: ERROR: [099]: text omitted"),
         ("echo 'sh: a-secret: not found'; exit 127", "exit", "exit code 127: text omitted"),
         ("exit 1", "exit", "exit code 1: no error message"),
-        ("kill -9 $$", "signal", "ended by signal 9"),
+        ("kill -9 $$", "signal", "terminated by signal 9"),
         ("true", "json", "no JSON in the output"),
         ("echo hello", "json", "no JSON in the output (no line starts with '['): text omitted"),
         ("head -c 100000 /dev/urandom", "json", ""),

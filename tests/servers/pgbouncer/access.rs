@@ -27,7 +27,7 @@ fn missing_console_permission_is_reported_with_the_fix() {
         let (reason, line) = told(&pooler.url("stranger", "pgbouncer"));
         assert_eq!(reason, "auth", "{release}: {line}");
         assert!(line.contains("not allowed"), "{release}: {line}");
-        assert!(line.contains("add stranger there in pgbouncer.ini (stats_users = stranger)"), "{release}: {line}");
+        assert!(line.contains("set stats_users = stranger in pgbouncer.ini and RELOAD"), "{release}: {line}");
 
         let url = pooler.url("monitor", "pgbouncer");
         let (reason, line) = told(&url.replace("monitor-secret", "wrong-secret"));

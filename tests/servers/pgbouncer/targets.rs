@@ -114,5 +114,5 @@ fn single_target_has_no_label_and_duplicates_are_refused() {
     let told = start(&["--targets", name]);
     assert!(told.contains(&format!("--targets: {name}:1: dbname")) && !told.contains("s3cret"), "{told}");
     std::fs::write(file.path(), "# none\n").unwrap();
-    assert!(start(&["--targets", name]).contains("names no PgBouncer"));
+    assert!(start(&["--targets", name]).contains("contains no targets"));
 }
