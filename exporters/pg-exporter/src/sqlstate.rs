@@ -9,7 +9,7 @@ pub(crate) fn reason(code: &SqlState) -> Reason {
         "57014" => Reason::Timeout,
         "55P03" => Reason::Lock,
         "42501" => Reason::Permission,
-        // 57P05: idle_session_timeout, if somebody has set it shorter.
+        // 57P05: idle_session_timeout, if it is set shorter than the idle limit.
         // 25P03, 25P04: a time limit for transactions, which also ends the session.
         "57P01" | "57P02" | "57P05" | "25P03" | "25P04" => Reason::Closed,
         "57P03" => Reason::Starting,

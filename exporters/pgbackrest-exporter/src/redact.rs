@@ -1,7 +1,7 @@
 //! Redacts pgBackRest's errors and warnings: only known messages are shown, without what they quote.
 //!
 //! pgBackRest quotes its configuration: a malformed line, an unknown option, an invalid value, a URL. Any of them may be a
-//! password or part of one, and no pattern can tell. So a message is shown only in a form that is listed here, and of its
+//! password or part of one, and no pattern detects that. So a message is shown only in a form that is listed here, and of its
 //! quotations only option names that pgBackRest knows, line numbers and codes. Of any other message only the error's code or
 //! class is shown.
 
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn omits_quotations_of_lines() {
-        for (said, shown) in [
+        for (printed, shown) in [
             (
                 "ERROR: [029]: missing '=' in key/value at line 7: repo1-cipher-pass s3cr3t",
                 "ERROR: [029]: missing '=' in key/value at line 7",
@@ -212,12 +212,12 @@ mod tests {
                 "ERROR: [073]: unable to list file info for missing path",
             ),
         ] {
-            assert_eq!(line(said).as_deref(), Some(shown), "{said}");
+            assert_eq!(line(printed).as_deref(), Some(shown), "{printed}");
         }
-        for said in
+        for printed in
             ["ERROR: [099]: s3cr3t", "ERROR: [s3cr3t]: unknown", "WARN: s3cr3t", "ERROR: s3cr3t: unable to find"]
         {
-            let shown = line(said).unwrap();
+            let shown = line(printed).unwrap();
             assert!(shown.ends_with(OMITTED) && !shown.contains("s3cr3t"), "{shown}");
         }
         assert_eq!(line("HINT: s3cr3t"), None);
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn omits_quotations_of_document_errors() {
-        for (said, shown) in [
+        for (printed, shown) in [
             ("[FormatError] invalid URL 'https://a:s3cr3t@h'", "[FormatError] invalid URL"),
             (
                 "[HostConnectError] unable to get address for 's3cr3t': [-2] Name or service not known\\n    [HostConnectError] on 2 retries from 1-2ms: unable to get address for 's3cr3t': [-2] Name",
@@ -242,11 +242,15 @@ mod tests {
             ("other", "other"),
         ] {
             let text = format!(
-                r#"[{{"name":"a","status":{{"code":99,"message":"other"}},"repo":[{{"key":1,"status":{{"code":99,"message":"{said}"}}}}]}}]"#
+                r#"[{{"name":"a","status":{{"code":99,"message":"other"}},"repo":[{{"key":1,"status":{{"code":99,"message":"{printed}"}}}}]}}]"#
             );
             let document = document(serde_json::from_str(&text).unwrap());
             let repository = &repositories(&elements(&document)[0])[0];
-            assert_eq!(super::text(member(repository, "status").unwrap(), "message").as_deref(), Some(shown), "{said}");
+            assert_eq!(
+                super::text(member(repository, "status").unwrap(), "message").as_deref(),
+                Some(shown),
+                "{printed}"
+            );
         }
     }
 

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_are_bytes() {
+    fn converts_positions_to_bytes() {
         assert_eq!(lsn_bytes("1A/2B000028"), Some((0x1A << 32) + 0x2B00_0028));
         assert_eq!(segment_position("000000020000001A0000002B", 16 << 20), Some((0x1A << 32) + 0x2B00_0000));
         for bad in ["", "/", "x/1", "1/100000000", "1"] {
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_segments_is_seen() {
+    fn derives_segment_size_from_backups() {
         let of = |lsn: &str, name: &str| segment_bytes([(lsn_bytes(lsn).unwrap(), name.to_owned())].into_iter());
         assert_eq!(of("0/5000028", "000000010000000000000005"), 16 << 20);
         assert_eq!(of("0/5000028", "000000010000000000000001"), 64 << 20);

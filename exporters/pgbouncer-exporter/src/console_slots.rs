@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 /// The slots of one PgBouncer.
 pub(crate) struct ConsoleSlots {
     all: Vec<ConnectionSlot>,
-    /// The indexes of the slots that nobody holds.
+    /// The indexes of the slots that are not in use.
     unheld: Mutex<Vec<usize>>,
     changed: Arc<Notify>,
 }

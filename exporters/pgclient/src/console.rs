@@ -94,7 +94,7 @@ impl Console {
         self.reported_version().strip_suffix(CONSOLE_VERSION_SUFFIX)
     }
 
-    /// The version that the server reports, of whatever kind it is.
+    /// The version that the server reports, also if it is not a PgBouncer console.
     pub fn reported_version(&self) -> &str {
         self.0.parameter("server_version").unwrap_or_default()
     }

@@ -118,7 +118,7 @@ impl ServerSlot {
                 }
             } else if let Some(outcome) = login.outcome() {
                 *unfinished = None;
-                // An old error says nothing about the current state.
+                // An old error does not describe the current state.
                 if let Some(opened) = outcome.ok().filter(|opened| !opened.connection.is_closed()) {
                     return Ok(opened);
                 }

@@ -1,7 +1,7 @@
 //! The task that opens a connection.
 //!
-//! It continues when nobody waits any more: a login that the server has begun cannot be taken back, and whoever wants that
-//! database next gets its connection.
+//! It continues without waiters: a login that the server has started cannot be withdrawn, and the next request for that
+//! database gets its connection.
 
 use std::sync::Arc;
 

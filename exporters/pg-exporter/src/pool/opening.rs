@@ -64,7 +64,7 @@ impl OpeningTask {
         self.failure.send_replace(Some(error));
     }
 
-    /// Waits until somebody joins after the last failure; `None` if the opening is gone.
+    /// Waits for a request after the last failure; `None` if the opening was dropped.
     pub(super) async fn requested(&mut self) -> Option<()> {
         self.requests.changed().await.ok()
     }

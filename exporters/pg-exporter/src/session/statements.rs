@@ -48,7 +48,7 @@ async fn start(pooled: &PooledConnection, sql: &Arc<str>, values: Values<'_>) ->
         Some(Some(statement)) => {
             let started = client.query_raw(&statement, values).await;
             if started.is_err() {
-                // The server may want it prepared anew.
+                // The server may require that it is prepared again.
                 pooled.remember(sql, None);
             }
             started

@@ -1,7 +1,7 @@
 //! One login on one server: over its addresses, with or without TLS, with the settings that the server accepts.
 //!
-//! Once the server has accepted the socket, a login is not aborted: the server process behind it continues whatever the
-//! client does, and a second login would add a second process.
+//! Once the server has accepted the socket, a login is not aborted: its server process continues without the client, and a
+//! second login would add a second process.
 
 mod attempt;
 mod opened;

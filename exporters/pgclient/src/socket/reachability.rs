@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn tells_full_buffer_from_lost_peer() {
+    fn distinguishes_full_buffer_from_lost_peer() {
         let sockets = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:C0DC 0100007F:5A20 04 0000E0B7:00000000 04:000000C8 00000000     0        3 0 2 0000000000000000 25 4 30 2 2

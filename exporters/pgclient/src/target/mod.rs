@@ -108,7 +108,7 @@ impl Target {
         Self { options: StartupOptions::none(), ..self }
     }
 
-    /// The same, whatever `target_session_attrs` says.
+    /// The same, without `target_session_attrs`.
     #[must_use]
     pub(crate) fn with_any_session(self) -> Self {
         Self { session: SessionKind::Any, ..self }
