@@ -39,7 +39,7 @@ pub(crate) struct Pool {
 }
 
 enum Next {
-    Take(Lease),
+    Take(Box<Lease>),
     Join(Waiter),
     /// Wait for a change; with an error if only the server can cause it.
     Wait(Option<SourceError>),
@@ -69,7 +69,7 @@ impl Pool {
         loop {
             let changed = self.slots.changed();
             match self.next(purpose) {
-                Next::Take(lease) => return Ok(lease),
+                Next::Take(lease) => return Ok(*lease),
                 Next::Join(waiter) => tokio::select! {
                     outcome = waiter.wait() => outcome?,
                     // Another connection for the same purpose may have been put back.
@@ -103,7 +103,7 @@ impl Pool {
     }
 
     fn lend(&self, (at, connection): (usize, PooledConnection)) -> Next {
-        Next::Take(Lease::new(self.slots.clone(), at, connection))
+        Next::Take(Box::new(Lease::new(self.slots.clone(), at, connection)))
     }
 
     fn wait(&self, state: &PoolState) -> Next {

@@ -107,7 +107,7 @@ impl NotEnded {
     pub(super) fn of(state: &PoolState) -> Option<Self> {
         let logins = state.openings().filter(|opening| opening.is_unfinished()).count();
         let abandoned = state.slots.iter().filter(|slot| slot.is_abandoned()).count();
-        (logins + abandoned > 0).then(|| Self { abandoned, logins, budget: state.slots.len() })
+        (logins + abandoned > 0).then_some(Self { abandoned, logins, budget: state.slots.len() })
     }
 
     /// The error for those who find no free slot.
