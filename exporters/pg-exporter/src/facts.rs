@@ -34,14 +34,14 @@ SELECT pg_catalog.current_setting('server_version_num')::int4,
 
 /// How the result of [`SQL`] is read.
 #[derive(Debug)]
-pub(crate) struct Probe {
+pub(crate) struct FactsReader {
     /// Which other databases are read.
     pub discovery: Discovery,
     /// Whether to omit the warning about a superuser.
     pub allow_superuser: bool,
 }
 
-impl Probe {
+impl FactsReader {
     /// Reads the row of [`SQL`].
     ///
     /// # Errors

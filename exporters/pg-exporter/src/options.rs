@@ -9,7 +9,7 @@ use engine::{Context, Sources, parse_bool};
 use pgclient::{Environment, Target, TargetError};
 
 use crate::databases::Discovery;
-use crate::facts::Probe;
+use crate::facts::FactsReader;
 use crate::pool::connector::Connector;
 use crate::pool::{IDLE_LIMIT, Pool};
 use crate::session_settings::{statement_timeout, with_session_settings};
@@ -97,7 +97,7 @@ impl PgOptions {
         let connector = Connector::new(target, connect_timeout, statement_timeout);
         let pool = Pool::new(connector, IDLE_LIMIT, usize::from(self.max_connections));
         Ok(Sources {
-            sources: vec![PostgresSource::new(pool, Probe { discovery, allow_superuser: self.allow_superuser })],
+            sources: vec![PostgresSource::new(pool, FactsReader { discovery, allow_superuser: self.allow_superuser })],
             probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT),
         })
     }

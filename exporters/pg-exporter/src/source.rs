@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::{Connections, Health, Source, SourceError};
 
-use crate::facts::Probe;
+use crate::facts::FactsReader;
 use crate::pool::Pool;
 use crate::pool::purpose::Purpose;
 use crate::session::PgSession;
@@ -12,17 +12,17 @@ use crate::session::PgSession;
 /// A PostgreSQL server.
 pub(crate) struct PostgresSource {
     pool: Pool,
-    probe: Arc<Probe>,
+    reader: Arc<FactsReader>,
 }
 
 impl PostgresSource {
-    pub(crate) fn new(pool: Pool, probe: Probe) -> Self {
-        Self { pool, probe: Arc::new(probe) }
+    pub(crate) fn new(pool: Pool, reader: FactsReader) -> Self {
+        Self { pool, reader: Arc::new(reader) }
     }
 
     async fn session(&self, purpose: &Purpose) -> Result<PgSession, SourceError> {
         let lease = self.pool.take(purpose).await?;
-        Ok(PgSession::new(self.pool.connector().clone(), lease, self.probe.clone()))
+        Ok(PgSession::new(self.pool.connector().clone(), lease, self.reader.clone()))
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) type BackupKey = (String, u64, String);
 
 /// Which stanzas and backups of a document are read.
 #[derive(Debug, Clone)]
-pub(crate) struct Selection {
+pub(crate) struct BackupSelection {
     pub excluded_stanzas: Vec<String>,
     /// Backup types that are read.
     pub types: Vec<&'static str>,
@@ -58,7 +58,7 @@ struct Backup<'a> {
 /// Prepares a document; `databases` are those of single backups, as far as known.
 pub(crate) fn prepare(
     document: &Val,
-    selection: &Selection,
+    selection: &BackupSelection,
     databases: &BTreeMap<BackupKey, Val>,
 ) -> Result<PreparedDocument, UnknownFormat> {
     let Val::Arr(stanzas) = document else { return Err(UnknownFormat) };
@@ -76,7 +76,12 @@ pub(crate) fn prepare(
 }
 
 /// The backup with its databases, if known; `None` if its type is excluded.
-fn select(backup: &Val, stanza: &str, selection: &Selection, databases: &BTreeMap<BackupKey, Val>) -> Option<Val> {
+fn select(
+    backup: &Val,
+    stanza: &str,
+    selection: &BackupSelection,
+    databases: &BTreeMap<BackupKey, Val>,
+) -> Option<Val> {
     let kind = text(backup, "type")?;
     if !selection.types.contains(&kind.as_str()) {
         return None;
@@ -193,8 +198,8 @@ fn within(value: &Val, outer: &str, inner: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn selection(limit: usize) -> Selection {
-        Selection { excluded_stanzas: vec!["out".into()], types: vec!["full", "incr"], limit }
+    fn selection(limit: usize) -> BackupSelection {
+        BackupSelection { excluded_stanzas: vec!["out".into()], types: vec!["full", "incr"], limit }
     }
 
     fn backup(label: &str, kind: &str, stop: u64) -> String {

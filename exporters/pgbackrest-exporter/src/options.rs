@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 use engine::{Context, Sources, parse_bool};
 
-use crate::backups::Selection;
+use crate::backups::BackupSelection;
 use crate::command::{Program, RunAs};
 use crate::settings::{DatabaseCount, Settings};
 use crate::source::BackrestSource;
@@ -169,7 +169,7 @@ impl BackrestOptions {
             config,
             arguments: self.argument,
             included_stanzas,
-            selection: Selection { excluded_stanzas, types: types.collect(), limit: self.backup_limit },
+            selection: BackupSelection { excluded_stanzas, types: types.collect(), limit: self.backup_limit },
             database_count: match (self.database_count, self.database_count_latest) {
                 (true, _) => DatabaseCount::All,
                 (_, true) => DatabaseCount::Newest,

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::backups::Selection;
+use crate::backups::BackupSelection;
 use crate::command::Program;
 use crate::snapshot::RunTarget;
 
@@ -17,7 +17,7 @@ pub(crate) struct Settings {
     pub arguments: Vec<OsString>,
     /// One run for each of them; one run for all stanzas if empty.
     pub included_stanzas: Vec<String>,
-    pub selection: Selection,
+    pub selection: BackupSelection,
     pub database_count: DatabaseCount,
     pub parallel_processes: usize,
     pub reference_count: bool,

@@ -14,7 +14,7 @@ const DEFAULT_PORT: u16 = 5432;
 
 /// One server; its `Display` is its label, `host:port` or `/socket/folder:port`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Server {
+pub(crate) struct ServerAddress {
     pub host: Host,
     /// Where to connect instead of looking up the host's name.
     pub address: Option<IpAddr>,
@@ -28,7 +28,7 @@ pub(crate) enum Peer {
     Unix(PathBuf),
 }
 
-impl Server {
+impl ServerAddress {
     pub(crate) fn is_unix(&self) -> bool {
         matches!(self.host, Host::Unix(_)) && self.address.is_none()
     }
@@ -73,7 +73,7 @@ impl Server {
     }
 }
 
-impl fmt::Display for Server {
+impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.host_name();
         match self.host {
@@ -86,7 +86,7 @@ impl fmt::Display for Server {
 /// The servers of a target.
 #[derive(Clone)]
 pub(crate) enum Servers {
-    Given(Vec<Server>),
+    Given(Vec<ServerAddress>),
     /// The server whose Unix socket is in one of the folders, else localhost. Checked at every connect, since a server
     /// that is down has no socket.
     Local {
@@ -119,20 +119,20 @@ impl Servers {
                 (None, Some(address)) => Host::Tcp(address.to_string()),
                 (None, None) => Host::Tcp("localhost".to_owned()),
             };
-            Ok(Server { host, address, port: port(&ports, index)? })
+            Ok(ServerAddress { host, address, port: port(&ports, index)? })
         });
         Ok(Self::Given(servers.collect::<Result<_, TargetError>>()?))
     }
 
     /// The servers to try now.
-    pub(crate) fn list(&self) -> Vec<Server> {
+    pub(crate) fn list(&self) -> Vec<ServerAddress> {
         match self {
             Self::Given(servers) => servers.clone(),
             Self::Local { socket_folders, port } => {
                 let folder = socket_folders.iter().find(|folder| folder.join(format!(".s.PGSQL.{port}")).exists());
                 let host =
                     folder.map_or_else(|| Host::Tcp("localhost".to_owned()), |folder| Host::Unix(folder.clone()));
-                vec![Server { host, address: None, port: *port }]
+                vec![ServerAddress { host, address: None, port: *port }]
             }
         }
     }
@@ -173,7 +173,7 @@ mod tests {
     fn labels(pairs: &[(&str, &str)]) -> Result<String, String> {
         let parameters = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let servers = Servers::from_parameters(&parameters, &[]).map_err(|error| error.to_string())?;
-        Ok(servers.list().iter().map(Server::to_string).collect::<Vec<_>>().join(" "))
+        Ok(servers.list().iter().map(ServerAddress::to_string).collect::<Vec<_>>().join(" "))
     }
 
     #[test]

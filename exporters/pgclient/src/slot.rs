@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::error::ConnectError;
 use crate::login::{Login, LoginPhase, Opened};
 use crate::permit::ServerPermit;
-use crate::server::Server;
+use crate::server::ServerAddress;
 use crate::target::Target;
 
 /// Room for one connection at a time to each server of a target.
@@ -100,7 +100,7 @@ impl ServerSlot {
     pub(crate) async fn log_in(
         &self,
         target: &Target,
-        server: &Server,
+        server: &ServerAddress,
         deadline: Instant,
     ) -> Result<Opened, ConnectError> {
         let began = Instant::now();

@@ -14,7 +14,7 @@ use tokio_postgres::{Error, Row};
 use self::limits::{QueryError, QueryLimits};
 use self::statements::{reset_search_path, rows, set_search_path};
 use crate::decode::cell;
-use crate::facts::{self, Probe};
+use crate::facts::{self, FactsReader};
 use crate::health;
 use crate::pool::connector::Connector;
 use crate::pool::lease::Lease;
@@ -26,14 +26,14 @@ use crate::tracking;
 /// instead.
 pub(crate) struct PgSession {
     connector: Arc<Connector>,
-    probe: Arc<Probe>,
+    reader: Arc<FactsReader>,
     lease: Lease,
     limits: QueryLimits,
 }
 
 impl PgSession {
-    pub(crate) fn new(connector: Arc<Connector>, lease: Lease, probe: Arc<Probe>) -> Self {
-        Self { connector, probe, lease, limits: QueryLimits::new() }
+    pub(crate) fn new(connector: Arc<Connector>, lease: Lease, reader: Arc<FactsReader>) -> Self {
+        Self { connector, reader, lease, limits: QueryLimits::new() }
     }
 
     fn pooled(&self) -> Result<&PooledConnection, SourceError> {
@@ -116,7 +116,7 @@ impl PgSession {
 
     /// Reads the catalogs; also excludes the session from pg_stat_statements, or advises how to.
     async fn catalogs(&self) -> Result<ServerFacts, SourceError> {
-        let read = |row: &Row| Ok((self.probe.read(row)?, facts::is_tracked(row)?));
+        let read = |row: &Row| Ok((self.reader.read(row)?, facts::is_tracked(row)?));
         let (mut facts, is_tracked) = self.query_one(facts::SQL, read).await?;
         if is_tracked {
             let connection = &self.pooled()?.connection;

@@ -17,7 +17,7 @@ use crate::connection::Connection;
 use crate::deadline::share;
 use crate::error::ConnectError;
 use crate::permit::ServerPermit;
-use crate::server::Server;
+use crate::server::ServerAddress;
 use crate::session_kind::SessionKind;
 use crate::socket::connector::SocketConnector;
 use crate::socket::endpoint::ServerEndpoint;
@@ -28,7 +28,7 @@ use crate::tls::{TlsMode, TlsSettings};
 /// A login in progress.
 pub(super) struct Attempt {
     target: Target,
-    server: Server,
+    server: ServerAddress,
     label: String,
     permit: Arc<ServerPermit>,
     /// Limits what comes before the server accepts the socket; from then on there is no limit.
@@ -39,7 +39,7 @@ pub(super) struct Attempt {
 impl Attempt {
     pub(super) fn new(
         target: Target,
-        server: Server,
+        server: ServerAddress,
         permit: Arc<ServerPermit>,
         open_timeout: Duration,
         phase: watch::Sender<LoginPhase>,

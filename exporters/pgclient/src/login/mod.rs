@@ -18,7 +18,7 @@ pub(crate) use self::opened::Opened;
 pub(crate) use self::phase::LoginPhase;
 use crate::error::ConnectError;
 use crate::permit::ServerPermit;
-use crate::server::Server;
+use crate::server::ServerAddress;
 use crate::target::Target;
 
 /// A login that runs in a task of its own.
@@ -30,7 +30,12 @@ pub(crate) struct Login {
 
 impl Login {
     /// Starts a login; `open_timeout` limits what comes before the server accepts the socket.
-    pub(crate) fn start(target: &Target, server: &Server, permit: &Arc<ServerPermit>, open_timeout: Duration) -> Self {
+    pub(crate) fn start(
+        target: &Target,
+        server: &ServerAddress,
+        permit: &Arc<ServerPermit>,
+        open_timeout: Duration,
+    ) -> Self {
         let (sender, outcome) = oneshot::channel();
         let (phase_sender, phase) = watch::channel(LoginPhase::Connecting);
         let attempt = Attempt::new(target.clone(), server.clone(), permit.clone(), open_timeout, phase_sender);

@@ -16,7 +16,7 @@ use crate::conninfo::parameters::{Parameters, keyword, number};
 use crate::environment::Environment;
 use crate::error::{ConnectError, TargetError};
 use crate::pgpass;
-use crate::server::{Server, Servers};
+use crate::server::{ServerAddress, Servers};
 use crate::session_kind::SessionKind;
 use crate::startup_options::StartupOptions;
 use crate::tls::{TlsMode, TlsSettings};
@@ -130,7 +130,7 @@ impl Target {
 
     /// The servers as `host:port` or `/socket/folder:port`, joined by commas; for logs.
     pub fn label(&self) -> String {
-        join(self.servers.list().iter().map(Server::to_string))
+        join(self.servers.list().iter().map(ServerAddress::to_string))
     }
 
     /// The target as a URL, with `xxxxx` in place of a password.
@@ -157,7 +157,7 @@ impl Target {
     }
 
     /// The driver's configuration for one server, without its address. Reads the password file.
-    pub(crate) fn driver_config(&self, server: &Server) -> Config {
+    pub(crate) fn driver_config(&self, server: &ServerAddress) -> Config {
         let mut config = self.template.clone();
         config.port(server.port);
         if let Some(database) = &self.database {
@@ -177,7 +177,7 @@ impl Target {
         self.password_file.as_deref().filter(|_| self.password.is_none()).and_then(pgpass::problem)
     }
 
-    fn password_from_file(&self, server: &Server) -> Option<String> {
+    fn password_from_file(&self, server: &ServerAddress) -> Option<String> {
         let wanted = pgpass::PasswordLookup {
             hosts: &server.names_in_password_file(),
             port: server.port,
@@ -188,7 +188,7 @@ impl Target {
     }
 
     /// The conninfo's `sslmode` for a server: never TLS on a Unix socket.
-    pub(crate) fn tls_mode(&self, server: &Server) -> TlsMode {
+    pub(crate) fn tls_mode(&self, server: &ServerAddress) -> TlsMode {
         if server.is_unix() { TlsMode::Disable } else { self.tls.mode }
     }
 }

@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_postgres::config::Host;
 
 use crate::conninfo::parameters::Parameters;
-use crate::server::Server;
+use crate::server::ServerAddress;
 
 /// All but the characters that need no encoding anywhere in a URL.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -17,7 +17,7 @@ pub(super) fn encode_name(name: &str) -> String {
 }
 
 /// A server as `host:port`.
-pub(super) fn url_host(server: &Server) -> String {
+pub(super) fn url_host(server: &ServerAddress) -> String {
     match &server.host {
         Host::Tcp(name) if name.contains(':') => format!("[{name}]:{}", server.port),
         _ => format!("{}:{}", encode_name(&server.host_name()), server.port),
