@@ -117,8 +117,8 @@ pub struct Health {
     pub lag_seconds: Option<f64>,
 }
 
-/// What one look at one database of a server found. Planning depends on nothing else about the server.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// What planning depends on: the same facts give the same plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerFacts {
     /// The server's version.
     pub version: Version,
@@ -132,22 +132,43 @@ pub struct ServerFacts {
     pub extensions: BTreeMap<String, Extension>,
     /// Schemas of this database.
     pub schemas: BTreeSet<String>,
+}
+
+/// What one probe of one database of a server found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ServerProbe {
+    /// What planning depends on.
+    pub facts: ServerFacts,
     /// The server's other databases that are to be read, found from the main one; empty where there is no such thing.
     pub databases: Vec<String>,
     /// Seconds that the standby's data is behind the primary, if it is a standby and that is known.
     pub lag_seconds: Option<f64>,
-    /// Roles that the user has the privileges of.
-    pub roles: BTreeSet<String>,
-    /// What the source would have changed on this server, as sentences for a person.
-    pub advice: Vec<String>,
-    /// What the server consists of beside databases, as repositories of backups, and how each is, for a person.
-    pub details: Vec<Detail>,
+    /// What only pages show.
+    pub notes: ServerNotes,
     /// Why the server does not answer now, if the source goes on with what it knew before: the server counts as down,
-    /// its collectors as failed, and their rows are shown all the same.
+    /// its collectors as failed, and their rows are exposed all the same.
     pub fault: Option<SourceError>,
 }
 
-/// One thing that a server consists of, and its state, for a person.
+/// What the status page and `explain` show of a server.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ServerNotes {
+    /// Roles that the user has the privileges of.
+    pub roles: BTreeSet<String>,
+    /// What should be changed on this server, as sentences.
+    pub advice: Vec<String>,
+    /// What the server consists of beside databases, as repositories of backups, and the state of each.
+    pub details: Vec<Detail>,
+}
+
+impl ServerProbe {
+    /// What health endpoints answer by.
+    pub fn health(&self) -> Health {
+        Health { role: self.facts.role, lag_seconds: self.lag_seconds }
+    }
+}
+
+/// One thing that a server consists of, and its state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detail {
     /// What it is.
@@ -156,7 +177,7 @@ pub struct Detail {
     pub state: String,
     /// Whether that is as it should be.
     pub well: bool,
-    /// When what the state tells came about.
+    /// Since when it is in this state.
     pub since: Option<Instant>,
 }
 
@@ -167,18 +188,6 @@ pub struct Extension {
     pub schema: String,
     /// Its version, which may be older than what the server brings; unknown if it is written in another way.
     pub version: Version,
-}
-
-impl ServerFacts {
-    /// Whether a plan made for `other` would be the same here.
-    pub(crate) fn plans_like(&self, other: &Self) -> bool {
-        self.version == other.version
-            && self.role == other.role
-            && self.database == other.database
-            && self.user == other.user
-            && self.extensions == other.extensions
-            && self.schemas == other.schemas
-    }
 }
 
 #[cfg(test)]

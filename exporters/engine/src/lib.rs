@@ -2,7 +2,7 @@
 //!
 //! - `run` reads the command line (`cli`, `options`), loads the catalog, serves (`listen`, `http`), reloads, stops;
 //! - `catalog` and `collector` turn YAML files into validated collectors, or into all diagnostics with their positions;
-//! - `scrape` answers one request before its deadline: it opens sessions of a [`Source`], reads [`ServerFacts`],
+//! - `scrape` answers one request before its deadline: it opens sessions of a [`Source`], probes the server,
 //!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due;
 //! - `store` remembers results, failures and what is in flight, and alone decides what is fresh;
 //! - `top` keeps the busiest label sets of a result and sums the others, `lookup` keeps details of the label sets shown;
@@ -48,7 +48,7 @@ pub use build_info::BuildInfo;
 pub use catalog::{CheckQuery, EmbeddedFolder};
 pub use error::SourceError;
 pub use exporter::{Context, Exporter, Sources};
-pub use facts::{Detail, Extension, Health, Role, ServerFacts, Version};
+pub use facts::{Detail, Extension, Health, Role, ServerFacts, ServerNotes, ServerProbe, Version};
 pub use options::parse_bool;
 pub use reason::Reason;
 pub use rows::{CellError, Rows, Value};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::SourceError;
-use crate::facts::{Health, ServerFacts};
+use crate::facts::{Health, ServerProbe};
 use crate::rows::Rows;
 
 /// A server that rows come from.
@@ -22,13 +22,13 @@ pub trait Source: Send + Sync + 'static {
     /// Queries the server's role, and with `with_lag` a standby's lag. Load balancers act on the result, so a source runs
     /// nothing here that can wait for a lock.
     fn health(&self, with_lag: bool) -> impl Future<Output = Result<Health, SourceError>> + Send {
-        // A source without locks returns its facts, which include the lag.
+        // A source without locks returns its probe, which includes the lag.
         let _ = with_lag;
         async {
-            let facts = self.open(None).await?.facts(None).await?;
-            match facts.fault {
+            let probe = self.open(None).await?.probe(None).await?;
+            match probe.fault {
                 Some(fault) => Err(fault),
-                None => Ok(Health { role: facts.role, lag_seconds: facts.lag_seconds }),
+                None => Ok(probe.health()),
             }
         }
     }
@@ -53,12 +53,11 @@ pub trait Session: Send + Sync + 'static {
     /// Probes the server now: version, role, database, extensions.
     ///
     /// `known` is the result of the previous probe of this database. A server that answers but cannot read a catalog,
-    /// for example while it is locked, is up: the missing facts are taken from `known`, and [`ServerFacts::advice`] says
-    /// so.
+    /// for example while it is locked, is up: the missing facts are taken from `known`, and the advice says so.
     ///
     /// # Errors
     /// When the server does not answer.
-    fn facts(&self, known: Option<&ServerFacts>) -> impl Future<Output = Result<ServerFacts, SourceError>> + Send;
+    fn probe(&self, known: Option<&ServerProbe>) -> impl Future<Output = Result<ServerProbe, SourceError>> + Send;
 
     /// Runs one query to its end or its timeout. Queries polled together go out together.
     fn fetch(&self, query: &Query) -> impl Future<Output = Result<Rows, SourceError>> + Send;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use engine::{Extension, Role, ServerFacts, Version};
+use engine::{Extension, Role, ServerFacts, ServerNotes, ServerProbe, Version};
 use postgres_types::{FromSql, Kind, Type};
 use tokio_postgres::Row;
 
@@ -46,18 +46,19 @@ impl FactsReader {
     ///
     /// # Errors
     /// If the row has another shape.
-    pub(crate) fn read(&self, row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
-        let mut facts = read(row)?;
-        facts.databases = self.discovery.select(facts.databases);
+    pub(crate) fn read(&self, row: &Row) -> Result<ServerProbe, tokio_postgres::Error> {
+        let mut found = read(row)?;
+        found.databases = self.discovery.select(found.databases);
         let superuser = row.try_get::<_, bool>(11)?;
         if !self.allow_superuser {
-            facts.advice.extend(superuser_warning(&facts.user, superuser, &facts.roles));
+            let warning = superuser_warning(&found.facts.user, superuser, &found.notes.roles);
+            found.notes.advice.extend(warning);
         }
-        Ok(facts)
+        Ok(found)
     }
 }
 
-fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
+fn read(row: &Row) -> Result<ServerProbe, tokio_postgres::Error> {
     let names = |at: usize| row.try_get::<_, Vec<Name>>(at).map(|names| names.into_iter().map(|name| name.0));
     let version: i32 = row.try_get(0)?;
     let standby: bool = row.try_get(1)?;
@@ -65,19 +66,21 @@ fn read(row: &Row) -> Result<ServerFacts, tokio_postgres::Error> {
     let versions = names(5)?.map(|version| Version::parse(&version).unwrap_or_default());
     let extension = |((name, version), schema)| (name, Extension { schema, version });
     let roles: BTreeSet<String> = names(9)?.collect();
-    Ok(ServerFacts {
+    let advice = advice(&user, &roles);
+    let facts = ServerFacts {
         version: Version(u32::try_from(version).unwrap_or_default()),
         role: if standby { Role::Standby } else { Role::Primary },
         database: row.try_get::<_, Name>(2)?.0,
         extensions: names(4)?.zip(versions).zip(names(6)?).map(extension).collect(),
         schemas: names(7)?.collect(),
+        user,
+    };
+    Ok(ServerProbe {
+        facts,
         // A database whose name is not UTF-8 cannot be connected to.
         databases: names(8)?.filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).collect(),
         lag_seconds: row.try_get(10)?,
-        advice: advice(&user, &roles),
-        user,
-        roles,
-        details: Vec::new(),
+        notes: ServerNotes { advice, roles, details: Vec::new() },
         fault: None,
     })
 }

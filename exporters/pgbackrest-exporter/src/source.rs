@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{Connections, Query, Reason, Role, Rows, ServerFacts, Session, Source, SourceError};
+use engine::{
+    Connections, Query, Reason, Role, Rows, ServerFacts, ServerNotes, ServerProbe, Session, Source, SourceError,
+};
 use jaq_json::Val;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -115,16 +117,17 @@ impl BackrestSession {
 }
 
 impl Session for BackrestSession {
-    async fn facts(&self, _: Option<&ServerFacts>) -> Result<ServerFacts, SourceError> {
+    async fn probe(&self, _: Option<&ServerProbe>) -> Result<ServerProbe, SourceError> {
         let user = self.settings.program.user.as_ref().map(|user| user.name.clone());
-        Ok(ServerFacts {
+        let facts = ServerFacts {
             version: self.snapshot.version.engine_version(),
             role: Role::Neither,
             user: user.unwrap_or_default(),
-            details: details(&self.snapshot, self.settings.stale),
-            fault: self.snapshot.fault(),
             ..ServerFacts::default()
-        })
+        };
+        let details = details(&self.snapshot, self.settings.stale);
+        let notes = ServerNotes { details, ..ServerNotes::default() };
+        Ok(ServerProbe { facts, notes, fault: self.snapshot.fault(), ..ServerProbe::default() })
     }
 
     async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{Query, Reason, Role, Rows, ServerFacts, Session, SourceError, Version};
+use engine::{Query, Reason, Role, Rows, ServerFacts, ServerProbe, Session, SourceError, Version};
 use parking_lot::Mutex;
 use pgclient::{Console, ConsoleError, ConsoleResult};
 use tokio::time::timeout_at;
@@ -92,7 +92,7 @@ impl ConsoleSession {
 }
 
 impl Session for ConsoleSession {
-    async fn facts(&self, _: Option<&ServerFacts>) -> Result<ServerFacts, SourceError> {
+    async fn probe(&self, _: Option<&ServerProbe>) -> Result<ServerProbe, SourceError> {
         let console = self.console()?;
         let Some(version) = console.version() else {
             let found = console.reported_version();
@@ -101,13 +101,14 @@ impl Session for ConsoleSession {
         };
         // This checks that the console responds. Before 1.12 the version is in a notice, so the one reported at connect is used.
         self.query("SHOW VERSION", self.probe_timeout).await?;
-        Ok(ServerFacts {
+        let facts = ServerFacts {
             version: parse_version(version),
             role: Role::Primary,
             database: "pgbouncer".to_owned(),
             user: self.user.clone(),
             ..ServerFacts::default()
-        })
+        };
+        Ok(ServerProbe { facts, ..ServerProbe::default() })
     }
 
     async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::humanize::duration;
 use crate::collector::{Collector, quote};
 use crate::exposition::EncodedResult;
-use crate::facts::ServerFacts;
+use crate::facts::ServerProbe;
 use crate::scrape::{CollectorView, Snapshot};
 
 /// The kind of a status; those that need attention come first.
@@ -34,7 +34,7 @@ pub(super) struct CollectorStatus {
 /// The status of a collector, with the GRANT that is missing, if the role lacks a privilege.
 pub(super) fn status(
     collector: &Collector,
-    facts: &ServerFacts,
+    probe: &ServerProbe,
     one: &CollectorView,
     view: &Snapshot,
 ) -> CollectorStatus {
@@ -43,9 +43,10 @@ pub(super) fn status(
     let Some(grant) = collector.grant.as_deref() else { return status };
     let role = grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" TO ")).map(|(role, _)| role);
     // Whether a grant other than a membership was given is not known until a query fails without it.
-    let gives_more = role.is_some_and(|role| !role.contains(' ') && !facts.roles.contains(role));
+    let gives_more = role.is_some_and(|role| !role.contains(' ') && !probe.notes.roles.contains(role));
     if forbidden || gives_more {
-        let text = format!("{}; to see everything: {}", status.text, grant.replace("@user@", &quote(&facts.user)));
+        let text =
+            format!("{}; to see everything: {}", status.text, grant.replace("@user@", &quote(&probe.facts.user)));
         CollectorStatus { text, ..status }
     } else {
         status

@@ -27,9 +27,9 @@ fn explain_server<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     };
     let age = view.started.elapsed().as_secs();
     match &view.up {
-        Ok(facts) => {
-            out.line(format_args!("# {}, probed {age} s ago", identity(facts)));
-            for advice in &facts.advice {
+        Ok(probe) => {
+            out.line(format_args!("# {}, probed {age} s ago", identity(&probe.facts)));
+            for advice in &probe.notes.advice {
                 out.line(format_args!("# {advice}"));
             }
         }
@@ -52,7 +52,7 @@ pub(super) fn identity(facts: &ServerFacts) -> String {
 
 /// What the server consists of, as last seen.
 pub(super) fn details(view: &Snapshot) -> &[Detail] {
-    view.databases.first().and_then(|main| main.facts.as_ref()).map_or(&[], |facts| &facts.details)
+    view.databases.first().and_then(|main| main.probe.as_ref()).map_or(&[], |probe| &probe.notes.details)
 }
 
 /// How long ago the state of a detail came about.
@@ -79,7 +79,7 @@ fn explain_database<S: Source>(
     if let Some(error) = &database.state.error {
         out.line(format_args!("cannot be read: {error} ({})", error.reason));
     }
-    let Some(facts) = &database.facts else { return };
+    let Some(probe) = &database.probe else { return };
     let width = scraper.catalog.collectors.iter().map(|collector| collector.key.len()).max().unwrap_or_default();
     let [collector, ttl, age, ms, rows, series, state] = ["collector", "ttl", "age", "ms", "rows", "series", "state"];
     out.line(format_args!("{collector:<width$} {ttl:>5} {age:>6} {ms:>8} {rows:>7} {series:>7}  {state}"));
@@ -91,7 +91,7 @@ fn explain_database<S: Source>(
         };
         let ttl = scraper.ttl(one.collector).as_secs_f64();
         let ms = one.state.duration.as_secs_f64() * 1e3;
-        let (key, state) = (&collector.key, self::status(collector, facts, one, view).text);
+        let (key, state) = (&collector.key, self::status(collector, probe, one, view).text);
         out.line(format_args!("{key:<width$} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}"));
     }
     for (index, reason) in &database.skipped {

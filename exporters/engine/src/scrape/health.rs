@@ -1,12 +1,12 @@
 //! Health for load balancers: what the server answered at most a second ago.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reason::Reason;
 
+use super::server::ProbeResult;
 use crate::error::SourceError;
-use crate::facts::{Health, Role, ServerFacts};
+use crate::facts::{Health, Role};
 use crate::source::Source;
 use crate::store::Results;
 
@@ -33,13 +33,12 @@ impl HealthCache {
     }
 
     /// Takes over what a scrape has just found.
-    pub async fn keep(&self, found: &Result<Arc<ServerFacts>, SourceError>) {
-        let facts = found.as_ref().ok().filter(|facts| facts.fault.is_none());
+    pub async fn keep(&self, found: &ProbeResult) {
+        let health = found.as_ref().ok().filter(|found| found.fault.is_none()).map(|found| found.health());
         for with_lag in [false, true] {
-            match facts {
+            match health {
                 // A lag that is not known may be known to a probe that asks for nothing else.
-                Some(facts) if !with_lag || facts.role != Role::Standby || facts.lag_seconds.is_some() => {
-                    let health = Health { role: facts.role, lag_seconds: facts.lag_seconds };
+                Some(health) if !with_lag || health.role != Role::Standby || health.lag_seconds.is_some() => {
                     self.answers.keep(with_lag, health, MAX_AGE).await;
                 }
                 _ => self.answers.forget(&with_lag).await,

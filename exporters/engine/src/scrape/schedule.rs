@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use crate::facts::ServerFacts;
+use crate::facts::ServerProbe;
 use crate::plan::{Plan, Planned, SkipReason};
 use crate::store::Standing;
 
@@ -41,7 +41,7 @@ pub(crate) struct Scheduled {
 #[derive(Debug)]
 pub(crate) struct DatabaseSchedule {
     /// What it was planned by.
-    pub facts: Arc<ServerFacts>,
+    pub probe: Arc<ServerProbe>,
     pub scheduled: Vec<Scheduled>,
     /// Collectors that are not planned, as indexes into the catalog.
     pub skipped: Vec<(usize, SkipReason)>,
@@ -50,7 +50,7 @@ pub(crate) struct DatabaseSchedule {
 impl DatabaseSchedule {
     /// Schedules a plan at `now`, in a collection that began at `started`.
     pub fn new(
-        facts: Arc<ServerFacts>,
+        probe: Arc<ServerProbe>,
         plan: Plan,
         standing: impl Fn(&Planned) -> Standing,
         started: Instant,
@@ -61,7 +61,7 @@ impl DatabaseSchedule {
             let disposition = disposition(&standing, started, now);
             Scheduled { planned, disposition, slow: standing.duration > SLOW }
         });
-        Self { facts, scheduled: scheduled.collect(), skipped: plan.skipped }
+        Self { probe, scheduled: scheduled.collect(), skipped: plan.skipped }
     }
 
     /// What is to be fetched, slow ones last.
@@ -107,7 +107,7 @@ impl Schedules {
 
     pub fn set(&self, schedule: DatabaseSchedule) -> Arc<DatabaseSchedule> {
         let schedule = Arc::new(schedule);
-        self.lock().insert(schedule.facts.database.as_str().into(), schedule.clone());
+        self.lock().insert(schedule.probe.facts.database.as_str().into(), schedule.clone());
         schedule
     }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::collect::Collection;
 use super::render::{Snapshot, TargetPage, target_page};
-use super::server::Probe;
+use super::server::ProbeResult;
 use super::settings::ScrapeSettings;
 use super::shared::Shared;
 use crate::catalog::Catalog;
@@ -66,7 +66,7 @@ impl<S: Source> Scraper<S> {
     }
 
     /// The probe of the collection that began then; an older one does not count, since up means "a query answered now".
-    fn probe_since(&self, started: Instant) -> Probe {
+    fn probe_since(&self, started: Instant) -> ProbeResult {
         match self.last_probe() {
             Some((probe, at)) if at >= started => probe,
             _ => {
@@ -86,7 +86,7 @@ impl<S: Source> Scraper<S> {
     }
 
     /// The outcome of the last probe of any kind, without asking the server.
-    pub fn last_probe(&self) -> Option<(Probe, Instant)> {
+    pub fn last_probe(&self) -> Option<(ProbeResult, Instant)> {
         self.shared.server.last_probe()
     }
 

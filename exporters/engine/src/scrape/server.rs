@@ -1,4 +1,5 @@
-//! What is known about a server from one collection to the next: the last probe, and the facts of each database.
+//! What is known about a server from one collection to the next: the last probe, and what it found in each
+//! database.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +8,10 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::Instant;
 
 use crate::error::SourceError;
-use crate::facts::ServerFacts;
+use crate::facts::ServerProbe;
 
 /// What a probe found, or why it found nothing.
-pub(crate) type Probe = Result<Arc<ServerFacts>, SourceError>;
+pub(crate) type ProbeResult = Result<Arc<ServerProbe>, SourceError>;
 
 /// The last probe of a server, and the facts of each database from its last collection.
 #[derive(Default)]
@@ -20,9 +21,9 @@ pub(super) struct ServerState {
 
 #[derive(Default)]
 struct Known {
-    probe: Option<(Probe, Instant)>,
-    main: Option<Arc<ServerFacts>>,
-    databases: HashMap<Arc<str>, Arc<ServerFacts>>,
+    probe: Option<(ProbeResult, Instant)>,
+    main: Option<Arc<ServerProbe>>,
+    databases: HashMap<Arc<str>, Arc<ServerProbe>>,
     collections: u64,
 }
 
@@ -36,12 +37,12 @@ impl ServerState {
     }
 
     /// The outcome of the last probe of any kind, and when it came.
-    pub fn last_probe(&self) -> Option<(Probe, Instant)> {
+    pub fn last_probe(&self) -> Option<(ProbeResult, Instant)> {
         self.read().probe.clone()
     }
 
-    /// The facts of a database, or of the main one.
-    pub fn facts(&self, database: Option<&str>) -> Option<Arc<ServerFacts>> {
+    /// What was found in a database, or in the main one.
+    pub fn probe_of(&self, database: Option<&str>) -> Option<Arc<ServerProbe>> {
         let known = self.read();
         match database {
             None => known.main.clone(),
@@ -49,18 +50,18 @@ impl ServerState {
         }
     }
 
-    /// Every database with its facts, if it was ever read; the main one first.
-    pub fn databases(&self) -> Vec<(Arc<str>, Option<Arc<ServerFacts>>)> {
+    /// Every database with what was found in it, if it was ever read; the main one first.
+    pub fn databases(&self) -> Vec<(Arc<str>, Option<Arc<ServerProbe>>)> {
         let known = self.read();
         let Some(main) = &known.main else { return Vec::new() };
-        let others = main.databases.iter().filter(|name| **name != main.database);
+        let others = main.databases.iter().filter(|name| **name != main.facts.database);
         let others = others.map(|name| (name.as_str().into(), known.databases.get(name.as_str()).cloned()));
-        std::iter::once((main.database.as_str().into(), Some(main.clone()))).chain(others).collect()
+        std::iter::once((main.facts.database.as_str().into(), Some(main.clone()))).chain(others).collect()
     }
 
     /// The name of the main database; empty until it is known.
     pub fn main_name(&self) -> Arc<str> {
-        self.read().main.as_ref().map_or_else(|| "".into(), |facts| facts.database.as_str().into())
+        self.read().main.as_ref().map_or_else(|| "".into(), |main| main.facts.database.as_str().into())
     }
 
     /// Counts a collection, and says whether its order of databases is the reverse one.
@@ -71,12 +72,12 @@ impl ServerState {
     }
 
     /// Notes what was found in a database beside the main one.
-    pub fn note_facts(&self, database: Arc<str>, facts: Arc<ServerFacts>) {
-        self.write().databases.insert(database, facts);
+    pub fn note_database(&self, database: Arc<str>, probe: Arc<ServerProbe>) {
+        self.write().databases.insert(database, probe);
     }
 
     /// Notes the probe of the main database by a collection that began at `begun`, and logs what has changed.
-    pub fn note_probe(&self, probe: &Probe, begun: Instant, target: &str) {
+    pub fn note_probe(&self, probe: &ProbeResult, begun: Instant, target: &str) {
         let mut known = self.write();
         if probe.is_err() && matches!(&known.probe, Some((Ok(_), at)) if *at > begun) {
             // A later collection had an answer while this one still waited for its own.
@@ -84,46 +85,49 @@ impl ServerState {
         }
         let answered = probe.clone().and_then(answered_now);
         log_up_or_down(known.probe.as_ref().map(|(before, _)| before), &answered, target);
-        if let Ok(facts) = probe {
-            log_changes(known.main.as_deref(), facts, target);
-            known.main = Some(facts.clone());
-            known.databases.retain(|name, _| facts.databases.iter().any(|other| **other == **name));
+        if let Ok(found) = probe {
+            log_changes(known.main.as_deref(), found, target);
+            known.main = Some(found.clone());
+            known.databases.retain(|name, _| found.databases.iter().any(|other| **other == **name));
         }
         known.probe = Some((answered, Instant::now()));
     }
 }
 
-/// The facts, or why they are not of an answer that was given now.
-fn answered_now(facts: Arc<ServerFacts>) -> Probe {
-    match &facts.fault {
+/// What was found, or why that is not of an answer that was given now.
+fn answered_now(found: Arc<ServerProbe>) -> ProbeResult {
+    match &found.fault {
         Some(fault) => Err(fault.clone()),
-        None => Ok(facts),
+        None => Ok(found),
     }
 }
 
-fn log_up_or_down(before: Option<&Probe>, now: &Probe, target: &str) {
+fn log_up_or_down(before: Option<&ProbeResult>, now: &ProbeResult, target: &str) {
     let failed_before = before.and_then(|before| before.as_ref().err()).map(|error| error.reason);
     match now {
         Err(error) if failed_before != Some(error.reason) => {
             tracing::warn!(target, reason = %error.reason, %error, "server is down");
         }
-        Ok(facts) if failed_before.is_some() || before.is_none() => {
+        Ok(found) if failed_before.is_some() || before.is_none() => {
+            let facts = &found.facts;
             tracing::info!(target, role = facts.role.word(), version = %facts.version, "server is up");
         }
         _ => {}
     }
 }
 
-fn log_changes(before: Option<&ServerFacts>, facts: &ServerFacts, target: &str) {
-    // A version that was not known yet has not changed.
-    let differs =
-        |before: &&ServerFacts| before.role != facts.role || (before.version != facts.version && before.version.0 != 0);
-    if let Some(before) = before.filter(differs) {
-        let (was, is) = (before.role.word(), facts.role.word());
-        tracing::info!(target, was, is, version = %facts.version, "role or version has changed: planning anew");
+fn log_changes(before: Option<&ServerProbe>, found: &ServerProbe, target: &str) {
+    if let Some(before) = before.map(|before| &before.facts) {
+        let now = &found.facts;
+        // A version that was not known yet has not changed.
+        let is_new_version = before.version != now.version && before.version.0 != 0;
+        if is_new_version || before.role != now.role {
+            let (was, is) = (before.role.word(), now.role.word());
+            tracing::info!(target, was, is, version = %now.version, "role or version changed: planning again");
+        }
     }
-    for advice in &facts.advice {
-        if before.is_none_or(|before| !before.advice.contains(advice)) {
+    for advice in &found.notes.advice {
+        if before.is_none_or(|before| !before.notes.advice.contains(advice)) {
             tracing::warn!(target, "{advice}");
         }
     }

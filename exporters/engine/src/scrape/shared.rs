@@ -13,7 +13,7 @@ use super::settings::ScrapeSettings;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::exposition::DropReason;
-use crate::facts::ServerFacts;
+use crate::facts::{ServerFacts, ServerProbe};
 use crate::plan::{Plan, plan};
 use crate::store::{CollectorKey, Store};
 
@@ -55,21 +55,21 @@ impl Shared {
     }
 
     /// Plans and schedules a database in a collection that began at `started`.
-    pub fn schedule(&self, facts: Arc<ServerFacts>, main: bool, started: Instant) -> DatabaseSchedule {
-        let plan = self.plan(&facts, main);
-        let database: Arc<str> = facts.database.as_str().into();
+    pub fn schedule(&self, probe: Arc<ServerProbe>, main: bool, started: Instant) -> DatabaseSchedule {
+        let plan = self.plan(&probe.facts, main);
+        let database: Arc<str> = probe.facts.database.as_str().into();
         let key = |collector| CollectorKey { collector, database: database.clone() };
         let standing =
             |planned: &crate::plan::Planned| self.store.standing(&key(planned.collector), planned.fingerprint);
-        DatabaseSchedule::new(facts, plan, standing, started, Instant::now())
+        DatabaseSchedule::new(probe, plan, standing, started, Instant::now())
     }
 
     /// Schedules every database that is known.
     pub fn schedule_all(&self, started: Instant) -> Schedules {
         let schedules = Schedules::new(started);
-        for (at, (_, facts)) in self.server.databases().into_iter().enumerate() {
-            if let Some(facts) = facts {
-                schedules.set(self.schedule(facts, at == 0, started));
+        for (at, (_, probe)) in self.server.databases().into_iter().enumerate() {
+            if let Some(probe) = probe {
+                schedules.set(self.schedule(probe, at == 0, started));
             }
         }
         schedules

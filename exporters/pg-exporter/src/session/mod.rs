@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Health, Query, Reason, Role, Rows, ServerFacts, Session, SourceError};
+use engine::{Health, Query, Reason, Role, Rows, ServerFacts, ServerProbe, Session, SourceError};
 use futures_util::{join, try_join};
 use tokio_postgres::{Error, Row};
 
@@ -115,25 +115,25 @@ impl PgSession {
     }
 
     /// Reads the catalogs; also excludes the session from pg_stat_statements, or advises how to.
-    async fn catalogs(&self) -> Result<ServerFacts, SourceError> {
+    async fn catalogs(&self) -> Result<ServerProbe, SourceError> {
         let read = |row: &Row| Ok((self.reader.read(row)?, facts::is_tracked(row)?));
-        let (mut facts, is_tracked) = self.query_one(facts::SQL, read).await?;
+        let (mut found, is_tracked) = self.query_one(facts::SQL, read).await?;
         if is_tracked {
             let connection = &self.pooled()?.connection;
             let superuser = connection.parameter("is_superuser") == Some("on");
-            let switch_off = self.connector.tracking.switch_off(connection.client(), facts.version.0, superuser);
+            let switch_off = self.connector.tracking.switch_off(connection.client(), found.facts.version.0, superuser);
             let (done, _) = self.limited(switch_off, self.connector.connect_timeout).await?;
-            facts.advice.extend((!done).then(|| tracking::advice(&facts.user)));
+            found.notes.advice.extend((!done).then(|| tracking::advice(&found.facts.user)));
         }
-        Ok(facts)
+        Ok(found)
     }
 
     /// The last known facts, or what the connection itself reports, if reading the catalogs failed with `error`.
-    fn facts_without_catalogs(
+    fn found_without_catalogs(
         &self,
-        known: Option<&ServerFacts>,
+        known: Option<&ServerProbe>,
         error: &SourceError,
-    ) -> Result<ServerFacts, SourceError> {
+    ) -> Result<ServerProbe, SourceError> {
         tracing::debug!(server = self.connector.label(), %error, "cannot read the system catalogs");
         let pooled = self.pooled()?;
         let connection = &pooled.connection;
@@ -143,29 +143,31 @@ impl PgSession {
             user: self.connector.user().to_owned(),
             ..ServerFacts::default()
         };
-        let mut facts =
-            known.cloned().unwrap_or_else(|| from_connection(self.connector.database_name(pooled.purpose.database())));
-        facts.lag_seconds = None;
+        let mut found = known.cloned().unwrap_or_else(|| ServerProbe {
+            facts: from_connection(self.connector.database_name(pooled.purpose.database())),
+            ..ServerProbe::default()
+        });
+        found.lag_seconds = None;
         let advice = format!("cannot read the system catalogs ({}): planning with the last known facts", error.reason);
-        if !facts.advice.contains(&advice) {
-            facts.advice.push(advice);
+        if !found.notes.advice.contains(&advice) {
+            found.notes.advice.push(advice);
         }
-        Ok(facts)
+        Ok(found)
     }
 }
 
 impl Session for PgSession {
-    async fn facts(&self, known: Option<&ServerFacts>) -> Result<ServerFacts, SourceError> {
+    async fn probe(&self, known: Option<&ServerProbe>) -> Result<ServerProbe, SourceError> {
         // A server that answers is up, whether or not its catalogs can be read.
         let catalogs = async { Ok(self.catalogs().await) };
         let (role, catalogs) = try_join!(self.role(), catalogs)?;
-        let mut facts = match catalogs {
-            Ok(facts) => facts,
+        let mut found = match catalogs {
+            Ok(found) => found,
             Err(error) if error.reason == Reason::Closed => return Err(error),
-            Err(error) => self.facts_without_catalogs(known, &error)?,
+            Err(error) => self.found_without_catalogs(known, &error)?,
         };
-        facts.role = role;
-        Ok(facts)
+        found.facts.role = role;
+        Ok(found)
     }
 
     async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {

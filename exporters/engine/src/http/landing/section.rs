@@ -27,7 +27,7 @@ pub(super) fn section<S: Source>(server: &Server<'_, S>, alone: bool) -> Markup 
             @if let Some(view) = &server.view {
                 @match &view.up {
                     Err(error) => p.bad { (error.message) " (" (error.reason) ")" },
-                    Ok(facts) => @for advice in &facts.advice { p.advice { (advice) } },
+                    Ok(probe) => @for advice in &probe.notes.advice { p.advice { (advice) } },
                 }
                 dl.tiles { (tiles(server, view)) }
                 (parts(view))

@@ -61,22 +61,22 @@ impl<'a, S: Source> Server<'a, S> {
     pub fn identity(&self) -> Option<String> {
         let view = self.view.as_ref()?;
         match &view.up {
-            Ok(facts) => {
-                let lag = facts.lag_seconds.map(|lag| format!(", {lag:.1} s behind"));
-                Some(format!("{}{}", identity(facts), lag.unwrap_or_default()))
+            Ok(probe) => {
+                let lag = probe.lag_seconds.map(|lag| format!(", {lag:.1} s behind"));
+                Some(format!("{}{}", identity(&probe.facts), lag.unwrap_or_default()))
             }
-            Err(_) => Some(format!("last seen as {}", identity(view.databases.first()?.facts.as_ref()?))),
+            Err(_) => Some(format!("last seen as {}", identity(&view.databases.first()?.probe.as_ref()?.facts))),
         }
     }
 }
 
 fn states<S: Source>(scraper: &Scraper<S>, view: &Snapshot) -> Vec<CollectorStatus> {
     let of = |one: &CollectorView| {
-        let facts = view.databases[one.database].facts.as_deref();
+        let probe = view.databases[one.database].probe.as_deref();
         let collector = &scraper.catalog.collectors[one.collector];
-        // A collector that is shown was planned, and so there are facts.
-        facts.map_or(CollectorStatus { kind: Kind::Absent, text: String::new() }, |facts| {
-            status(collector, facts, one, view)
+        // A collector that is shown was planned, and so there was a probe.
+        probe.map_or(CollectorStatus { kind: Kind::Absent, text: String::new() }, |probe| {
+            status(collector, probe, one, view)
         })
     };
     view.shown.iter().map(of).collect()

@@ -21,7 +21,7 @@ pub(super) struct Batch<'a, T> {
     pub shared: &'a Shared,
     pub session: &'a T,
     /// What they were planned by.
-    pub facts: &'a Arc<ServerFacts>,
+    pub facts: &'a ServerFacts,
     pub main: bool,
     /// Whether the batch may be made again on another connection.
     pub may_retry: bool,
@@ -63,10 +63,10 @@ impl<T: Session> Batch<'_, T> {
     /// planned before it may fail, and that is no failure of the collector.
     fn is_still_planned(&self, asked: &Planned) -> bool {
         let database = (!self.main).then_some(self.facts.database.as_str());
-        let Some(facts) = self.shared.server.facts(database) else { return true };
+        let Some(now) = self.shared.server.probe_of(database) else { return true };
         let is_same =
             |planned: &Planned| planned.collector == asked.collector && planned.fingerprint == asked.fingerprint;
-        self.shared.plan(&facts, self.main).planned.iter().any(is_same)
+        self.shared.plan(&now.facts, self.main).planned.iter().any(is_same)
     }
 
     fn note_success(&self, key: &CollectorKey, result: Arc<EncodedResult>, plan_fingerprint: u64) {

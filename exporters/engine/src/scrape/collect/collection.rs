@@ -8,7 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::database::DatabaseReader;
-use crate::facts::ServerFacts;
+use crate::facts::ServerProbe;
 use crate::scrape::schedule::Schedules;
 use crate::scrape::shared::Shared;
 use crate::source::Source;
@@ -66,8 +66,8 @@ impl<S: Source> Run<S> {
         let (probed, probe) = oneshot::channel();
         let main = tokio::spawn(collect_main(self.reader(None), probed));
         // The other databases are known as soon as the probe is there, while the main one's queries still run.
-        if let Ok(facts) = probe.await {
-            self.others(&facts).await;
+        if let Ok(main) = probe.await {
+            self.others(&main).await;
         }
         if let Err(panic) = main.await {
             tracing::error!(%panic, "a collection of the main database ended in a panic");
@@ -81,8 +81,8 @@ impl<S: Source> Run<S> {
 
     /// Reads the databases beside the main one, a few at a time. The order turns round at each collection: those read last
     /// still have their connections and come first, and what one deadline cuts off is first in the next collection.
-    async fn others(&self, main: &ServerFacts) {
-        let mut names: Vec<&String> = main.databases.iter().filter(|name| **name != main.database).collect();
+    async fn others(&self, main: &ServerProbe) {
+        let mut names: Vec<&String> = main.databases.iter().filter(|name| **name != main.facts.database).collect();
         if self.shared.server.next_is_reversed() {
             names.reverse();
         }
@@ -100,20 +100,20 @@ impl<S: Source> Run<S> {
     }
 }
 
-async fn collect_main<S: Source>(reader: DatabaseReader<S>, probed: oneshot::Sender<Arc<ServerFacts>>) {
+async fn collect_main<S: Source>(reader: DatabaseReader<S>, probed: oneshot::Sender<Arc<ServerProbe>>) {
     let begun = Instant::now();
     let shared = &reader.shared;
     let mut probed = Some(probed);
     let found = reader
         .read(|probe| {
             shared.server.note_probe(probe, begun, &shared.target);
-            if let Ok(facts) = probe {
+            if let Ok(found) = probe {
                 shared.store.retain(|name| {
-                    *name == *facts.database || facts.databases.iter().any(|database| *database == *name)
+                    *name == *found.facts.database || found.databases.iter().any(|database| *database == *name)
                 });
                 if let Some(probed) = probed.take() {
                     // Nobody waits when the collection was abandoned.
-                    probed.send(facts.clone()).ok();
+                    probed.send(found.clone()).ok();
                 }
             }
         })
@@ -127,8 +127,8 @@ async fn collect_other<S: Source>(reader: DatabaseReader<S>) {
     let (shared, name) = (&reader.shared, reader.database.clone().unwrap_or_default());
     let found = reader
         .read(|probe| {
-            if let Ok(facts) = probe {
-                shared.server.note_facts(name.clone(), facts.clone());
+            if let Ok(found) = probe {
+                shared.server.note_database(name.clone(), found.clone());
             }
         })
         .await;

@@ -6,9 +6,9 @@ use reason::Reason;
 
 use super::batch::Batch;
 use crate::error::SourceError;
-use crate::facts::ServerFacts;
+use crate::facts::ServerProbe;
 use crate::scrape::schedule::{DatabaseSchedule, Schedules};
-use crate::scrape::server::Probe;
+use crate::scrape::server::ProbeResult;
 use crate::scrape::shared::Shared;
 use crate::source::{Session, Source};
 use crate::store::CollectorKey;
@@ -23,10 +23,10 @@ pub(super) struct DatabaseReader<S> {
 }
 
 impl<S: Source> DatabaseReader<S> {
-    /// Reads the database; `on_probe` hears the facts, or why there are none, as soon as they are known.
+    /// Reads the database; `on_probe` is told what the probe found as soon as that is known.
     ///
     /// A connection that died while it was idle is noticed only in use: then the batch is tried again, once.
-    pub async fn read(&self, mut on_probe: impl FnMut(&Probe) + Send) -> Probe {
+    pub async fn read(&self, mut on_probe: impl FnMut(&ProbeResult) + Send) -> ProbeResult {
         let found = match self.attempt(true, &mut on_probe).await {
             Err(error) if error.reason == Reason::Closed => {
                 // What the first attempt has brought is not asked for again.
@@ -42,11 +42,11 @@ impl<S: Source> DatabaseReader<S> {
         found
     }
 
-    async fn attempt(&self, may_retry: bool, on_probe: &mut (impl FnMut(&Probe) + Send)) -> Probe {
+    async fn attempt(&self, may_retry: bool, on_probe: &mut (impl FnMut(&ProbeResult) + Send)) -> ProbeResult {
         let session = self.source.open(self.database.as_deref()).await?;
         let before = self.schedule();
         let probe = async {
-            let probe = session.facts(before.as_ref().map(|schedule| &*schedule.facts)).await.map(Arc::new);
+            let probe = session.probe(before.as_ref().map(|schedule| &*schedule.probe)).await.map(Arc::new);
             if probe.is_ok() {
                 on_probe(&probe);
             }
@@ -59,21 +59,21 @@ impl<S: Source> DatabaseReader<S> {
             }
         };
         // The probe goes out first, so that no slow query stands before it.
-        let (facts, mut closed) = tokio::join!(probe, first);
-        let facts = facts?;
-        if !closed && before.as_ref().is_none_or(|schedule| !schedule.facts.plans_like(&facts)) {
-            let schedule = self.plan(facts.clone());
+        let (found, mut closed) = tokio::join!(probe, first);
+        let found = found?;
+        if !closed && before.as_ref().is_none_or(|schedule| schedule.probe.facts != found.facts) {
+            let schedule = self.plan(found.clone());
             closed = self.fetch_due(&session, &schedule, may_retry).await;
         }
         if closed && may_retry {
             return Err(SourceError::new(Reason::Closed, "the connection ended between queries"));
         }
-        Ok(facts)
+        Ok(found)
     }
 
     /// Fetches what is due. Returns whether the connection ended before that.
     async fn fetch_due(&self, session: &S::Session, schedule: &DatabaseSchedule, may_retry: bool) -> bool {
-        let (shared, facts, main) = (&*self.shared, &schedule.facts, self.is_main());
+        let (shared, facts, main) = (&*self.shared, &schedule.probe.facts, self.is_main());
         Batch { shared, session, facts, main, may_retry }.fetch_all(schedule.due()).await
     }
 
@@ -83,23 +83,24 @@ impl<S: Source> DatabaseReader<S> {
 
     /// The schedule by what is known of the database; `None` if it was never read.
     fn schedule(&self) -> Option<Arc<DatabaseSchedule>> {
-        let facts = self.shared.server.facts(self.database.as_deref())?;
-        Some(self.schedules.get(&facts.database).unwrap_or_else(|| self.plan(facts)))
+        let known = self.shared.server.probe_of(self.database.as_deref())?;
+        Some(self.schedules.get(&known.facts.database).unwrap_or_else(|| self.plan(known)))
     }
 
-    fn plan(&self, facts: Arc<ServerFacts>) -> Arc<DatabaseSchedule> {
-        self.schedules.set(self.shared.schedule(facts, self.is_main(), self.schedules.started))
+    fn plan(&self, probe: Arc<ServerProbe>) -> Arc<DatabaseSchedule> {
+        self.schedules.set(self.shared.schedule(probe, self.is_main(), self.schedules.started))
     }
 
     fn reschedule(&self) -> Option<Arc<DatabaseSchedule>> {
-        self.schedule().map(|schedule| self.plan(schedule.facts.clone()))
+        self.schedule().map(|schedule| self.plan(schedule.probe.clone()))
     }
 
     /// No session: everything that is still due counts as failed for that reason, but nothing is to pause for it.
     fn fail_due(&self, error: &SourceError) {
         let Some(schedule) = self.reschedule() else { return };
         for planned in schedule.due() {
-            let key = CollectorKey { collector: planned.collector, database: schedule.facts.database.as_str().into() };
+            let key =
+                CollectorKey { collector: planned.collector, database: schedule.probe.facts.database.as_str().into() };
             let collector = &self.shared.catalog.collectors[key.collector].key;
             self.shared.counters.failed(collector, &key.database, error.reason);
             self.shared.store.missed(&key);

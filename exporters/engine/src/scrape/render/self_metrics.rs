@@ -65,12 +65,12 @@ impl<'a> Writer<'a> {
 
 fn server(out: &mut Writer<'_>, snapshot: &Snapshot) {
     match &snapshot.up {
-        Ok(facts) if facts.role == Role::Neither => {}
-        Ok(facts) => out.write(&self_metric::IN_RECOVERY, &[], f64::from(facts.role == Role::Standby)),
+        Ok(probe) if probe.facts.role == Role::Neither => {}
+        Ok(probe) => out.write(&self_metric::IN_RECOVERY, &[], f64::from(probe.facts.role == Role::Standby)),
         Err(error) => out.write(&self_metric::UP_REASON, &[("reason", error.reason.as_str())], 1.0),
     }
-    if let Some(facts) = snapshot.databases.first().and_then(|main| main.facts.as_ref()) {
-        out.write(&self_metric::VERSION, &[], f64::from(facts.version.0));
+    if let Some(probe) = snapshot.databases.first().and_then(|main| main.probe.as_ref()) {
+        out.write(&self_metric::VERSION, &[], f64::from(probe.facts.version.0));
     }
 }
 

@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use crate::error::SourceError;
 use crate::exposition::EncodedResult;
-use crate::facts::ServerFacts;
+use crate::facts::ServerProbe;
 use crate::plan::SkipReason;
 use crate::scrape::history::Outcome;
 use crate::scrape::schedule::{DatabaseSchedule, Disposition, Scheduled, Schedules};
-use crate::scrape::server::Probe;
+use crate::scrape::server::ProbeResult;
 use crate::scrape::shared::Shared;
 use crate::store::{CollectorKey, CollectorState, DatabaseState};
 
@@ -21,7 +21,7 @@ pub(crate) struct Snapshot {
     /// When the collection began.
     pub started: Instant,
     /// Whether a query was answered in this collection.
-    pub up: Probe,
+    pub up: ProbeResult,
     /// The main one first.
     pub databases: Vec<DatabaseView>,
     /// Every planned collector of every database.
@@ -33,7 +33,7 @@ pub(crate) struct DatabaseView {
     pub name: Arc<str>,
     pub main: bool,
     /// `None` until it was read for the first time.
-    pub facts: Option<Arc<ServerFacts>>,
+    pub probe: Option<Arc<ServerProbe>>,
     /// Collectors that are not planned, as indexes into the catalog.
     pub skipped: Vec<(usize, SkipReason)>,
     pub state: DatabaseState,
@@ -60,17 +60,17 @@ pub(crate) struct CollectorView {
 
 impl Snapshot {
     /// The server as it is known now, in the collection that made these schedules.
-    pub(in crate::scrape) fn new(shared: &Shared, schedules: &Schedules, up: Probe) -> Self {
+    pub(in crate::scrape) fn new(shared: &Shared, schedules: &Schedules, up: ProbeResult) -> Self {
         let mut snapshot = Self { started: schedules.started, up, databases: Vec::new(), shown: Vec::new() };
-        for (at, (name, facts)) in shared.server.databases().into_iter().enumerate() {
+        for (at, (name, probe)) in shared.server.databases().into_iter().enumerate() {
             let state = shared.store.database(&name);
             let schedule = schedules.get(&name);
-            if let (Some(facts), Some(schedule)) = (&facts, &schedule) {
-                let shown = snapshot.collectors(shared, at, schedule, facts.fault.is_some());
+            if let (Some(probe), Some(schedule)) = (&probe, &schedule) {
+                let shown = snapshot.collectors(shared, at, schedule, probe.fault.is_some());
                 snapshot.shown.extend(shown);
             }
             let skipped = schedule.map(|schedule| schedule.skipped.clone()).unwrap_or_default();
-            snapshot.databases.push(DatabaseView { name, main: at == 0, facts, skipped, state });
+            snapshot.databases.push(DatabaseView { name, main: at == 0, probe, skipped, state });
         }
         snapshot
     }
@@ -84,7 +84,7 @@ impl Snapshot {
         schedule: &DatabaseSchedule,
         is_held: bool,
     ) -> Vec<CollectorView> {
-        let database: Arc<str> = schedule.facts.database.as_str().into();
+        let database: Arc<str> = schedule.probe.facts.database.as_str().into();
         let show = |one: &Scheduled| {
             let key = CollectorKey { collector: one.planned.collector, database: database.clone() };
             CollectorView { database: at, ..self.show(shared, &key, one, is_held) }

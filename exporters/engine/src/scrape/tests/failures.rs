@@ -47,7 +47,7 @@ async fn a_change_of_role_plans_anew_in_the_same_scrape() {
     ]);
     let page = bench.scrape().await;
     assert_eq!((success(&page, "of_primary"), success(&page, "of_standby")), (Some(1.0), None), "{page}");
-    bench.script.facts(|facts| facts.role = Role::Standby);
+    bench.script.change(|found| found.facts.role = Role::Standby);
     let page = bench.scrape().await;
     assert_eq!((success(&page, "of_primary"), success(&page, "of_standby")), (None, Some(1.0)), "{page}");
     assert_eq!((value(&page, "pg_in_recovery"), value(&page, "both_n")), (Some(1.0), Some(1.0)), "{page}");
@@ -57,7 +57,7 @@ async fn a_change_of_role_plans_anew_in_the_same_scrape() {
 async fn a_query_that_failed_since_the_role_has_changed_is_no_failure() {
     let bench = Bench::new(&[("of_primary", "tags: [primary],"), ("sound", "")]);
     bench.scrape().await;
-    bench.script.facts(|facts| facts.role = Role::Standby);
+    bench.script.change(|found| found.facts.role = Role::Standby);
     bench.script.on("of_primary", [script::Answer { after: Duration::from_secs(1), error: Some(Reason::Sql) }]);
     let page = bench.scrape().await;
     assert_eq!(bench.script.count("of_primary"), 2);
@@ -69,7 +69,7 @@ async fn a_plan_made_anew_does_not_ask_twice_what_it_still_contains() {
     let bench = Bench::new(&[("each", ""), ("of_extension", "tags: [\"schema:s\"],")]);
     bench.scrape().await;
     bench.script.take_asked();
-    bench.script.facts(|facts| facts.schemas = ["s".to_owned()].into());
+    bench.script.change(|found| found.facts.schemas = ["s".to_owned()].into());
     let page = bench.scrape().await;
     assert_eq!(bench.script.take_asked(), ["open main", "probe main", "each", "of_extension"]);
     assert_eq!((success(&page, "each"), success(&page, "of_extension")), (Some(1.0), Some(1.0)), "{page}");
@@ -124,7 +124,7 @@ async fn a_server_that_is_down_serves_no_fresh_results_and_pauses_nothing() {
 async fn a_source_that_goes_on_with_what_it_knew_is_down_and_its_rows_are_exposed() {
     let bench = Bench::new(&[("kept", "ttl: 3600,")]);
     bench.scrape().await;
-    bench.script.facts(|facts| facts.fault = Some(crate::error::SourceError::new(Reason::Exit, "by script")));
+    bench.script.change(|found| found.fault = Some(crate::error::SourceError::new(Reason::Exit, "by script")));
     let page = bench.scrape().await;
     assert_eq!((value(&page, "pg_up"), up_reason(&page)), (Some(0.0), Some("exit")), "{page}");
     assert_eq!((value(&page, "kept_n"), success(&page, "kept")), (Some(0.0), Some(0.0)), "{page}");

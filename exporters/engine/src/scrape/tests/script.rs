@@ -10,7 +10,7 @@ use reason::Reason;
 use tokio::sync::Semaphore;
 
 use crate::error::SourceError;
-use crate::facts::{Health, Role, ServerFacts, Version};
+use crate::facts::{Health, Role, ServerFacts, ServerProbe, Version};
 use crate::rows::{Rows, Value};
 use crate::source::{Connections, Query, Session, Source};
 
@@ -39,7 +39,7 @@ pub(super) fn fail(reason: Reason) -> Answer {
 pub(super) struct Script {
     /// Connections that may be open at once.
     pub budget: Arc<Semaphore>,
-    pub facts: Mutex<ServerFacts>,
+    pub found: Mutex<ServerProbe>,
     answers: Mutex<BTreeMap<String, VecDeque<Answer>>>,
     asked: Mutex<Vec<String>>,
     running: AtomicUsize,
@@ -50,7 +50,7 @@ impl Default for Script {
         let facts = ServerFacts { version: Version(170_004), database: "main".into(), ..ServerFacts::default() };
         Self {
             budget: Arc::new(Semaphore::new(3)),
-            facts: Mutex::new(facts),
+            found: Mutex::new(ServerProbe { facts, ..ServerProbe::default() }),
             answers: Mutex::default(),
             asked: Mutex::default(),
             running: AtomicUsize::new(0),
@@ -64,13 +64,14 @@ impl Script {
         self.answers.lock().insert(question.to_owned(), answers.into_iter().collect());
     }
 
-    pub fn facts(&self, change: impl FnOnce(&mut ServerFacts)) {
-        change(&mut self.facts.lock());
+    /// Changes what a probe finds.
+    pub fn change(&self, change: impl FnOnce(&mut ServerProbe)) {
+        change(&mut self.found.lock());
     }
 
     /// Further databases.
     pub fn databases(&self, names: &[&str]) {
-        self.facts(|facts| facts.databases = names.iter().map(|name| (*name).to_owned()).collect());
+        self.change(|found| found.databases = names.iter().map(|name| (*name).to_owned()).collect());
     }
 
     /// Connections that may be open at once.
@@ -134,7 +135,7 @@ impl Source for ScriptedSource {
 
     async fn health(&self, _: bool) -> Result<Health, SourceError> {
         self.0.answer("health".to_owned()).await?;
-        Ok(Health { role: self.0.facts.lock().role, lag_seconds: None })
+        Ok(Health { role: self.0.found.lock().facts.role, lag_seconds: None })
     }
 
     fn max_parallel_databases(&self) -> usize {
@@ -151,18 +152,19 @@ impl Source for ScriptedSource {
 }
 
 impl Session for ScriptedSession {
-    async fn facts(&self, _: Option<&ServerFacts>) -> Result<ServerFacts, SourceError> {
+    async fn probe(&self, _: Option<&ServerProbe>) -> Result<ServerProbe, SourceError> {
         let database = self.database.as_deref().unwrap_or("main");
         self.script.answer(format!("probe {database}")).await?;
-        let facts = self.script.facts.lock().clone();
-        Ok(ServerFacts { database: database.to_owned(), ..facts })
+        let mut found = self.script.found.lock().clone();
+        found.facts.database = database.to_owned();
+        Ok(found)
     }
 
     /// One row with the role as a number: 0 for a primary.
     async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
         let place = self.database.as_ref().map(|name| format!(" @{name}")).unwrap_or_default();
         let took = self.script.answer(format!("{}{place}", query.text)).await?;
-        let standby = self.script.facts.lock().role == Role::Standby;
+        let standby = self.script.found.lock().facts.role == Role::Standby;
         let cells = vec![Value::Int(i64::from(standby))];
         Ok(Rows { columns: vec!["n".to_owned()], cells, took, ..Rows::default() })
     }

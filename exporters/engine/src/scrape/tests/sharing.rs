@@ -57,7 +57,7 @@ async fn health_is_taken_from_a_scrape_until_that_is_too_old() {
     assert_eq!(health().await.unwrap().role, Role::Primary);
     assert_eq!(bench.script.take_asked(), Vec::<String>::new());
     bench.targets.scrapers[0].shared.health.expire().await;
-    bench.script.facts(|facts| facts.role = Role::Standby);
+    bench.script.change(|found| found.facts.role = Role::Standby);
     let answers = join_all((0..10).map(|_| health())).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap().role == Role::Standby));
     assert_eq!(bench.script.take_asked(), ["health"], "concurrent requests share one answer");
