@@ -224,9 +224,9 @@ fn assert_planned(page: &Page, exporter: &Exporter, listed: &[Listed], major: Ma
             continue;
         }
         let good = match reason(collector) {
-            reason if reason.starts_with("is for versions") => !in_version,
-            "is for a standby" => role == Role::Primary,
-            "is for a primary" => role == Role::Standby,
+            reason if reason.starts_with("requires versions") => !in_version,
+            "requires a standby" => role == Role::Primary,
+            "requires a primary" => role == Role::Standby,
             _ => OFF.iter().any(|(name, _)| *name == collector),
         };
         assert!(good, "{whose}: {collector}: {}", reason(collector));

@@ -1,7 +1,8 @@
-//! Details of what another collector shows, such as the text of a statement: asked once for each, kept while it is shown.
+//! Details of what another collector exposes, such as the text of a statement: each is queried once and kept while it is
+//! exposed.
 //!
-//! An answer may cost the server far more than what is asked for: pg_stat_statements reads all texts to give one. So while
-//! there is always something new, it is asked at growing intervals.
+//! A query may cost the server far more than what it returns: pg_stat_statements reads all texts to return one. So while
+//! every scrape needs new details, they are queried at growing intervals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,8 +14,8 @@ use reason::Reason;
 use crate::error::SourceError;
 use crate::rows::{Rows, Value};
 
-/// How long nothing is asked after an answer. It doubles with each answer that is needed as soon as it is over, and begins
-/// anew when there was nothing new for so long.
+/// The pause after a query. It doubles each time the next query is needed as soon as the pause is over, and is reset when
+/// nothing new was needed for as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
@@ -29,13 +30,13 @@ pub(crate) struct Details {
 }
 
 impl Details {
-    /// Forgets what is no longer wanted, and gives the values that are still to be asked for.
+    /// Forgets what is no longer wanted, and returns the values whose details are missing.
     pub fn missing(&mut self, wanted: &BTreeSet<String>) -> Vec<String> {
         self.cells.retain(|value, _| wanted.contains(value));
         wanted.iter().filter(|value| !self.cells.contains_key(*value)).cloned().collect()
     }
 
-    /// Whether it may be asked now; then the next pause begins.
+    /// Whether a query may be sent now; then the next pause begins.
     pub fn may_ask(&mut self, now: Instant) -> bool {
         let next = match self.pause {
             Some((end, _)) if now < end => return false,

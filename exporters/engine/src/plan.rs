@@ -59,19 +59,19 @@ pub(crate) enum SkipReason {
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Skipped => f.write_str("switched off in its file (skip: true)"),
-            Self::OtherProduct(product) => write!(f, "is for {product}"),
-            Self::Version(range) => write!(f, "is for versions {range}"),
+            Self::Skipped => f.write_str("disabled in its file (skip: true)"),
+            Self::OtherProduct(product) => write!(f, "requires {product}"),
+            Self::Version(range) => write!(f, "requires versions {range}"),
             Self::MainDatabaseOnly => f.write_str("runs once per server, in the main database (tag cluster)"),
-            Self::Role(role) => write!(f, "is for a {role}"),
-            Self::Database(name) => write!(f, "is for the database {name}"),
-            Self::User(name) => write!(f, "is for the user {name}"),
+            Self::Role(role) => write!(f, "requires a {role}"),
+            Self::Database(name) => write!(f, "requires the database {name}"),
+            Self::User(name) => write!(f, "requires the user {name}"),
             Self::Extension(name) => {
-                write!(f, "extension {name} is not in this database: CREATE EXTENSION {}", quote(name))
+                write!(f, "requires the extension {name}: CREATE EXTENSION {}", quote(name))
             }
-            Self::Schema(name) => write!(f, "schema {name} is not in this database"),
-            Self::TagMissing(tag) => write!(f, "needs --tag {tag}"),
-            Self::TagPresent(tag) => write!(f, "does not run with --tag {tag}"),
+            Self::Schema(name) => write!(f, "requires the schema {name}"),
+            Self::TagMissing(tag) => write!(f, "requires --tag {tag}"),
+            Self::TagPresent(tag) => write!(f, "excluded by --tag {tag}"),
         }
     }
 }

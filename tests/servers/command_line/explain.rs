@@ -33,7 +33,7 @@ fn explain_lists_costs_and_skip_reasons() {
         assert!(numbers[3].parse::<f64>().unwrap() > 0.0 && numbers[4].parse::<u32>().unwrap() >= 4, "{numbers:?}");
         assert_eq!(
             line("postgres", "pg_checkpointer_16"),
-            "pg_checkpointer_16 not planned: is for versions before 17.0"
+            "pg_checkpointer_16 not planned: requires versions before 17.0"
         );
         assert_eq!(
             line("shop", "pg_db"),

@@ -25,7 +25,7 @@ fn planning_flags_work_in_every_spelling() {
     flag("tag", "-t", "PG_EXPORTER_TAG", "other, wanted", "\ntagged ").check(|args: &[&str], env: &[(&str, &str)]| {
         quick(args, env)
             .lines()
-            .filter(|line| !line.contains("needs --tag wanted"))
+            .filter(|line| !line.contains("requires --tag wanted"))
             .fold(String::new(), |all, line| all + "\n" + line)
     });
     flag("cache-ttls", "", "PG_EXPORTER_CACHE_TTLS", "1,77,78,79", "\nquick 77 ").check(quick);
@@ -43,7 +43,7 @@ fn planning_flags_work_in_every_spelling() {
 
     // Short ones together, and values with them.
     let text = quick(&["-Ca=false", "-twanted"], &[]);
-    assert!(text.contains(ttl) && !text.contains("needs --tag") && !text.contains("## database shop"), "{text}");
+    assert!(text.contains(ttl) && !text.contains("requires --tag") && !text.contains("## database shop"), "{text}");
     let text = quick(&["-aC"], &[("PG_EXPORTER_AUTO_DISCOVERY", "0")]);
     assert!(text.contains(ttl) && text.contains("## database shop"), "{text}");
     // A flag may stand after the task too, where it wins.

@@ -1,9 +1,10 @@
-//! The busiest label sets of a result, and the rest as one: 20,000 tables make a bounded page whose totals stay right.
+//! The top N label sets of a result, and all others aggregated into one: 20,000 tables make a bounded page whose totals
+//! stay right.
 //!
-//! A label set is shown by itself while it is among the busiest by growth, and for a few results after that. All others
-//! are summed into one whose labels say `other`. Its counters begin as the sum of the rest and then grow as the rest
-//! grows: nothing moves into it or out of it when a label set changes sides or is gone, since a counter that jumps or
-//! falls would be read as a burst of work that never was.
+//! A label set is exposed individually while it is among the top N by growth, and for a few results after that. All others
+//! are summed into one with the label value `other`. Its counters begin as the sum of the others and then grow as they
+//! grow: nothing moves into or out of it when a label set changes sides or disappears, since Prometheus would read a
+//! counter that jumps or falls as work that never happened.
 
 mod layout;
 
@@ -17,7 +18,7 @@ use crate::facts::Version;
 use crate::rows::{Rows, Value};
 use layout::Layout;
 
-/// The value of the labels that tell the rest apart from nothing.
+/// The label value of the aggregated label sets.
 const OTHER: &str = "other";
 /// Results for which a label set may be out of the busiest before it gives its place to a busier one.
 const RESULTS_OUT: u32 = 3;
@@ -120,7 +121,7 @@ impl TopN {
         ranking.into_iter().map(|(_, _, key)| key).collect()
     }
 
-    /// Who of the ranking is shown: whoever was, and the busiest for whom there is a place.
+    /// Chooses what is exposed individually: what was before, and the top of the ranking as far as there is room.
     fn choose(&mut self, ranking: Vec<Arc<str>>, limit: usize) {
         let mut shown = 0;
         let mut overdue = Vec::new();

@@ -138,7 +138,7 @@ async fn collect_other<S: Source>(reader: DatabaseReader<S>) {
             Some(error) => {
                 tracing::warn!(datname = &*name, reason = %error.reason, %error, "database cannot be read");
             }
-            None => tracing::info!(datname = &*name, "database is read"),
+            None => tracing::info!(datname = &*name, "database can be read again"),
         }
     }
 }
