@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use reason::Reason;
 
-use super::{OTHER, OtherSeries, SEPARATOR};
 use crate::collector::{Collector, Fold, Top, Usage};
 use crate::error::SourceError;
 use crate::exposition::DropReason;
 use crate::facts::Version;
 use crate::rows::Value;
+
+/// The label value of the aggregated label sets.
+const OTHER: &str = "other";
+/// Between the labels of a key; no text of a server has it.
+pub(super) const SEPARATOR: char = '\0';
 
 /// Where the cells of a row are.
 pub(super) struct Layout {
@@ -85,13 +89,20 @@ impl Layout {
         })
     }
 
-    pub fn other_row(&self, width: usize, rest: &OtherSeries) -> Vec<Value> {
+    /// The row of an aggregated series.
+    pub fn other_row(
+        &self,
+        width: usize,
+        kept: &[Value],
+        counters: &[Option<f64>],
+        gauges: &[Option<f64>],
+    ) -> Vec<Value> {
         let mut row = vec![Value::Null; width];
-        let mut kept = rest.kept.iter();
+        let mut kept = kept.iter();
         for (cell, is_kept) in &self.labels {
             row[*cell] = is_kept.then(|| kept.next().cloned()).flatten().unwrap_or_else(|| Value::Text(OTHER.into()));
         }
-        let metrics = self.counters.iter().zip(&rest.counters).chain(self.gauges.iter().zip(&rest.gauges));
+        let metrics = self.counters.iter().zip(counters).chain(self.gauges.iter().zip(gauges));
         for (metric, number) in metrics {
             row[metric.cell] = number.map_or(Value::Null, Value::Float);
         }

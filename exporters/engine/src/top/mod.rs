@@ -7,23 +7,21 @@
 //! counter that jumps or falls as work that never happened.
 
 mod layout;
+mod other;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::collector::{Collector, Fold, Top};
+use crate::collector::{Collector, Top};
 use crate::error::SourceError;
 use crate::exposition::DropReason;
 use crate::facts::Version;
-use crate::rows::{Rows, Value};
-use layout::Layout;
+use crate::rows::Rows;
+use layout::{Layout, SEPARATOR};
+use other::{OtherSeries, growth};
 
-/// The label value of the aggregated label sets.
-const OTHER: &str = "other";
 /// Results for which a label set may be out of the busiest before it gives its place to a busier one.
 const RESULTS_OUT: u32 = 3;
-/// Between the labels of a key; no text of a server has it.
-const SEPARATOR: char = '\0';
 
 /// What is remembered of the results of one collector in one database.
 #[derive(Debug, Default)]
@@ -44,14 +42,6 @@ struct Standing {
     before: Box<[f64]>,
     /// If it is shown: for how many results it has been out of the busiest.
     out: Option<u32>,
-}
-
-#[derive(Debug, Default)]
-struct OtherSeries {
-    result: u64,
-    kept: Vec<Value>,
-    counters: Vec<Option<f64>>,
-    gauges: Vec<Option<f64>>,
 }
 
 /// A result in which the rest is one row for each combination of the labels that are kept.
@@ -194,35 +184,10 @@ impl TopN {
         let result = self.result;
         self.rest.retain(|_, rest| rest.result == result);
         for rest in self.rest.values() {
-            cells.extend(layout.other_row(rows.columns.len(), rest));
+            cells.extend(layout.other_row(rows.columns.len(), &rest.kept, &rest.counters, &rest.gauges));
         }
         Aggregated { rows: Rows { cells, ..rows }, others, drops }
     }
-}
-
-impl OtherSeries {
-    fn add(&mut self, layout: &Layout, row: &[Value], before: &[f64], now: &[f64]) {
-        for (at, (sum, now)) in self.counters.iter_mut().zip(now).enumerate() {
-            if !now.is_nan() {
-                *sum.get_or_insert_default() += growth(before.get(at).copied().unwrap_or(f64::NAN), *now);
-            }
-        }
-        for (sum, metric) in self.gauges.iter_mut().zip(&layout.gauges) {
-            if let Some(value) = metric.number(row) {
-                *sum = Some(match (*sum, metric.fold) {
-                    (None, _) => value,
-                    (Some(sum), Fold::Sum) => sum + value,
-                    (Some(sum), Fold::Max) => sum.max(value),
-                    (Some(sum), Fold::Min) => sum.min(value),
-                });
-            }
-        }
-    }
-}
-
-/// What a counter has grown by; one that fell has been reset and counts anew.
-fn growth(before: f64, now: f64) -> f64 {
-    if now >= before { now - before } else { now }
 }
 
 #[cfg(test)]

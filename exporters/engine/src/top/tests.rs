@@ -1,6 +1,7 @@
 //! Results in, what is shown out.
 
 use super::*;
+use crate::rows::Value;
 use crate::tiers::Tiers;
 
 const COLUMNS: &str = "
