@@ -133,7 +133,7 @@ impl Store {
             state.skips += u64::from(result.skipped.is_some());
             state.duration = result.took;
             state.last_success =
-                Some(LastSuccess { result, at, fresh_until: at + results::fresh_for(ttl), plan_fingerprint });
+                Some(LastSuccess { result, at, expires_at: at + results::fresh_for(ttl), plan_fingerprint });
             let Some(failure) = state.failure.take() else { return 0 };
             state.recovered = Some((failure.error, at));
             failure.in_a_row

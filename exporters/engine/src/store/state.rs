@@ -22,8 +22,8 @@ pub(crate) struct CollectorKey {
 pub(crate) struct LastSuccess {
     pub result: Arc<EncodedResult>,
     pub at: Instant,
-    /// Until when it is fresh.
-    pub fresh_until: Instant,
+    /// When it expires in the store.
+    pub expires_at: Instant,
     /// Version, role and text of the query that gave it, as one number.
     pub plan_fingerprint: u64,
 }
@@ -66,6 +66,11 @@ impl CollectorState {
 }
 
 impl LastSuccess {
+    /// How long it is still fresh.
+    pub fn expires_in(&self) -> Duration {
+        self.expires_at.saturating_duration_since(Instant::now())
+    }
+
     /// Whether it may be served in place of a newer one, for so long after it came.
     pub fn is_servable(&self, stale: Duration) -> bool {
         !stale.is_zero() && self.at.elapsed() <= stale

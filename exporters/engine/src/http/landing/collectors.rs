@@ -119,17 +119,17 @@ fn class(state: &CollectorStatus) -> &'static str {
 
 /// How old the result is, as a number and as a part of its time to live, if it has one.
 fn age(one: &CollectorView, ttl_seconds: f64) -> Markup {
-    let seconds = one.state.last_success.as_ref().map(|good| good.at.elapsed().as_secs_f64());
+    let success = one.state.last_success.as_ref();
     html! {
-        @match seconds {
+        @match success.map(|success| (success.at.elapsed().as_secs_f64(), success.expires_in().is_zero())) {
             None => td { "–" },
-            Some(seconds) if ttl_seconds > 0.0 => {
+            Some((seconds, is_due)) if ttl_seconds > 0.0 => {
                 @let part = (100.0 * seconds / ttl_seconds).min(100.0);
-                td.part.due[part >= 100.0] style=(format!("--part:{part:.0}%")) {
+                td.part.due[is_due] style=(format!("--part:{part:.0}%")) {
                     (format_args!("{seconds:.0} of {ttl_seconds} s"))
                 }
             }
-            Some(seconds) => td { (format_args!("{seconds:.0} s")) },
+            Some((seconds, _)) => td { (format_args!("{seconds:.0} s")) },
         }
     }
 }

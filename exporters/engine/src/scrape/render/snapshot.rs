@@ -14,7 +14,7 @@ use crate::scrape::history::Outcome;
 use crate::scrape::schedule::{DatabaseSchedule, Disposition, Scheduled, Schedules};
 use crate::scrape::server::ProbeResult;
 use crate::scrape::shared::Shared;
-use crate::store::{CollectorKey, CollectorState, DatabaseState};
+use crate::store::{CollectorKey, CollectorState, DatabaseState, LastSuccess};
 
 /// A server, its databases and their collectors.
 pub(crate) struct Snapshot {
@@ -118,7 +118,7 @@ impl Snapshot {
             success: is_good && self.up.is_ok(),
             now,
             age: served.map(|success| success.at.elapsed()),
-            expires_in: served.map(|success| success.fresh_until.saturating_duration_since(Instant::now())),
+            expires_in: served.map(LastSuccess::expires_in),
             withheld: false,
             state,
         }
