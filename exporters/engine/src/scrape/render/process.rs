@@ -15,12 +15,12 @@ pub(in crate::scrape) fn process_metrics(settings: &ScrapeSettings, asked: Insta
     let mut out = Writer::new(&settings.namespace, SelfMetrics::new(&settings.constant_labels));
     let seconds = asked.elapsed().as_secs_f64();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    out.write(&self_metric::EXPORTER_UP, &[], 1.0);
-    out.write(&self_metric::BUILD_INFO, &settings.build.labels(), 1.0);
-    out.write(&self_metric::UPTIME, &[], settings.started.elapsed().as_secs_f64());
-    out.write(&self_metric::LAST_SCRAPE_TIME, &[], now);
-    out.write(&self_metric::SCRAPE_DURATION, &[], seconds);
-    out.write(&self_metric::SCRAPE_DURATION_SECONDS, &[], seconds);
+    out.gauge(&self_metric::EXPORTER_UP, &[], 1.0);
+    out.gauge(&self_metric::BUILD_INFO, &settings.build.labels(), 1.0);
+    out.gauge(&self_metric::UPTIME, &[], settings.started.elapsed().as_secs_f64());
+    out.gauge(&self_metric::LAST_SCRAPE_TIME, &[], now);
+    out.gauge(&self_metric::SCRAPE_DURATION, &[], seconds);
+    out.gauge(&self_metric::SCRAPE_DURATION_SECONDS, &[], seconds);
     status(&mut out, &settings.status);
     process(&mut out.metrics);
     out.metrics
@@ -28,14 +28,14 @@ pub(in crate::scrape) fn process_metrics(settings: &ScrapeSettings, asked: Insta
 
 /// The log, the connections of clients, the web configuration.
 fn status(out: &mut Writer<'_>, status: &ProcessStatus) {
-    out.count(&self_metric::LOG_LINES_DROPPED_TOTAL, status.log_lines_dropped.get());
-    out.write(&self_metric::HTTP_CONNECTIONS, &[], status.http_connections.get() as f64);
-    out.write(&self_metric::HTTP_CONNECTIONS_LIMIT, &[], status.http_connections_limit.get() as f64);
-    out.count(&self_metric::HTTP_CONNECTIONS_CLOSED_TOTAL, status.http_connections_closed.get());
+    out.counter(&self_metric::LOG_LINES_DROPPED_TOTAL, status.log_lines_dropped.get());
+    out.gauge(&self_metric::HTTP_CONNECTIONS, &[], status.http_connections.get() as f64);
+    out.gauge(&self_metric::HTTP_CONNECTIONS_LIMIT, &[], status.http_connections_limit.get() as f64);
+    out.counter(&self_metric::HTTP_CONNECTIONS_CLOSED_TOTAL, status.http_connections_closed.get());
     let state = status.web_config();
     if state != WebConfigState::Absent {
         let in_force = f64::from(state == WebConfigState::InForce);
-        out.write(&self_metric::WEB_CONFIG_LAST_RELOAD_SUCCESSFUL, &[], in_force);
+        out.gauge(&self_metric::WEB_CONFIG_LAST_RELOAD_SUCCESSFUL, &[], in_force);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::source::Connections;
 /// The exporter's own metrics of a server.
 pub(super) fn self_metrics(shared: &Shared, snapshot: &Snapshot, connections: Connections) -> SelfMetrics {
     let mut out = Writer::new(&shared.settings.namespace, SelfMetrics::new(&shared.settings.constant_labels));
-    out.write(&self_metric::UP, &[], f64::from(snapshot.up.is_ok()));
+    out.gauge(&self_metric::UP, &[], f64::from(snapshot.up.is_ok()));
     if shared.settings.disable_intro {
         return out.metrics;
     }
@@ -48,17 +48,15 @@ impl<'a> Writer<'a> {
         Self { namespace, metrics }
     }
 
-    /// Adds a sample.
-    pub fn write(&mut self, metric: &SelfMetric, labels: &[(&str, &str)], value: f64) {
-        let name = metric.full_name(self.namespace);
-        match metric.kind {
-            SelfMetricKind::Gauge => self.metrics.gauge(&name, metric.help, labels, value),
-            SelfMetricKind::Counter => self.metrics.float_counter(&name, metric.help, value),
-        }
+    /// Adds a sample of a gauge.
+    pub fn gauge(&mut self, metric: &SelfMetric, labels: &[(&str, &str)], value: f64) {
+        debug_assert_eq!(metric.kind, SelfMetricKind::Gauge, "{}", metric.name);
+        self.metrics.gauge(&metric.full_name(self.namespace), metric.help, labels, value);
     }
 
-    /// Adds a sample of a counter of whole things.
-    pub fn count(&mut self, metric: &SelfMetric, value: u64) {
+    /// Adds a sample of a counter.
+    pub fn counter(&mut self, metric: &SelfMetric, value: u64) {
+        debug_assert_eq!(metric.kind, SelfMetricKind::Counter, "{}", metric.name);
         self.metrics.counter(&metric.full_name(self.namespace), metric.help, &[], value);
     }
 }
@@ -66,44 +64,44 @@ impl<'a> Writer<'a> {
 fn server(out: &mut Writer<'_>, snapshot: &Snapshot) {
     match &snapshot.up {
         Ok(probe) if probe.facts.role == Role::Neither => {}
-        Ok(probe) => out.write(&self_metric::IN_RECOVERY, &[], f64::from(probe.facts.role == Role::Standby)),
-        Err(error) => out.write(&self_metric::UP_REASON, &[("reason", error.reason.as_str())], 1.0),
+        Ok(probe) => out.gauge(&self_metric::IN_RECOVERY, &[], f64::from(probe.facts.role == Role::Standby)),
+        Err(error) => out.gauge(&self_metric::UP_REASON, &[("reason", error.reason.as_str())], 1.0),
     }
     if let Some(probe) = snapshot.databases.first().and_then(|main| main.probe.as_ref()) {
-        out.write(&self_metric::VERSION, &[], f64::from(probe.facts.version.0));
+        out.gauge(&self_metric::VERSION, &[], f64::from(probe.facts.version.0));
     }
 }
 
 fn scrapes(out: &mut Writer<'_>, shared: &Shared, connections: Connections) {
-    out.count(&self_metric::SCRAPE_TOTAL_COUNT, shared.counters.scrapes.get());
-    out.count(&self_metric::SCRAPE_ERROR_COUNT, shared.counters.failed_scrapes.load(Ordering::Relaxed));
-    out.write(&self_metric::CONNECTIONS, &[], connections.open as f64);
-    out.write(&self_metric::CONNECTIONS_BUDGET, &[], connections.budget as f64);
-    out.count(&self_metric::CONNECTIONS_OPENED_TOTAL, connections.opened);
+    out.counter(&self_metric::SCRAPE_TOTAL_COUNT, shared.counters.scrapes.get());
+    out.counter(&self_metric::SCRAPE_ERROR_COUNT, shared.counters.failed_scrapes.load(Ordering::Relaxed));
+    out.gauge(&self_metric::CONNECTIONS, &[], connections.open as f64);
+    out.gauge(&self_metric::CONNECTIONS_BUDGET, &[], connections.budget as f64);
+    out.counter(&self_metric::CONNECTIONS_OPENED_TOTAL, connections.opened);
 }
 
 fn database(out: &mut Writer<'_>, database: &DatabaseView) {
     let state = &database.state;
     let labels: &[(&str, &str)] = &[("datname", &database.name)];
-    out.write(&self_metric::SERVER_SCRAPE_DURATION, labels, state.last.as_secs_f64());
-    out.write(&self_metric::SERVER_SCRAPE_TOTAL_SECONDS, labels, state.total.as_secs_f64());
-    out.write(&self_metric::SERVER_SCRAPE_TOTAL_COUNT, labels, state.collections as f64);
-    out.write(&self_metric::SERVER_SCRAPE_ERROR_COUNT, labels, state.errors as f64);
+    out.gauge(&self_metric::SERVER_SCRAPE_DURATION, labels, state.last.as_secs_f64());
+    out.gauge(&self_metric::SERVER_SCRAPE_TOTAL_SECONDS, labels, state.total.as_secs_f64());
+    out.gauge(&self_metric::SERVER_SCRAPE_TOTAL_COUNT, labels, state.collections as f64);
+    out.gauge(&self_metric::SERVER_SCRAPE_ERROR_COUNT, labels, state.errors as f64);
 }
 
 fn collector(out: &mut Writer<'_>, shared: &Shared, one: &CollectorView, datname: &Arc<str>) {
     let collector = &shared.catalog.collectors[one.collector];
     let labels: &[(&str, &str)] = &[("collector", &collector.key), ("datname", datname)];
     let result = one.result.as_deref();
-    out.write(&self_metric::COLLECTOR_SUCCESS, labels, f64::from(one.success));
-    out.write(&self_metric::COLLECTOR_DURATION_SECONDS, labels, one.state.duration.as_secs_f64());
-    out.write(&self_metric::COLLECTOR_ROWS, labels, result.map_or(0, |result| result.rows) as f64);
-    out.write(&self_metric::COLLECTOR_SERIES, labels, result.map_or(0, |result| result.series) as f64);
+    out.gauge(&self_metric::COLLECTOR_SUCCESS, labels, f64::from(one.success));
+    out.gauge(&self_metric::COLLECTOR_DURATION_SECONDS, labels, one.state.duration.as_secs_f64());
+    out.gauge(&self_metric::COLLECTOR_ROWS, labels, result.map_or(0, |result| result.rows) as f64);
+    out.gauge(&self_metric::COLLECTOR_SERIES, labels, result.map_or(0, |result| result.series) as f64);
     if let Some(others) = result.and_then(|result| result.others) {
-        out.write(&self_metric::COLLECTOR_OTHER_ROWS, labels, others as f64);
+        out.gauge(&self_metric::COLLECTOR_OTHER_ROWS, labels, others as f64);
     }
     if let Some(age) = one.age {
-        out.write(&self_metric::COLLECTOR_AGE_SECONDS, labels, age.as_secs_f64());
+        out.gauge(&self_metric::COLLECTOR_AGE_SECONDS, labels, age.as_secs_f64());
     }
 }
 
@@ -112,13 +110,13 @@ fn query(out: &mut Writer<'_>, shared: &Shared, one: &CollectorView, datname: &A
     let collector = &shared.catalog.collectors[one.collector];
     let labels: &[(&str, &str)] = &[("datname", datname), ("query", &collector.name)];
     let (state, series) = (&one.state, one.result.as_deref().map_or(0, |result| result.series));
-    out.write(&self_metric::QUERY_CACHE_TTL, labels, one.expires_in.unwrap_or_default().as_secs_f64());
-    out.write(&self_metric::QUERY_SCRAPE_TOTAL_COUNT, labels, state.collections as f64);
-    out.write(&self_metric::QUERY_SCRAPE_HIT_COUNT, labels, state.hits as f64);
-    out.write(&self_metric::QUERY_SCRAPE_ERROR_COUNT, labels, state.errors as f64);
-    out.write(&self_metric::QUERY_SCRAPE_METRIC_COUNT, labels, series as f64);
-    out.write(&self_metric::QUERY_SCRAPE_DURATION, labels, state.duration.as_secs_f64());
+    out.gauge(&self_metric::QUERY_CACHE_TTL, labels, one.expires_in.unwrap_or_default().as_secs_f64());
+    out.gauge(&self_metric::QUERY_SCRAPE_TOTAL_COUNT, labels, state.collections as f64);
+    out.gauge(&self_metric::QUERY_SCRAPE_HIT_COUNT, labels, state.hits as f64);
+    out.gauge(&self_metric::QUERY_SCRAPE_ERROR_COUNT, labels, state.errors as f64);
+    out.gauge(&self_metric::QUERY_SCRAPE_METRIC_COUNT, labels, series as f64);
+    out.gauge(&self_metric::QUERY_SCRAPE_DURATION, labels, state.duration.as_secs_f64());
     if !collector.predicates.is_empty() {
-        out.write(&self_metric::QUERY_SCRAPE_PREDICATE_SKIP_COUNT, labels, state.skips as f64);
+        out.gauge(&self_metric::QUERY_SCRAPE_PREDICATE_SKIP_COUNT, labels, state.skips as f64);
     }
 }

@@ -6,6 +6,7 @@
 mod databases;
 mod failures;
 mod script;
+mod self_metrics;
 mod sharing;
 mod timing;
 

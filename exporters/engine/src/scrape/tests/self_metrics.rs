@@ -1,0 +1,29 @@
+//! The exporter's own metrics on a page.
+
+use super::*;
+use crate::self_metric::{ALL, SelfMetricKind};
+
+#[tokio::test(start_paused = true)]
+async fn every_self_metric_is_exposed_with_the_type_and_help_of_the_table() {
+    // Its predicate returns no boolean, so it fails.
+    let bench = Bench::new(&[("each", "predicate_queries: [ { name: p, predicate_query: p } ],")]);
+    let page = bench.scrape().await;
+    let family = |line: &str| line.split_once(' ').map(|(name, rest)| (name.to_owned(), rest.to_owned()));
+    let types = page.lines().filter_map(|line| family(line.strip_prefix("# TYPE pg_")?));
+    let types: std::collections::BTreeMap<String, String> = types.collect();
+    for (name, kind) in &types {
+        let metric = ALL.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name}"));
+        let is_counter = metric.kind == SelfMetricKind::Counter;
+        assert_eq!(is_counter, kind == "counter", "{name}: {kind}");
+        assert!(page.contains(&format!("# HELP pg_{name} {}", metric.help)), "{name}");
+    }
+    let absent: Vec<&str> = ALL.iter().map(|metric| metric.name).filter(|name| !types.contains_key(*name)).collect();
+    // These need a server that is down, a `top`, a bad row, a web configuration.
+    let expected = [
+        "up_reason",
+        "exporter_collector_other_rows",
+        "exporter_dropped_samples_total",
+        "exporter_web_config_last_reload_successful",
+    ];
+    assert_eq!(absent, expected);
+}
