@@ -91,8 +91,9 @@ impl<S: Source> DatabaseReader<S> {
         self.schedules.set(self.shared.schedule(probe, self.is_main(), self.schedules.started))
     }
 
+    /// The same anew, by the last probe.
     fn reschedule(&self) -> Option<Arc<DatabaseSchedule>> {
-        self.schedule().map(|schedule| self.plan(schedule.probe.clone()))
+        self.shared.server.probe_of(self.database.as_deref()).map(|known| self.plan(known))
     }
 
     /// No session: everything that is still due counts as failed for that reason, but nothing is to pause for it.
