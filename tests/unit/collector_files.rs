@@ -52,7 +52,7 @@ fn every_fault_is_reported_with_its_position() {
         let told = text(&output.stderr);
         expect(&folder.join(Path::new(input).with_extension("txt")), &told);
         let places = told.lines().filter(|line| line.starts_with(&**input)).count();
-        assert!(told.starts_with(&format!("pg-exporter: {places} fault")), "{told}");
+        assert!(told.starts_with(&format!("pg-exporter: {places} error")), "{told}");
     }
     let expected: Vec<String> =
         inputs.iter().map(|input| Path::new(input).with_extension("txt").display().to_string()).collect();
@@ -77,7 +77,7 @@ fn folder_with_one_bad_file_does_not_start() {
     let config = format!("--config={}", folder.path().display());
     let error = Exporter::start(binary(), &[&config], &[]).unwrap_err().to_string();
     let place = folder.path().join("worse.yaml:13:16").display().to_string();
-    assert!(error.contains("5 faults") && error.contains(&place), "{error}");
+    assert!(error.contains("5 errors") && error.contains(&place), "{error}");
 }
 
 #[test]
@@ -101,6 +101,6 @@ fn empty_file_is_valid() {
         fs::write(folder.path().join("empty.yml"), content).unwrap();
         let output = check("empty.yml", folder.path());
         assert!(output.status.success(), "{content:?}: {}", text(&output.stderr));
-        assert_eq!(text(&output.stdout), "empty.yml: 0 collectors, 0 metrics, no fault\n", "{content:?}");
+        assert_eq!(text(&output.stdout), "empty.yml: 0 collectors, 0 metrics, no errors\n", "{content:?}");
     }
 }

@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exporter::Exporter;
-use crate::list::ListFormat;
+use crate::list::{KeysFormat, ListFormat};
 use crate::options::{ENVIRONMENT, Options};
 
 /// The command line and the environment, parsed.
@@ -37,6 +37,12 @@ pub(crate) enum Task {
         /// Output format
         #[arg(long, value_enum, default_value = "table")]
         format: ListFormat,
+    },
+    /// Print the keys of collector files: a page, or a JSON Schema for editors
+    Keys {
+        /// How to print them
+        #[arg(long, value_enum, default_value = "markdown")]
+        format: KeysFormat,
     },
 }
 

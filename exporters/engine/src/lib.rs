@@ -39,6 +39,7 @@ mod run;
 mod scrape;
 mod self_metric;
 mod source;
+mod sql;
 mod status;
 mod store;
 mod tiers;

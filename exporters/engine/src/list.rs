@@ -1,4 +1,4 @@
-//! The catalog as a list: every metric of the collectors.
+//! Lists to print: every metric of the collectors, every key of their files.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::catalog::Catalog;
-use crate::collector::{Collector, Column};
+use crate::collector::{Collector, Column, json_schema, keys_page};
 use crate::facts::VersionRange;
 use crate::printable::Lines;
 
@@ -16,6 +16,13 @@ pub(crate) enum ListFormat {
     Table,
     Json,
     Markdown,
+}
+
+/// Form of the list of keys.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum KeysFormat {
+    Markdown,
+    Schema,
 }
 
 /// One metric of one collector.
@@ -48,6 +55,17 @@ pub(crate) fn list(catalog: &Catalog, format: ListFormat) -> Result<String, serd
         ListFormat::Json => serde_json::to_string_pretty(&metrics).map(|text| text + "\n"),
         ListFormat::Table => Ok(table(&metrics)),
         ListFormat::Markdown => Ok(markdown(catalog, &metrics)),
+    }
+}
+
+/// Prints the keys of collector files.
+///
+/// # Errors
+/// JSON that cannot be written, which does not happen with such plain data.
+pub(crate) fn keys(format: KeysFormat) -> Result<String, serde_json::Error> {
+    match format {
+        KeysFormat::Markdown => Ok(keys_page()),
+        KeysFormat::Schema => json_schema(),
     }
 }
 

@@ -85,6 +85,9 @@ fn act<O: Args, S: Source>(
 ) -> Result<ExitCode, Failure> {
     let Cli { options, own, command } = cli;
     log.start(&options.log_level, exporter.log_crates)?;
+    if let Some(Task::Keys { format }) = command {
+        return print(&list::keys(format)?);
+    }
     let namespace = options.namespace.clone().filter(|given| !given.is_empty());
     let namespace = namespace.unwrap_or_else(|| exporter.namespace.to_owned());
     let config = match &command {

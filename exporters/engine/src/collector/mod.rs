@@ -1,10 +1,15 @@
 //! The collector file: one branch is one query and what its columns mean.
 //!
 //! `yaml` reads a text into a tree with places, `read` turns the tree into [`Collector`]s and tells every diagnostic.
+//! `keys` is the table of all keys: `fields` checks against it, `reference` and `schema` print it.
 
 mod columns;
 mod diagnostic;
+mod fields;
+mod keys;
 mod read;
+mod reference;
+mod schema;
 mod top;
 mod yaml;
 
@@ -17,7 +22,11 @@ use crate::redact;
 
 pub(crate) use diagnostic::Diagnostic;
 pub(crate) use read::read_file;
+pub(crate) use reference::markdown as keys_page;
+pub(crate) use schema::json_schema;
 pub(crate) use yaml::Position;
+
+pub(crate) use crate::sql::quote;
 
 /// One validated branch of a collector file.
 #[derive(Debug, Clone)]
@@ -234,11 +243,6 @@ impl Column {
     pub fn shown<'a>(&self, value: &'a str) -> Cow<'a, str> {
         if self.is_statement { redact::statement(value).into() } else { redact::secrets(value) }
     }
-}
-
-/// `name` as a quoted SQL identifier.
-pub(crate) fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Columns as a file would give them, for tests of other modules.

@@ -1,11 +1,9 @@
 //! The keys `top` and `lookup`, and what `top` asks of the columns.
 
 use super::diagnostic::Diagnostics;
-use super::read::Fields;
+use super::fields::Fields;
+use super::keys::{COLUMN, LOOKUP, TOP};
 use super::{Collector, Column, Fold, Lookup, Top, Usage};
-
-const TOP_KEYS: &[&str] = &["by", "limit", "per"];
-const LOOKUP_KEYS: &[&str] = &["of", "label"];
 
 /// Reads `top`: `{ by: <counter column>, limit: <number>, per: [<label column>] }`.
 pub(super) fn read_top(collector: &Collector, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Top> {
@@ -16,9 +14,9 @@ pub(super) fn read_top(collector: &Collector, fields: &Fields<'_>, diagnostics: 
         }
         return None;
     };
-    let item = Fields::read(node, "top", TOP_KEYS, diagnostics)?;
+    let item = Fields::read(node, "top", &TOP, diagnostics)?;
     let has = |name: &str, usage| collector.columns.iter().any(|column| column.name == name && column.usage == usage);
-    let by = item.text("by", diagnostics);
+    let by = item.text("by");
     let at = item.position("by", node.position);
     match by.as_deref() {
         None => diagnostics.error(node.position, "top: expected by, the COUNTER column whose growth ranks"),
@@ -27,12 +25,12 @@ pub(super) fn read_top(collector: &Collector, fields: &Fields<'_>, diagnostics: 
         }
         Some(_) => {}
     }
-    let limit = item.count("limit", diagnostics);
+    let limit = item.count("limit");
     if limit.is_none() && item.get("limit").is_none() {
         diagnostics.error(node.position, "top: expected limit, how many are shown by themselves");
     }
     let mut per = Vec::new();
-    for node in item.list("per", diagnostics) {
+    for node in item.list("per") {
         match node.scalar() {
             Some(name) if has(name, Usage::Label) => per.push(name.to_owned()),
             _ => diagnostics.error(node.position, format!("top: per: {} is no LABEL of this branch", node.describe())),
@@ -52,40 +50,30 @@ pub(super) fn read_other(
     diagnostics: &mut Diagnostics,
 ) -> Option<Fold> {
     let Some(node) = fields.get("other") else { return (usage == Usage::Counter).then_some(Fold::Sum) };
-    match (usage, node.scalar().unwrap_or_default()) {
-        (Usage::Gauge | Usage::Counter, "sum") => Some(Fold::Sum),
-        (Usage::Gauge, "max") => Some(Fold::Max),
-        (Usage::Gauge, "min") => Some(Fold::Min),
-        (Usage::Gauge | Usage::Counter, "none") => None,
-        (Usage::Gauge, _) => {
-            let found = node.describe();
-            diagnostics
-                .error(node.position, format!("column {column}: other: expected sum, max, min or none, found {found}"));
-            None
-        }
-        (Usage::Counter, _) => {
-            let found = node.describe();
-            diagnostics.error(
-                node.position,
-                format!("column {column}: other: expected sum or none for a COUNTER, found {found}"),
-            );
-            None
-        }
-        _ => {
-            diagnostics.error(node.position, format!("column {column}: other belongs to a GAUGE or COUNTER"));
-            None
-        }
-    }
+    let fold = match fields.word(&COLUMN, "other")? {
+        "sum" => Some(Fold::Sum),
+        "max" => Some(Fold::Max),
+        "min" => Some(Fold::Min),
+        _ => None,
+    };
+    let wrong = match usage {
+        Usage::Gauge => return fold,
+        Usage::Counter if matches!(fold, None | Some(Fold::Sum)) => return fold,
+        Usage::Counter => format!("expected sum or none for a COUNTER, found {}", node.describe()),
+        _ => "it belongs to a GAUGE or COUNTER".to_owned(),
+    };
+    diagnostics.error(node.position, format!("column {column}: other: {wrong}"));
+    None
 }
 
 /// Reads `lookup`: `{ of: <branch with a top>, label: <label column of both> }`.
 pub(super) fn read_lookup(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Lookup> {
     let node = fields.get("lookup")?;
-    let item = Fields::read(node, "lookup", LOOKUP_KEYS, diagnostics)?;
+    let item = Fields::read(node, "lookup", &LOOKUP, diagnostics)?;
     for (name, what) in [("of", "the branch whose label sets it gives details of"), ("label", "a label of both")] {
         if item.get(name).is_none() {
             diagnostics.error(node.position, format!("lookup: expected {name}, {what}"));
         }
     }
-    Some(Lookup { of: item.text("of", diagnostics)?, label: item.text("label", diagnostics)? })
+    Some(Lookup { of: item.text("of")?, label: item.text("label")? })
 }

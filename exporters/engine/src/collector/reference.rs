@@ -1,0 +1,37 @@
+//! The reference page of the keys.
+
+use std::fmt::Write;
+
+use super::keys::{Key, MAPS};
+
+/// The keys as a page in Markdown.
+pub(crate) fn markdown() -> String {
+    let mut out = String::from(
+        "# Keys of a collector file\n\n\
+         [Collector files](../guide/collectors.md) explains them with examples. `make bless` writes this page from\n\
+         the table that the parser uses. `collectors/collector.schema.json` has the same for editors.\n",
+    );
+    for map in MAPS {
+        // Writing to a String cannot fail, here and below.
+        writeln!(out, "\n## {}\n\n{}\n", map.title, map.about).ok();
+        out.push_str("| key | type | default | meaning | example | known to |\n|---|---|---|---|---|---|\n");
+        for key in map.keys {
+            out.push_str(&row(key));
+        }
+    }
+    out
+}
+
+fn row(key: &Key) -> String {
+    let default = if key.required { "required" } else { key.default };
+    let known_to = if key.inherited { "pg_exporter" } else { "this suite" };
+    let cells = [
+        format!("`{}`", key.name),
+        key.kind.expected(),
+        default.to_owned(),
+        key.about.to_owned(),
+        format!("`{}`", key.example),
+        known_to.to_owned(),
+    ];
+    format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
+}
