@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::catalog::Catalog;
-use crate::collector::{Collector, quote};
+use crate::collector::{Collector, expand_macros, quote};
 use crate::facts::{Role, ServerFacts, Version, VersionRange};
 use crate::qualify::qualify;
 use crate::source::Query;
@@ -84,12 +84,12 @@ pub(crate) fn plan(catalog: &Catalog, facts: &ServerFacts, selection: &Selection
             Some(reason) => plan.skipped.push((index, reason)),
             None => {
                 let version = version_of_columns(collector, facts);
-                let query = query_of(collector, collector.text(version), facts);
+                let query = query_of(collector, &collector.text(version), version, facts);
                 let predicates = collector.predicates.iter();
                 plan.planned.push(Planned {
                     collector: index,
                     version,
-                    predicates: predicates.map(|p| query_of(collector, p.query.clone(), facts)).collect(),
+                    predicates: predicates.map(|p| query_of(collector, &p.query, version, facts)).collect(),
                     fingerprint: fingerprint(&query, facts),
                     query,
                 });
@@ -111,8 +111,8 @@ fn fingerprint(query: &Query, facts: &ServerFacts) -> u64 {
     hasher.finish()
 }
 
-fn query_of(collector: &Collector, text: String, facts: &ServerFacts) -> Query {
-    let mut text = with_schemas(&text, facts);
+fn query_of(collector: &Collector, text: &str, version: Version, facts: &ServerFacts) -> Query {
+    let mut text = with_schemas(&expand_macros(text, version), facts);
     let extensions = collector.tags.iter().filter_map(|tag| tag.strip_prefix("extension:"));
     for (name, extension) in extensions.filter_map(|name| Some((name, facts.extensions.get(name)?))) {
         text = qualify(&text, name, &extension.schema);

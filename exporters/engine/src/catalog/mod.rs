@@ -6,7 +6,7 @@ mod origin;
 use std::path::Path;
 
 use self::check::{check_branches, check_lookups, own_families, query_diagnostics};
-use self::origin::{read_texts, whole};
+use self::origin::{read_texts, sql_file, whole};
 use crate::collector::{Collector, Diagnostic, Family, read_file};
 use crate::tiers::Tiers;
 
@@ -86,7 +86,7 @@ impl Catalog {
         let empty_files: Vec<String> = files.iter().filter(is_empty).map(|(name, _)| name.clone()).collect();
         warnings.extend(empty_files.iter().map(|file| whole(Path::new(file), "the file is empty")));
         for (name, text) in &files {
-            let (found, told) = read_file(name, text, tiers);
+            let (found, told) = read_file(name, text, tiers, &|path| sql_file(origin, path));
             collectors.extend(found);
             diagnostics.extend(told.errors);
             warnings.extend(told.warnings);

@@ -19,7 +19,7 @@ pub struct EmbeddedFolder {
 impl EmbeddedFolder {
     /// The `.yml` files of a folder that the program was compiled with.
     pub fn of<Files: RustEmbed>(name: &'static str) -> Self {
-        let mut names: Vec<_> = Files::iter().filter(|name| name.ends_with(".yml")).collect();
+        let mut names: Vec<_> = Files::iter().collect();
         names.sort_unstable();
         let text = |name: &str| Files::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
         let files = names.iter().filter_map(|file| Some((format!("builtin:{name}/{file}"), text(file)?))).collect();
@@ -46,7 +46,10 @@ impl fmt::Display for Origin {
 /// File names and texts; what cannot be read is a diagnostic of the file as a whole.
 pub(super) fn read_texts(origin: &Origin) -> (Vec<(String, String)>, Vec<Diagnostic>) {
     let path = match origin {
-        Origin::Embedded(folder) => return (folder.files.clone(), Vec::new()),
+        Origin::Embedded(folder) => {
+            let is_yaml = |(name, _): &&(String, String)| name.ends_with(".yml");
+            return (folder.files.iter().filter(is_yaml).cloned().collect(), Vec::new());
+        }
         Origin::Path(path) => path,
     };
     let mut diagnostics = Vec::new();
@@ -72,6 +75,17 @@ pub(super) fn read_texts(origin: &Origin) -> (Vec<(String, String)>, Vec<Diagnos
     (files, diagnostics)
 }
 
+/// The text of a file beside a collector file.
+pub(super) fn sql_file(origin: &Origin, path: &Path) -> Result<String, String> {
+    match origin {
+        Origin::Path(_) => files::read_text(path).map_err(|error| error.to_string()),
+        Origin::Embedded(folder) => {
+            let found = folder.files.iter().find(|(name, _)| Path::new(name) == path);
+            found.map(|(_, text)| text.clone()).ok_or_else(|| "no such file inside the program".to_owned())
+        }
+    }
+}
+
 fn yaml_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !std::fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -95,8 +109,6 @@ pub(super) fn whole(path: &Path, message: &str) -> Diagnostic {
 /// `sound` is the text before the first byte that is not UTF-8.
 fn not_utf8(path: &Path, sound: &[u8]) -> Diagnostic {
     let sound = String::from_utf8_lossy(sound);
-    let last = sound.rsplit('\n').next().unwrap_or_default();
-    let line = 1 + sound.matches('\n').count() as u64;
-    let position = Position { line, column: 1 + last.chars().count() as u64 };
+    let position = Position::of(&sound, sound.len());
     Diagnostic { position, ..whole(path, "this byte is not UTF-8: save the file as UTF-8") }
 }

@@ -110,7 +110,7 @@ impl Key {
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
-    about: "The keys of a collector. It has exactly one of `query` and `from`.",
+    about: "The keys of a collector. It has exactly one of `query`, `from` and `from_file`.",
     keys: &[
         Key::new(
             "name",
@@ -136,6 +136,12 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
             KeyType::Query,
             "SQL after FROM. The select list is built from the columns that exist in the server's version.",
             "pg_catalog.pg_stat_wal",
+        ),
+        Key::ours(
+            "from_file",
+            KeyType::Text,
+            "Name of a `.sql` file beside this one that holds a whole query; the select list is built on its result.",
+            "pg_seq.sql",
         ),
         Key::new(
             "predicate_queries",
@@ -300,7 +306,7 @@ pub(crate) const COLUMN: KeyMap = KeyMap {
         Key::new("description", KeyType::Text, "HELP text. Quote it if it holds a comma inside `{ … }`.", "WAL records generated"),
         Key::ours("other", KeyType::Word(&["sum", "max", "min", "none"], false), "How `other` of a `top` is made of the rest. A counter takes `sum` or `none`.", "max").default("`sum` for counters, `none` for gauges"),
         Key::ours("redact", KeyType::Word(&["statement"], false), "The label is the text of a statement: shown without comments and constants.", "statement"),
-        Key::ours("expr", KeyType::Text, "Its expression in the select list; only with `from`.", "wal_records").default("its name"),
+        Key::ours("expr", KeyType::Text, "Its expression in the select list; only with `from` or `from_file`.", "wal_records").default("its name"),
         Key::ours("min_version", KeyType::Version, "First version in which it exists.", "14").default("all"),
         Key::ours("max_version", KeyType::Version, "First version in which it does not exist any more. Columns may share a name if their versions do not overlap.", "18").default("all"),
     ],

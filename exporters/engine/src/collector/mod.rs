@@ -3,10 +3,12 @@
 //! `yaml` reads a text into a tree with places, `read` turns the tree into [`Collector`]s and tells every diagnostic.
 //! `keys` is the table of all keys: `fields` checks against it, `reference` and `schema` print it.
 
+mod ask;
 mod columns;
 mod diagnostic;
 mod fields;
 mod keys;
+mod macros;
 mod read;
 mod reference;
 mod schema;
@@ -21,6 +23,7 @@ use crate::facts::{Version, VersionRange};
 use crate::redact;
 
 pub(crate) use diagnostic::Diagnostic;
+pub(crate) use macros::expand as expand_macros;
 pub(crate) use read::read_file;
 pub(crate) use reference::markdown as keys_page;
 pub(crate) use schema::json_schema;
@@ -189,7 +192,7 @@ impl Collector {
         self.columns.iter().enumerate().filter(move |(_, column)| column.versions.contains(version))
     }
 
-    /// The query's text for a server of `version`; names of extensions' schemas are still to be filled in.
+    /// The query's text for a server of `version`; macros are still to be replaced.
     pub fn text(&self, version: Version) -> String {
         match &self.ask {
             Ask::Query(query) => query.clone(),
@@ -245,12 +248,18 @@ impl Column {
     }
 }
 
+/// For tests of texts that have no file beside them.
+#[cfg(test)]
+pub(crate) fn no_sql_file(_: &std::path::Path) -> Result<String, String> {
+    Err("there is none".into())
+}
+
 /// Columns as a file would give them, for tests of other modules.
 #[cfg(test)]
 pub(crate) fn columns_of_test(metrics: &str) -> Vec<Column> {
     let indented = metrics.replace('\n', "\n    ");
     let text = format!("x:\n  query: x\n  metrics:\n    {indented}\n");
-    let (mut collectors, diagnostics) = read_file("test.yml", &text, &crate::tiers::Tiers::default());
+    let (mut collectors, diagnostics) = read_file("test.yml", &text, &crate::tiers::Tiers::default(), &no_sql_file);
     assert!(diagnostics.errors.is_empty(), "{:?}", diagnostics.errors);
     collectors.remove(0).columns
 }

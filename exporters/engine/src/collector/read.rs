@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ask::{SqlFile, check_macros, read_ask};
 use super::columns::read_columns;
 use super::diagnostic::Diagnostics;
 use super::fields::Fields;
@@ -19,7 +20,12 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 const NO_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Reads one file's text; what is wrong with it goes to the diagnostics that come back beside its sound branches.
-pub(crate) fn read_file(file: &str, text: &str, tiers: &Tiers) -> (Vec<Collector>, Diagnostics) {
+pub(crate) fn read_file(
+    file: &str,
+    text: &str,
+    tiers: &Tiers,
+    sql_file: &SqlFile<'_>,
+) -> (Vec<Collector>, Diagnostics) {
     let mut diagnostics = Diagnostics::new(file);
     let root = match yaml::parse(text) {
         Ok(root) => root,
@@ -28,6 +34,7 @@ pub(crate) fn read_file(file: &str, text: &str, tiers: &Tiers) -> (Vec<Collector
             return (Vec::new(), diagnostics);
         }
     };
+    check_macros(&root, text, &mut diagnostics);
     let branches = match &root.kind {
         Kind::Null => return (Vec::new(), diagnostics),
         Kind::Map(branches) => branches,
@@ -48,7 +55,7 @@ pub(crate) fn read_file(file: &str, text: &str, tiers: &Tiers) -> (Vec<Collector
             diagnostics.error(key.position, format!("branch {name} is there already, at line {}", first.line));
         }
         seen.push((name, key.position));
-        collectors.extend(read_collector(name, key.position, body, tiers, &mut diagnostics));
+        collectors.extend(read_collector(name, key.position, body, tiers, sql_file, &mut diagnostics));
     }
     (collectors, diagnostics)
 }
@@ -58,11 +65,12 @@ fn read_collector(
     position: Position,
     body: &Node,
     tiers: &Tiers,
+    sql_file: &SqlFile<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Collector> {
     let before = diagnostics.errors.len();
     let fields = Fields::read(body, &format!("branch {key}"), &COLLECTOR, diagnostics)?;
-    let ask = read_ask(key, position, &fields, diagnostics);
+    let ask = read_ask(key, position, &fields, sql_file, diagnostics);
     let name = fields.text("name").unwrap_or_else(|| key.to_owned());
     if !is_metric_name(&name) {
         let at = fields.get("name").map_or(position, |node| node.position);
@@ -95,7 +103,7 @@ fn read_collector(
         max_series: fields.count("max_series"),
         top: None,
         lookup: read_lookup(&fields, diagnostics),
-        ask: ask.unwrap_or_else(|| Ask::Query(String::new())),
+        ask: ask.unwrap_or_else(|| Ask::From(String::new())),
         columns: Vec::new(),
         file: diagnostics.file.clone(),
         position,
@@ -104,39 +112,6 @@ fn read_collector(
     read_columns(&mut collector, position, fields.get("metrics"), diagnostics);
     collector.top = read_top(&collector, &fields, diagnostics);
     (diagnostics.errors.len() == before).then_some(collector)
-}
-
-fn read_ask(key: &str, position: Position, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Ask> {
-    let query = fields.text("query");
-    let from = fields.text("from");
-    let blank = |text: &str| text.trim().is_empty();
-    match (query, from) {
-        (Some(query), None) if !blank(&query) => Some(Ask::Query(query)),
-        (None, Some(from)) if !blank(&from) => {
-            let from = from.trim();
-            let bare = from.get(..5).filter(|word| word.eq_ignore_ascii_case("from ")).map_or(from, |_| &from[5..]);
-            Some(Ask::From(bare.to_owned()))
-        }
-        (Some(_), Some(_)) => {
-            diagnostics.error(
-                fields.position("from", position),
-                format!("branch {key} has both query and from: expected one of them"),
-            );
-            None
-        }
-        (None, None) => {
-            // One that is there and no text has been told already.
-            if fields.get("query").or(fields.get("from")).is_none() {
-                diagnostics.error(position, format!("branch {key} asks nothing: expected query or from"));
-            }
-            None
-        }
-        (query, _) => {
-            let name = if query.is_some() { "query" } else { "from" };
-            diagnostics.error(fields.position(name, position), format!("{name} of branch {key} is blank"));
-            None
-        }
-    }
 }
 
 fn read_predicates(fields: &Fields<'_>, tiers: &Tiers, diagnostics: &mut Diagnostics) -> Vec<Predicate> {

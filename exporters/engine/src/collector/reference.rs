@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use super::keys::{Key, MAPS};
+use super::macros::{MACROS, Macro, expand};
+use crate::facts::Version;
 
 /// The keys as a page in Markdown.
 pub(crate) fn markdown() -> String {
@@ -19,7 +21,23 @@ pub(crate) fn markdown() -> String {
             out.push_str(&row(key));
         }
     }
+    out.push_str(
+        "\n## Macros\n\nFor SQL in `query`, `from`, `predicate_query`, `expr` and in files of `from_file`. An `@` inside a\n\
+         literal, a quoted name or a comment begins no macro.\n\n\
+         | macro | meaning | example | becomes |\n|---|---|---|---|\n",
+    );
+    out.extend(MACROS.iter().map(macro_row));
     out
+}
+
+fn macro_row(one: &Macro) -> String {
+    let becomes = match expand(one.example, Version::default()) {
+        same if same == one.example => r#""schema".pg_stat_statements(false)"#.to_owned(),
+        expanded => expanded,
+    };
+    let form = format!("@{}:{}@", one.name, one.parameters.join(":"));
+    let cells = [format!("`{form}`"), one.about.to_owned(), format!("`{}`", one.example), format!("`{becomes}`")];
+    format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
 }
 
 fn row(key: &Key) -> String {

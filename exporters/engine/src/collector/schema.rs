@@ -16,7 +16,7 @@ const VERSION: &str = r"^\s*[0-9]+(\.[0-9]+){0,2}\s*$";
 /// JSON that cannot be written, which does not happen with such plain data.
 pub(crate) fn json_schema() -> Result<String, serde_json::Error> {
     let mut branch = object(&COLLECTOR);
-    branch["oneOf"] = json!([{ "required": ["query"] }, { "required": ["from"] }]);
+    branch["oneOf"] = json!([{ "required": ["query"] }, { "required": ["from"] }, { "required": ["from_file"] }]);
     let no_expression = json!({ "additionalProperties": { "not": { "required": ["expr"] } } });
     branch["if"] = json!({ "required": ["query"] });
     branch["then"] = json!({ "properties": { "metrics": { "items": no_expression } } });

@@ -13,13 +13,22 @@ pub(crate) struct Position {
     pub column: u64,
 }
 
+impl Position {
+    /// The position of a byte of the text.
+    pub fn of(text: &str, byte: usize) -> Self {
+        let before = &text[..byte];
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        Self { line: 1 + before.matches('\n').count() as u64, column: 1 + last.chars().count() as u64 }
+    }
+}
+
 /// One node. Numbers and booleans keep their spelling, since `1.10` is a version and `on` may be a name.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub position: Position,
     pub kind: Kind,
     /// Its bytes in the text.
-    range: Option<Range<usize>>,
+    pub range: Option<Range<usize>>,
 }
 
 #[derive(Debug, Clone)]

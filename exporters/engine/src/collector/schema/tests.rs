@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use jsonschema::Validator;
 
 use super::*;
-use crate::collector::{keys_page, read_file};
+use crate::collector::{keys_page, no_sql_file, read_file};
 use crate::tiers::Tiers;
 
 /// Files whose errors the schema does not know: between several places, or of names that are put together.
@@ -14,6 +14,7 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "empty_range.yml",
     "label_name.yml",
     "le_label.yml",
+    "macros.yml",
     "metric_name.yml",
     "overlapping_columns.yml",
 ];
@@ -66,13 +67,42 @@ fn every_shipped_file_is_valid_and_names_the_schema() {
     }
 }
 
+/// The most lines of SQL in a collector file.
+const MOST_SQL_LINES: usize = 15;
+
+#[test]
+fn long_sql_is_in_a_file_of_its_own() {
+    let folder = root().join("collectors/pg");
+    let mut named = vec!["grants.sql".to_owned()];
+    for path in files(&folder) {
+        let branches: Value = serde_saphyr::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        for (branch, body) in branches.as_object().unwrap() {
+            named.extend(body["from_file"].as_str().map(str::to_owned));
+            let columns = body["metrics"].as_array().unwrap().iter().filter_map(|column| column.as_object());
+            let expressions = columns.flat_map(|column| column.values()).map(|column| &column["expr"]);
+            let predicates =
+                body["predicate_queries"].as_array().into_iter().flatten().map(|one| &one["predicate_query"]);
+            for sql in [&body["query"], &body["from"]].into_iter().chain(expressions).chain(predicates) {
+                let lines = sql.as_str().unwrap_or_default().trim().lines().count();
+                assert!(lines <= MOST_SQL_LINES, "{branch}: {lines} lines of SQL: expected from_file");
+            }
+        }
+    }
+    named.sort();
+    named.dedup();
+    let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut found: Vec<String> = entries.filter(|name| name.ends_with(".sql")).collect();
+    found.sort();
+    assert_eq!(found, named, "files of SQL, and what names them");
+}
+
 #[test]
 fn schema_and_parser_agree_on_bad_files() {
     let validator = validator();
     let (mut agreed, mut beyond) = (0, Vec::new());
     for path in files(&root().join("tests/unit/collector_files/bad")) {
         let Ok(text) = fs::read_to_string(&path) else { continue };
-        let (_, diagnostics) = read_file("bad.yml", &text, &Tiers::default());
+        let (_, diagnostics) = read_file("bad.yml", &text, &Tiers::default(), &no_sql_file);
         // What is bad only beside other files, and what is not YAML, is not for a schema.
         let Ok(faults) = faults(&validator, &text) else { continue };
         if diagnostics.errors.is_empty() {
@@ -104,6 +134,6 @@ a:
     - h: { usage: histogram, bucket: [1, "2"] }
 "#;
     assert_eq!(faults(&validator(), file).unwrap(), [""; 0]);
-    let (collectors, diagnostics) = read_file("good.yml", file, &Tiers::default());
+    let (collectors, diagnostics) = read_file("good.yml", file, &Tiers::default(), &no_sql_file);
     assert_eq!((collectors.len(), diagnostics.errors.len()), (1, 0), "{:?}", diagnostics.errors);
 }
