@@ -1,0 +1,71 @@
+WITH RECURSIVE conflict (mode, conflicts) AS (VALUES
+  ('AccessShareLock', ARRAY['AccessExclusiveLock']),
+  ('RowShareLock', ARRAY['ExclusiveLock', 'AccessExclusiveLock']),
+  ('RowExclusiveLock', ARRAY['ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock']),
+  ('ShareUpdateExclusiveLock',
+   ARRAY['ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock']),
+  ('ShareLock',
+   ARRAY['RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock']),
+  ('ShareRowExclusiveLock',
+   ARRAY['RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock']),
+  ('ExclusiveLock',
+   ARRAY['RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+         'AccessExclusiveLock']),
+  ('AccessExclusiveLock',
+   ARRAY['AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+         'ExclusiveLock', 'AccessExclusiveLock'])
+), activity AS MATERIALIZED (
+  SELECT pid, datid, CASE WHEN backend_type = 'parallel worker' THEN leader_pid END AS leader
+    FROM pg_catalog.pg_stat_activity
+), lock AS MATERIALIZED (
+  SELECT pg_catalog.concat_ws('/', locktype, database, relation, page, tuple, virtualxid, transactionid, classid, objid, objsubid) AS object,
+         coalesce(a.leader, l.pid, - pg_catalog.split_part(virtualtransaction, '/', 2)::bigint) AS session,
+         a.datid, mode, granted, waitstart
+    FROM pg_catalog.pg_locks AS l
+    LEFT JOIN activity AS a ON a.pid = l.pid
+), waiting AS MATERIALIZED (
+  SELECT *, pg_catalog.row_number() OVER (PARTITION BY object ORDER BY waitstart NULLS LAST, session) AS place
+    FROM lock
+    JOIN conflict USING (mode)
+   WHERE NOT granted
+), blocked AS MATERIALIZED (
+  SELECT w.datid, w.session, l.session AS blocker
+    FROM waiting AS w
+    JOIN lock AS l ON l.object = w.object AND l.granted AND l.mode = ANY (w.conflicts) AND l.session <> w.session
+  UNION
+  SELECT w.datid, w.session, before.session
+    FROM waiting AS w
+    CROSS JOIN LATERAL (
+      SELECT q.session
+        FROM waiting AS q
+       WHERE q.object = w.object AND q.place < w.place AND q.mode = ANY (w.conflicts) AND q.session <> w.session
+       ORDER BY q.place DESC
+       LIMIT 1
+    ) AS before
+), chain (session, depth) AS (
+  SELECT session, 1
+    FROM blocked
+   GROUP BY session
+  HAVING pg_catalog.bool_and(blocker NOT IN (SELECT session FROM waiting))
+  UNION
+  SELECT b.session, c.depth + 1
+    FROM chain AS c
+    JOIN blocked AS b ON b.blocker = c.session
+   WHERE c.depth < 100
+)
+SELECT d.datname, w.sessions, w.since, w.roots, w.depth
+  FROM pg_catalog.pg_database AS d
+  LEFT JOIN (
+    SELECT w.datid, w.sessions, w.since, b.roots, b.depth
+      FROM (
+        SELECT datid, pg_catalog.count(DISTINCT session) AS sessions, pg_catalog.min(waitstart) AS since FROM waiting GROUP BY datid
+      ) AS w
+      LEFT JOIN (
+        SELECT b.datid, pg_catalog.max(coalesce(c.depth, 1)) AS depth,
+               pg_catalog.count(DISTINCT blocker) FILTER (WHERE blocker NOT IN (SELECT session FROM waiting)) AS roots
+          FROM blocked AS b
+          LEFT JOIN chain AS c ON c.session = b.session
+         GROUP BY b.datid
+      ) AS b ON b.datid = w.datid
+  ) AS w ON w.datid = d.oid
+ WHERE d.datallowconn AND NOT d.datistemplate
