@@ -1,9 +1,10 @@
 //! The metrics and labels that an expression names, and those that there are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use promql_parser::parser::{self, Expr, LabelModifier, VectorSelector};
+
+use crate::reference::{self, metrics_on};
 
 /// Metrics with their labels, but for those that the scrape adds.
 pub type Known = BTreeMap<String, BTreeSet<String>>;
@@ -22,32 +23,34 @@ pub struct Used {
     pub made: BTreeSet<String>,
 }
 
-/// All metrics of the exporters' pages and of the list of what others tell.
+/// The exporters' own metrics that the rules use, with their labels.
+const OWN: &[(&str, &[&str])] = &[
+    ("pg_up", &[]),
+    ("pg_in_recovery", &[]),
+    ("pg_exporter_scrape_error_count", &[]),
+    ("pg_exporter_collector_success", &["collector", "datname"]),
+    ("pgbouncer_up", &["target"]),
+    ("pgbouncer_exporter_scrape_error_count", &[]),
+    ("pgbouncer_exporter_collector_success", &["collector", "datname", "target"]),
+];
+
+/// All metrics of the pages of `docs/reference`.
 pub fn documented() -> Known {
     let mut known = Known::new();
-    for page in ["metrics.md", "metrics-pgbouncer.md", "metrics-pgbackrest.md"] {
-        let mut labels = BTreeSet::new();
-        for line in fs::read_to_string(super::path(&format!("docs/reference/{page}"))).unwrap().lines() {
-            if let Some(listed) = line.strip_prefix("| Labels | ") {
-                labels = listed.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-            } else if let Some((name, _)) = line.strip_prefix("| `").and_then(|rest| rest.split_once('`')) {
-                let metric = known.entry(name.to_owned()).or_default();
-                metric.extend(labels.iter().cloned());
-                if page.contains("pgbouncer") {
-                    // Added when several are read.
-                    metric.insert("target".to_owned());
-                }
+    for page in reference::COLLECTORS.into_iter().chain([reference::EXTERNAL]) {
+        for listed in metrics_on(page) {
+            let metric = known.entry(listed.name).or_default();
+            metric.extend(listed.labels);
+            if page.contains("pgbouncer") {
+                // Added when several are read.
+                metric.insert("target".to_owned());
             }
         }
     }
+    let own =
+        OWN.iter().map(|(name, labels)| ((*name).to_owned(), labels.iter().map(|&label| label.to_owned()).collect()));
+    known.extend(own);
     assert!(known.len() > 500, "the pages of metrics are not read: {}", known.len());
-    let list = fs::read_to_string(super::path("alerts/external-metrics.tsv")).unwrap();
-    for line in list.lines().filter(|line| !line.starts_with('#')) {
-        let mut fields = line.split('\t');
-        let (name, labels) = (fields.next().unwrap(), fields.next().unwrap());
-        let labels = labels.split(',').filter(|label| !label.is_empty()).map(str::to_owned).collect();
-        known.insert(name.to_owned(), labels);
-    }
     known
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab::{Major, Postgres};
-use support::{exporter, path, scrape};
+use support::reference::{self, metrics_on};
+use support::{exporter, scrape};
 
 /// Labels that the scrape configuration gives to all series of a target.
 pub const OF_TARGET: &[&str] = &["cls", "ins", "ip", "job", "instance"];
@@ -25,37 +26,28 @@ pub struct Metric {
 pub struct Known(pub BTreeMap<String, Metric>);
 
 impl Known {
-    /// From the catalogues, from a real page, and from the lists beside the dashboards' source.
+    /// From the pages of docs/reference and from a real page.
     pub fn read() -> Known {
         let mut known = Known(BTreeMap::new());
-        for catalogue in ["metrics.md", "metrics-pgbouncer.md", "metrics-pgbackrest.md"] {
-            known.add_catalogue(&std::fs::read_to_string(path("docs/reference").join(catalogue)).unwrap());
+        for page in reference::COLLECTORS {
+            known.add_page(page);
         }
         known.add_own();
-        for list in ["external.txt", "recorded.txt"] {
-            known.add_list(&std::fs::read_to_string(path("dashboards/source").join(list)).unwrap());
-        }
+        known.add_page(reference::EXTERNAL);
         known
     }
 
     fn add<'a>(&mut self, name: &str, kind: &str, labels: impl IntoIterator<Item = &'a str>) {
-        let counter = matches!(kind, "counter" | "COUNTER");
+        let counter = kind == "counter";
         let metric = self.0.entry(name.to_owned()).or_insert(Metric { counter, labels: BTreeSet::new() });
         assert_eq!(metric.counter, counter, "{name} has two types");
         metric.labels.extend(labels.into_iter().map(str::to_owned));
     }
 
-    /// Reads a page of docs/reference/, which `make check` keeps equal to what the exporters list.
-    fn add_catalogue(&mut self, text: &str) {
-        let mut labels = Vec::new();
-        for line in text.lines() {
-            if let Some(listed) = line.strip_prefix("| Labels | ") {
-                labels = listed.split('`').skip(1).step_by(2).collect();
-            } else if let Some(row) = line.strip_prefix("| `") {
-                let (name, rest) = row.split_once("` | ").unwrap();
-                let bucket = name.ends_with("_bucket").then_some("le");
-                self.add(name, rest.split(" | ").next().unwrap(), labels.iter().copied().chain(bucket));
-            }
+    /// Reads a page of docs/reference.
+    fn add_page(&mut self, page: &str) {
+        for listed in metrics_on(page) {
+            self.add(&listed.name, &listed.kind, listed.labels.iter().map(String::as_str));
         }
     }
 
@@ -80,14 +72,6 @@ impl Known {
             for namespace in ["pg", "pgbouncer", "pgbackrest"] {
                 self.add(&format!("{namespace}_{name}"), kind, labels.iter().copied());
             }
-        }
-    }
-
-    fn add_list(&mut self, text: &str) {
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let mut words = line.split_whitespace();
-            let (name, kind) = (words.next().unwrap(), words.next().unwrap());
-            self.add(name, kind, words.next().into_iter().flat_map(|labels| labels.split(',')));
         }
     }
 }
