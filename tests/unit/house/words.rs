@@ -71,11 +71,21 @@ pub fn rust_texts(source: &str) -> Vec<(usize, String)> {
     tokens.iter().filter(|token| is_read(token.kind)).map(|token| (token.line, joined(&token.text))).collect()
 }
 
-/// The texts of a collector file that its users may read, each on one line.
+/// The texts of a collector file that its users may read, folded ones in one piece.
 pub fn collector_texts(yaml: &str) -> Vec<(usize, String)> {
     const KEYS: [&str; 3] = ["desc:", "description:", "reason:"];
-    let text = |line: &str| KEYS.iter().find_map(|key| line.split_once(key)).map(|(_, text)| text.to_owned());
-    yaml.lines().enumerate().filter_map(|(at, line)| Some((at + 1, text(line)?))).collect()
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut texts = Vec::new();
+    let mut lines = yaml.lines().enumerate().peekable();
+    while let Some((at, line)) = lines.next() {
+        let Some((key, text)) = KEYS.iter().find_map(|key| line.split_once(key)) else { continue };
+        let mut text = text.trim().trim_start_matches(['>', '|', '-']).trim_start().to_owned();
+        while let Some((_, next)) = lines.next_if(|(_, next)| indent(next) > indent(key)) {
+            text = format!("{text} {}", next.trim());
+        }
+        texts.push((at + 1, text));
+    }
+    texts
 }
 
 #[cfg(test)]
@@ -101,7 +111,10 @@ mod tests {
         assert_eq!(rust_texts(source), [(3, "d".to_owned())]);
         let help = format!("#[command(x)]\n{source}");
         assert_eq!(rust_texts(&help).iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 4]);
-        let yaml = "x:\n  desc: A text\n  query: SELECT 1\n    - a: { usage: GAUGE, description: B }\n";
-        assert_eq!(collector_texts(yaml), [(2, " A text".to_owned()), (4, " B }".to_owned())]);
+        let yaml = "x:\n  desc: A text\n  query: SELECT 1\n    - a: { usage: GAUGE, description: B }\n    - c:\n        description: >-\n          one\n          two\n        usage: GAUGE\n";
+        assert_eq!(
+            collector_texts(yaml),
+            [(2, "A text".to_owned()), (4, "B }".to_owned()), (6, " one two".to_owned())]
+        );
     }
 }

@@ -10,8 +10,8 @@ use crate::facts::Version;
 pub(crate) fn markdown() -> String {
     let mut out = String::from(
         "# Keys of a collector file\n\n\
-         [Collector files](../guide/collectors.md) explains them with examples. `make bless` writes this page from\n\
-         the table that the parser uses. `collectors/collector.schema.json` has the same for editors.\n",
+         [Collector files](../guide/collectors.md) explains them with examples. `make bless` writes this\n\
+         page from the table that the parser uses. `collectors/collector.schema.json` has the same for editors.\n",
     );
     for map in MAPS {
         // Writing to a String cannot fail, here and below.
