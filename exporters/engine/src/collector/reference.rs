@@ -11,7 +11,7 @@ pub(crate) fn markdown() -> String {
     let mut out = String::from(
         "# Keys of a collector file\n\n\
          [Collector files](../guide/collectors.md) explains them with examples. `make bless` writes this\n\
-         page from the table that the parser uses. `collectors/collector.schema.json` has the same for editors.\n",
+         page from the table that the parser uses, and `collectors/collector.schema.json` for editors.\n",
     );
     for map in MAPS {
         // Writing to a String cannot fail, here and below.
