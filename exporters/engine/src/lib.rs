@@ -22,6 +22,9 @@ mod error;
 mod exporter;
 mod exposition;
 mod facts;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod labels;
 mod list;

@@ -21,3 +21,5 @@ pub(crate) use headers::Headers;
 pub(crate) use page::{Page, Part};
 pub(crate) use result::{EncodedResult, encode};
 pub(crate) use self_metrics::SelfMetrics;
+#[cfg(feature = "fuzzing")]
+pub(crate) use text::{close_labels, write_label};

@@ -18,7 +18,7 @@ pub(super) fn write_number(out: &mut Vec<u8>, number: Number) {
 }
 
 /// Appends `name="value"`, with a comma before it unless it is the first after `{`.
-pub(super) fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(crate) fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
     out.push(if out.is_empty() { b'{' } else { b',' });
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
@@ -34,7 +34,7 @@ pub(super) fn write_label(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// Closes what [`write_label`] opened.
-pub(super) fn close_labels(out: &mut Vec<u8>) {
+pub(crate) fn close_labels(out: &mut Vec<u8>) {
     if !out.is_empty() {
         out.push(b'}');
     }

@@ -20,6 +20,9 @@ mod tls;
 mod watched_files;
 mod web_config;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use web_config::parse_only;
+
 #[cfg(test)]
 mod tests;
 

@@ -145,3 +145,12 @@ fn parse(text: &[u8], files: &WatchedFiles) -> Result<Sections, ListenError> {
         }
     }
 }
+
+/// Parses a text as [`WebConfig::read`] does, without the files that it names.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn parse_only(text: &[u8]) -> Result<(), String> {
+    let files = WatchedFiles::new("web.yml".into());
+    let sections = parse(text, &files).map_err(|error| error.to_string())?;
+    sections.http_server_config.unwrap_or_default().headers.unwrap_or_default().headers();
+    sections.rate_limit.unwrap_or_default().limit().map(|_| ())
+}
