@@ -60,6 +60,10 @@ pub(crate) fn read(conninfo: &str, env: &Environment) -> Result<Parameters, Targ
 }
 
 fn parse(conninfo: &str) -> Result<Parameters, TargetError> {
+    // In the protocol a NUL ends a value, so that what follows would be a parameter.
+    if let Some(before) = conninfo.chars().position(|c| c == '\0') {
+        return Err(TargetError::Syntax { at: before + 1, problem: "a NUL character" });
+    }
     for scheme in ["postgres://", "postgresql://"] {
         if let Some(rest) = conninfo.strip_prefix(scheme) {
             return url::parse(conninfo, rest);
@@ -128,6 +132,14 @@ mod tests {
         for text in ["mysql://u:s3cret@h/db?a=b", "s3cret", "postgres:/s3cret", "//u:s3cret@h"] {
             let error = read(text, &empty_environment()).unwrap_err();
             assert_eq!(error.to_string(), "conninfo, character 1: expected postgres://, postgresql:// or key=value");
+        }
+    }
+
+    #[test]
+    fn rejects_nul() {
+        for text in ["user=a\0b", "postgres://a\0b@h/d"] {
+            let error = read(text, &empty_environment()).unwrap_err().to_string();
+            assert!(error.ends_with(": a NUL character"), "{error}");
         }
     }
 

@@ -8,6 +8,8 @@ use crate::server::ServerAddress;
 
 /// All but the characters that need no encoding anywhere in a URL.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// An IPv6 address stands in brackets with its colons.
+const BRACKETED: &AsciiSet = &NAME.remove(b':');
 /// In a value of the query a few more characters are unambiguous.
 const VALUE: &AsciiSet = &NAME.remove(b'/').remove(b',').remove(b':');
 
@@ -19,7 +21,7 @@ pub(super) fn encode_name(name: &str) -> String {
 /// A server as `host:port`.
 pub(super) fn url_host(server: &ServerAddress) -> String {
     match &server.host {
-        Host::Tcp(name) if name.contains(':') => format!("[{name}]:{}", server.port),
+        Host::Tcp(name) if name.contains(':') => format!("[{}]:{}", utf8_percent_encode(name, BRACKETED), server.port),
         _ => format!("{}:{}", encode_name(&server.host_name()), server.port),
     }
 }

@@ -6,6 +6,14 @@ fn target(conninfo: &str) -> Target {
 }
 
 #[test]
+fn redacts_to_a_url_for_the_same_target() {
+    for conninfo in ["host=a:b?c]d port=1", "host=fe80::1%eth0", "host='/tmp/a b@c'"] {
+        let shown = target(conninfo).redacted();
+        assert_eq!(target(&shown).redacted(), shown, "{conninfo}");
+    }
+}
+
+#[test]
 fn has_libpq_defaults() {
     let target = target("");
     assert_eq!(target.label(), "localhost:5432");
