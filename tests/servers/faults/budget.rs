@@ -46,7 +46,7 @@ fn pending_connects_stay_within_the_budget() {
         is_asked_a_lot(&exporter, &["timeout"]);
         assert_eq!(within.now(), 1, "{catalog}: one login, which everybody waits for");
         let explained = explained(&exporter);
-        assert!(explained.contains("not ended the login"), "{explained}");
+        assert!(explained.contains("did not complete the login"), "{explained}");
         // What pg_stat_activity shows without reading a catalog.
         let seen = "select count(*) from pg_stat_get_activity(null) where backend_type = 'client backend' and pid <> pg_backend_pid()";
         assert!(lock.query_one(seen, &[]).unwrap().get::<_, i64>(0) <= 1);

@@ -45,13 +45,13 @@ fn refuses_a_database_or_server_that_is_no_console() {
         }
         server.psql("postgres", "create database pgbouncer").unwrap();
         let (reason, line) = told(&server.url("monitor", "pgbouncer"));
-        assert!(reason == "no_console" && line.contains("the server calls its version"), "{line}");
+        assert!(reason == "no_console" && line.contains("the server reports version"), "{line}");
 
         let mut command = Process::command(pgbouncer_exporter());
         let output = command.env("PG_EXPORTER_URL", server.url("monitor", "postgres")).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{error}");
-        assert!(error.contains("dbname (or PGDATABASE): expected pgbouncer, the console's name"), "{error}");
+        assert!(error.contains("dbname (or PGDATABASE): expected pgbouncer, the database name of the admin console"), "{error}");
     });
 }
 

@@ -136,7 +136,7 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
         assert!(!help.contains(noise), "{noise}\n{help}");
     }
     // That the process list shows what stands on a command line is said where it matters.
-    assert!(help.contains("Every user of the") && help.contains("a password is better placed in"), "{help}");
+    assert!(help.contains("Every user of the machine") && help.contains("a password file"), "{help}");
     let widest = help.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(100), "{widest:?}\n{help}");
 
