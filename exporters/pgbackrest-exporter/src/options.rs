@@ -82,25 +82,25 @@ pub(crate) struct BackrestOptions {
     verbose_wal: bool,
 
     /// Seconds between the starts of two collections
-    #[arg(long = "collect.interval", id = "collect_interval", help_heading = PACE, value_name = "SECONDS", default_value = "120", value_parser = parse_seconds)]
+    #[arg(long = "collect.interval", id = "collect_interval", help_heading = COLLECTION, value_name = "SECONDS", default_value = "120", value_parser = parse_seconds)]
     collect_interval: Duration,
 
     /// Seconds after which a run of pgBackRest is killed
-    #[arg(long = "collect.timeout", id = "collect_timeout", help_heading = PACE, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    #[arg(long = "collect.timeout", id = "collect_timeout", help_heading = COLLECTION, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     collect_timeout: Duration,
 
     /// Seconds for which the last successful result is shown while runs fail
-    #[arg(long = "collect.stale", id = "collect_stale", help_heading = PACE, value_name = "SECONDS", default_value = "3600", value_parser = parse_seconds)]
+    #[arg(long = "collect.stale", id = "collect_stale", help_heading = COLLECTION, value_name = "SECONDS", default_value = "3600", value_parser = parse_seconds)]
     collect_stale: Duration,
 
     /// Run pgBackRest; if false, only the exporter's own metrics are exported
-    #[arg(long = "collector.pgbackrest", id = "collector", help_heading = PACE, action = ArgAction::Set, value_parser = parse_bool, default_value = "true")]
+    #[arg(long = "collector.pgbackrest", id = "collector", help_heading = COLLECTION, action = ArgAction::Set, value_parser = parse_bool, default_value = "true")]
     collector: bool,
 }
 
 // Headings of the flags in the help.
 const BACKREST: &str = "pgBackRest";
-const PACE: &str = "Pace";
+const COLLECTION: &str = "Collection";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum BackupType {

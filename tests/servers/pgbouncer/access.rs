@@ -51,7 +51,10 @@ fn refuses_a_database_or_server_that_is_no_console() {
         let output = command.env("PG_EXPORTER_URL", server.url("monitor", "postgres")).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{error}");
-        assert!(error.contains("dbname (or PGDATABASE): expected pgbouncer, the database name of the admin console"), "{error}");
+        assert!(
+            error.contains("dbname (or PGDATABASE): expected pgbouncer, the database name of the admin console"),
+            "{error}"
+        );
     });
 }
 
