@@ -9,6 +9,7 @@ mkdir -p "$pages"
 "$programs/pgbouncer-exporter" metrics --format markdown >"$pages/metrics-pgbouncer.md"
 "$programs/pgbackrest-exporter" metrics --format markdown >"$pages/metrics-pgbackrest.md"
 
+"$programs/pg-exporter" metrics --self --format markdown >"$pages/self-metrics.md"
 "$programs/pg-exporter" keys >"$pages/collector-keys.md"
 
 # The help text shows the width of the terminal and the values of variables: both are fixed here.

@@ -37,6 +37,11 @@ fn linked_fields(panel: &Value) -> BTreeSet<String> {
 }
 
 #[test]
+fn the_exporters_own_metrics_are_those_of_the_reference() {
+    known::assert_own_are_listed();
+}
+
+#[test]
 fn every_metric_and_label_exists_and_counters_are_read_as_counters() {
     let known = Known::read();
     let mut used = BTreeSet::new();

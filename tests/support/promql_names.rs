@@ -23,17 +23,6 @@ pub struct Used {
     pub made: BTreeSet<String>,
 }
 
-/// The exporters' own metrics that the rules use, with their labels.
-const OWN: &[(&str, &[&str])] = &[
-    ("pg_up", &[]),
-    ("pg_in_recovery", &[]),
-    ("pg_exporter_scrape_error_count", &[]),
-    ("pg_exporter_collector_success", &["collector", "datname"]),
-    ("pgbouncer_up", &["target"]),
-    ("pgbouncer_exporter_scrape_error_count", &[]),
-    ("pgbouncer_exporter_collector_success", &["collector", "datname", "target"]),
-];
-
 /// All metrics of the pages of `docs/reference`.
 pub fn documented() -> Known {
     let mut known = Known::new();
@@ -47,9 +36,13 @@ pub fn documented() -> Known {
             }
         }
     }
-    let own =
-        OWN.iter().map(|(name, labels)| ((*name).to_owned(), labels.iter().map(|&label| label.to_owned()).collect()));
-    known.extend(own);
+    for listed in metrics_on(reference::OWN) {
+        let for_pgbouncer = listed.name.replacen("pg", "pgbouncer", 1);
+        let with_target = listed.labels.iter().cloned().chain(["target".to_owned()]).collect();
+        known.insert(for_pgbouncer, with_target);
+        known.insert(listed.name.replacen("pg", "pgbackrest", 1), listed.labels.clone());
+        known.insert(listed.name, listed.labels);
+    }
     assert!(known.len() > 500, "the pages of metrics are not read: {}", known.len());
     known
 }

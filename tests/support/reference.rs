@@ -5,6 +5,8 @@ use std::fs;
 
 /// The pages of the exporters' collectors.
 pub const COLLECTORS: [&str; 3] = ["metrics.md", "metrics-pgbouncer.md", "metrics-pgbackrest.md"];
+/// The page of what the exporters expose about themselves, with the prefix `pg`.
+pub const OWN: &str = "self-metrics.md";
 /// The page of what other programs expose.
 pub const EXTERNAL: &str = "external-metrics.md";
 

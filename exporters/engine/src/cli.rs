@@ -37,6 +37,9 @@ pub(crate) enum Task {
         /// Output format
         #[arg(long, value_enum, default_value = "table")]
         format: ListFormat,
+        /// List the metrics that the exporter exposes about itself instead
+        #[arg(long = "self")]
+        of_self: bool,
     },
     /// Print the keys of collector files: a page, or a JSON Schema for editors
     Keys {

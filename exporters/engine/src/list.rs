@@ -1,4 +1,4 @@
-//! Lists to print: every metric of the collectors, every key of their files.
+//! Lists to print: every metric of the collectors and of the exporter itself, every key of collector files.
 
 use std::fmt::Write;
 
@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::collector::{Collector, Column, json_schema, keys_page};
 use crate::facts::VersionRange;
 use crate::printable::Lines;
+use crate::self_metric::{self, SelfMetric};
 
 /// Form of the list of metrics.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -56,6 +57,60 @@ pub(crate) fn list(catalog: &Catalog, format: ListFormat) -> Result<String, serd
         ListFormat::Table => Ok(table(&metrics)),
         ListFormat::Markdown => Ok(markdown(catalog, &metrics)),
     }
+}
+
+/// A metric that the exporter exposes about itself.
+#[derive(Debug, Serialize)]
+struct ListedSelf {
+    name: String,
+    r#type: &'static str,
+    labels: &'static [&'static str],
+    unit: Option<&'static str>,
+    help: &'static str,
+}
+
+/// Prints the metrics that the exporter exposes about itself, under a namespace.
+///
+/// # Errors
+/// JSON that cannot be written, which does not happen with such plain data.
+pub(crate) fn self_metrics(namespace: &str, format: ListFormat) -> Result<String, serde_json::Error> {
+    let listed = |metric: &SelfMetric| {
+        let name = metric.full_name(namespace);
+        let (r#type, unit) = (metric.kind.word(), unit(&name));
+        ListedSelf { name, r#type, labels: metric.labels, unit, help: metric.help }
+    };
+    let metrics: Vec<ListedSelf> = self_metric::ALL.iter().map(listed).collect();
+    match format {
+        ListFormat::Json => serde_json::to_string_pretty(&metrics).map(|text| text + "\n"),
+        ListFormat::Table => Ok(self_table(&metrics)),
+        ListFormat::Markdown => Ok(self_markdown(&metrics)),
+    }
+}
+
+fn self_table(metrics: &[ListedSelf]) -> String {
+    let mut out = Lines::default();
+    let width = metrics.iter().map(|metric| metric.name.len()).max().unwrap_or_default();
+    for ListedSelf { name, r#type, labels, help, .. } in metrics {
+        out.line(format_args!("{name:<width$}  {type:<7}  {{{}}}  {help}", labels.join(",")));
+    }
+    out.into_text()
+}
+
+fn self_markdown(metrics: &[ListedSelf]) -> String {
+    let mut out = String::from(
+        "# Metrics of the exporters\n\n\
+         Every exporter exposes these metrics about itself. The prefix is `pg`, `pgbouncer` or\n\
+         `pgbackrest`, or that of `--namespace`. `--disable-intro` leaves out all but `pg_up`. With\n\
+         several servers, metrics of one server have the label `target`. The `process_` metrics of\n\
+         every client library are exposed too. `make bless` writes this page.\n\n\
+         | metric | type | labels | unit | meaning |\n|---|---|---|---|---|\n",
+    );
+    for ListedSelf { name, r#type, labels, unit, help } in metrics {
+        let labels = labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+        // Writing to a String cannot fail.
+        writeln!(out, "| `{name}` | {type} | {labels} | {} | {help} |", unit.unwrap_or_default()).ok();
+    }
+    out
 }
 
 /// Prints the keys of collector files.

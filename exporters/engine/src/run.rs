@@ -106,7 +106,8 @@ fn act<O: Args, S: Source>(
     }
     match command {
         Some(Task::Check { .. }) => return print(&checked(&catalog)),
-        Some(Task::Metrics { format }) => return print(&list::list(&catalog, format)?),
+        Some(Task::Metrics { format, of_self: true }) => return print(&list::self_metrics(&namespace, format)?),
+        Some(Task::Metrics { format, .. }) => return print(&list::list(&catalog, format)?),
         None if options.dry_run => {
             return print(&(list::list(&catalog, list::ListFormat::Table)? + &checked(&catalog)));
         }

@@ -1,4 +1,4 @@
-//! Every metric that the exporter exposes about itself, each written once: name, type, help.
+//! Every metric that the exporter exposes about itself, each written once: name, type, labels, help.
 
 use SelfMetricKind::{Counter, Gauge};
 
@@ -8,6 +8,8 @@ pub(crate) struct SelfMetric {
     /// After the namespace.
     pub name: &'static str,
     pub kind: SelfMetricKind,
+    /// The names of its labels, without those of the target.
+    pub labels: &'static [&'static str],
     pub help: &'static str,
 }
 
@@ -16,6 +18,16 @@ pub(crate) struct SelfMetric {
 pub(crate) enum SelfMetricKind {
     Counter,
     Gauge,
+}
+
+impl SelfMetricKind {
+    /// The type as exposed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Counter => "counter",
+            Gauge => "gauge",
+        }
+    }
 }
 
 impl SelfMetric {
@@ -31,63 +43,63 @@ pub(crate) fn reserved_names(namespace: &str) -> Vec<String> {
 }
 
 macro_rules! self_metrics {
-    ($($id:ident: $kind:ident $name:literal, $help:literal;)*) => {
-        $(pub(crate) const $id: SelfMetric = SelfMetric { name: $name, kind: $kind, help: $help };)*
+    ($($id:ident: $kind:ident $name:literal $labels:tt, $help:literal;)*) => {
+        $(pub(crate) const $id: SelfMetric = SelfMetric { name: $name, kind: $kind, labels: &$labels, help: $help };)*
         /// All of them.
         pub(crate) const ALL: &[SelfMetric] = &[$($id),*];
     };
 }
 
 self_metrics! {
-    UP: Gauge "up", "1 if a query was answered in this scrape, else 0";
-    UP_REASON: Gauge "up_reason", "1 for the reason why the server is not up";
-    VERSION: Gauge "version", "Version of the server as one number, from the last probe that succeeded";
-    IN_RECOVERY: Gauge "in_recovery", "1 on a standby, 0 on a primary";
+    UP: Gauge "up" [], "1 if a query was answered in this scrape, else 0";
+    UP_REASON: Gauge "up_reason" ["reason"], "1 for the reason why the server is not up";
+    VERSION: Gauge "version" [], "Version of the server as one number, from the last probe that succeeded";
+    IN_RECOVERY: Gauge "in_recovery" [], "1 on a standby, 0 on a primary";
 
-    BUILD_INFO: Gauge "exporter_build_info", "1, with the version, revision and platform of the exporter as labels";
-    EXPORTER_UP: Gauge "exporter_up", "1 while the exporter runs";
-    UPTIME: Gauge "exporter_uptime", "Seconds since the exporter started";
-    LAST_SCRAPE_TIME: Gauge "exporter_last_scrape_time", "Unix time of this scrape in seconds";
-    SCRAPE_DURATION: Gauge "exporter_scrape_duration", "Duration of this scrape in seconds";
-    SCRAPE_DURATION_SECONDS: Gauge "exporter_scrape_duration_seconds", "Duration of this scrape in seconds";
-    SCRAPE_TOTAL_COUNT: Counter "exporter_scrape_total_count", "Scrapes served";
-    SCRAPE_ERROR_COUNT: Counter "exporter_scrape_error_count", "Scrapes served while the server was not up";
-    SCRAPES_TOTAL: Counter "exporter_scrapes_total", "Scrapes served";
+    BUILD_INFO: Gauge "exporter_build_info" ["version", "revision", "goos", "goarch"], "1, with the version, revision and platform of the exporter as labels";
+    EXPORTER_UP: Gauge "exporter_up" [], "1 while the exporter runs";
+    UPTIME: Gauge "exporter_uptime" [], "Seconds since the exporter started";
+    LAST_SCRAPE_TIME: Gauge "exporter_last_scrape_time" [], "Unix time of this scrape in seconds";
+    SCRAPE_DURATION: Gauge "exporter_scrape_duration" [], "Duration of this scrape in seconds";
+    SCRAPE_DURATION_SECONDS: Gauge "exporter_scrape_duration_seconds" [], "Duration of this scrape in seconds";
+    SCRAPE_TOTAL_COUNT: Counter "exporter_scrape_total_count" [], "Scrapes served";
+    SCRAPE_ERROR_COUNT: Counter "exporter_scrape_error_count" [], "Scrapes served while the server was not up";
+    SCRAPES_TOTAL: Counter "exporter_scrapes_total" [], "Scrapes served";
 
-    SERVER_SCRAPE_DURATION: Gauge "exporter_server_scrape_duration", "Duration of the last collection of the database in seconds";
-    SERVER_SCRAPE_TOTAL_SECONDS: Gauge "exporter_server_scrape_total_seconds", "Duration of all collections of the database in seconds";
-    SERVER_SCRAPE_TOTAL_COUNT: Gauge "exporter_server_scrape_total_count", "Collections of the database";
-    SERVER_SCRAPE_ERROR_COUNT: Gauge "exporter_server_scrape_error_count", "Collections of the database that failed";
+    SERVER_SCRAPE_DURATION: Gauge "exporter_server_scrape_duration" ["datname"], "Duration of the last collection of the database in seconds";
+    SERVER_SCRAPE_TOTAL_SECONDS: Gauge "exporter_server_scrape_total_seconds" ["datname"], "Duration of all collections of the database in seconds";
+    SERVER_SCRAPE_TOTAL_COUNT: Gauge "exporter_server_scrape_total_count" ["datname"], "Collections of the database";
+    SERVER_SCRAPE_ERROR_COUNT: Gauge "exporter_server_scrape_error_count" ["datname"], "Collections of the database that failed";
 
-    QUERY_CACHE_TTL: Gauge "exporter_query_cache_ttl", "Seconds until the cached result expires";
-    QUERY_SCRAPE_TOTAL_COUNT: Gauge "exporter_query_scrape_total_count", "Scrapes that included the query";
-    QUERY_SCRAPE_HIT_COUNT: Gauge "exporter_query_scrape_hit_count", "Scrapes in which the result was served from the cache";
-    QUERY_SCRAPE_ERROR_COUNT: Gauge "exporter_query_scrape_error_count", "Runs of the query that failed";
-    QUERY_SCRAPE_PREDICATE_SKIP_COUNT: Gauge "exporter_query_scrape_predicate_skip_count", "Times a predicate skipped the query";
-    QUERY_SCRAPE_METRIC_COUNT: Gauge "exporter_query_scrape_metric_count", "Series in the result";
-    QUERY_SCRAPE_DURATION: Gauge "exporter_query_scrape_duration", "Duration of the last run of the query in seconds";
+    QUERY_CACHE_TTL: Gauge "exporter_query_cache_ttl" ["datname", "query"], "Seconds until the cached result expires";
+    QUERY_SCRAPE_TOTAL_COUNT: Gauge "exporter_query_scrape_total_count" ["datname", "query"], "Scrapes that included the query";
+    QUERY_SCRAPE_HIT_COUNT: Gauge "exporter_query_scrape_hit_count" ["datname", "query"], "Scrapes in which the result was served from the cache";
+    QUERY_SCRAPE_ERROR_COUNT: Gauge "exporter_query_scrape_error_count" ["datname", "query"], "Runs of the query that failed";
+    QUERY_SCRAPE_PREDICATE_SKIP_COUNT: Gauge "exporter_query_scrape_predicate_skip_count" ["datname", "query"], "Times a predicate skipped the query";
+    QUERY_SCRAPE_METRIC_COUNT: Gauge "exporter_query_scrape_metric_count" ["datname", "query"], "Series in the result";
+    QUERY_SCRAPE_DURATION: Gauge "exporter_query_scrape_duration" ["datname", "query"], "Duration of the last run of the query in seconds";
 
-    COLLECTOR_SUCCESS: Gauge "exporter_collector_success", "1 if the collector has a result within its time to live, else 0";
-    COLLECTOR_DURATION_SECONDS: Gauge "exporter_collector_duration_seconds", "Duration of the collector's last run on the server in seconds";
-    COLLECTOR_AGE_SECONDS: Gauge "exporter_collector_age_seconds", "Age of the exposed result in seconds";
-    COLLECTOR_ROWS: Gauge "exporter_collector_rows", "Rows in the exposed result";
-    COLLECTOR_SERIES: Gauge "exporter_collector_series", "Series in the exposed result";
-    COLLECTOR_OTHER_ROWS: Gauge "exporter_collector_other_rows", "Rows of the result that are aggregated into the series with the label value other";
-    COLLECTOR_ERRORS_TOTAL: Counter "exporter_collector_errors_total", "Collector runs that failed, by reason";
-    DROPPED_SAMPLES_TOTAL: Counter "exporter_dropped_samples_total", "Samples dropped from responses, by reason";
+    COLLECTOR_SUCCESS: Gauge "exporter_collector_success" ["collector", "datname"], "1 if the collector has a result within its time to live, else 0";
+    COLLECTOR_DURATION_SECONDS: Gauge "exporter_collector_duration_seconds" ["collector", "datname"], "Duration of the collector's last run on the server in seconds";
+    COLLECTOR_AGE_SECONDS: Gauge "exporter_collector_age_seconds" ["collector", "datname"], "Age of the exposed result in seconds";
+    COLLECTOR_ROWS: Gauge "exporter_collector_rows" ["collector", "datname"], "Rows in the exposed result";
+    COLLECTOR_SERIES: Gauge "exporter_collector_series" ["collector", "datname"], "Series in the exposed result";
+    COLLECTOR_OTHER_ROWS: Gauge "exporter_collector_other_rows" ["collector", "datname"], "Rows of the result that are aggregated into the series with the label value other";
+    COLLECTOR_ERRORS_TOTAL: Counter "exporter_collector_errors_total" ["collector", "datname", "reason"], "Collector runs that failed, by reason";
+    DROPPED_SAMPLES_TOTAL: Counter "exporter_dropped_samples_total" ["collector", "reason"], "Samples dropped from responses, by reason";
 
-    CONNECTIONS: Gauge "exporter_connections", "Open connections to the server";
-    CONNECTIONS_BUDGET: Gauge "exporter_connections_budget", "Maximum number of open connections to the server";
-    CONNECTIONS_OPENED_TOTAL: Counter "exporter_connections_opened_total", "Connections opened to the server";
-    QUERIES_TOTAL: Counter "exporter_queries_total", "Queries sent to the server";
-    RECEIVED_BYTES_TOTAL: Counter "exporter_received_bytes_total", "Bytes of rows received from the server";
-    QUERY_SECONDS_TOTAL: Counter "exporter_query_seconds_total", "Time that the server spent on queries, in seconds";
+    CONNECTIONS: Gauge "exporter_connections" [], "Open connections to the server";
+    CONNECTIONS_BUDGET: Gauge "exporter_connections_budget" [], "Maximum number of open connections to the server";
+    CONNECTIONS_OPENED_TOTAL: Counter "exporter_connections_opened_total" [], "Connections opened to the server";
+    QUERIES_TOTAL: Counter "exporter_queries_total" [], "Queries sent to the server";
+    RECEIVED_BYTES_TOTAL: Counter "exporter_received_bytes_total" [], "Bytes of rows received from the server";
+    QUERY_SECONDS_TOTAL: Counter "exporter_query_seconds_total" [], "Time that the server spent on queries, in seconds";
 
-    CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "exporter_config_last_reload_successful", "1 if the last reload of the collector files succeeded, else 0";
-    CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: Gauge "exporter_config_last_reload_success_timestamp_seconds", "Unix time of the last successful reload of the collector files in seconds";
-    WEB_CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "exporter_web_config_last_reload_successful", "1 if the last reload of the web configuration file succeeded, else 0";
-    LOG_LINES_DROPPED_TOTAL: Counter "exporter_log_lines_dropped_total", "Log lines dropped because standard error was not read";
-    HTTP_CONNECTIONS: Gauge "exporter_http_connections", "Open HTTP connections";
-    HTTP_CONNECTIONS_LIMIT: Gauge "exporter_http_connections_limit", "Maximum number of open HTTP connections";
-    HTTP_CONNECTIONS_CLOSED_TOTAL: Counter "exporter_http_connections_closed_total", "HTTP connections closed to make room for others";
+    CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "exporter_config_last_reload_successful" [], "1 if the last reload of the collector files succeeded, else 0";
+    CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: Gauge "exporter_config_last_reload_success_timestamp_seconds" [], "Unix time of the last successful reload of the collector files in seconds";
+    WEB_CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "exporter_web_config_last_reload_successful" [], "1 if the last reload of the web configuration file succeeded, else 0";
+    LOG_LINES_DROPPED_TOTAL: Counter "exporter_log_lines_dropped_total" [], "Log lines dropped because standard error was not read";
+    HTTP_CONNECTIONS: Gauge "exporter_http_connections" [], "Open HTTP connections";
+    HTTP_CONNECTIONS_LIMIT: Gauge "exporter_http_connections_limit" [], "Maximum number of open HTTP connections";
+    HTTP_CONNECTIONS_CLOSED_TOTAL: Counter "exporter_http_connections_closed_total" [], "HTTP connections closed to make room for others";
 }

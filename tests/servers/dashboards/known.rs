@@ -3,19 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab::{Major, Postgres};
-use support::reference::{self, metrics_on};
+use support::reference::{self, Listed, metrics_on};
 use support::{exporter, scrape};
 
 /// Labels that the scrape configuration gives to all series of a target.
 pub const OF_TARGET: &[&str] = &["cls", "ins", "ip", "job", "instance"];
-
-/// The exporter's own metrics which a page has only in a certain state: name after the namespace, type, labels.
-const SOMETIMES: &[(&str, &str, &[&str])] = &[
-    ("up_reason", "gauge", &["reason"]),
-    ("exporter_collector_errors_total", "counter", &["collector", "datname", "reason"]),
-    ("exporter_dropped_samples_total", "counter", &["collector", "reason"]),
-    ("exporter_collector_other_rows", "gauge", &["collector", "datname"]),
-];
 
 pub struct Metric {
     pub counter: bool,
@@ -26,7 +18,7 @@ pub struct Metric {
 pub struct Known(pub BTreeMap<String, Metric>);
 
 impl Known {
-    /// From the pages of docs/reference and from a real page.
+    /// From the pages of docs/reference.
     pub fn read() -> Known {
         let mut known = Known(BTreeMap::new());
         for page in reference::COLLECTORS {
@@ -51,27 +43,35 @@ impl Known {
         }
     }
 
-    /// The exporters' own metrics, read off a page of one of them: the others have the same by their own namespace.
+    /// The exporters' own metrics: each exporter has them by its own namespace.
     fn add_own(&mut self) {
-        let server = Postgres::start(Major::V18).unwrap();
-        let exporter = exporter(&server, "postgres", &[]);
-        let page = scrape(&exporter);
-        let collectors: BTreeSet<String> = self.0.keys().cloned().collect();
-        let own = page.families().into_iter().filter(|family| !collectors.contains(*family));
-        let own: Vec<&str> = own.filter(|family| family.starts_with("pg_")).collect();
-        assert!(own.contains(&"pg_exporter_collector_success"), "{own:?}");
-        for family in own {
-            let labels: BTreeSet<&str> =
-                page.samples(family, &[]).iter().flat_map(|sample| sample.labels.keys()).map(String::as_str).collect();
+        for listed in metrics_on(reference::OWN) {
             for namespace in ["pg", "pgbouncer", "pgbackrest"] {
-                let name = family.replacen("pg", namespace, 1);
-                self.add(&name, page.kind(family).unwrap(), labels.iter().copied());
+                let name = listed.name.replacen("pg", namespace, 1);
+                self.add(&name, &listed.kind, listed.labels.iter().map(String::as_str));
             }
         }
-        for (name, kind, labels) in SOMETIMES {
-            for namespace in ["pg", "pgbouncer", "pgbackrest"] {
-                self.add(&format!("{namespace}_{name}"), kind, labels.iter().copied());
-            }
+    }
+}
+
+/// What a page exposes about the exporter itself is what the reference lists.
+pub fn assert_own_are_listed() {
+    let server = Postgres::start(Major::V18).unwrap();
+    let exporter = exporter(&server, "postgres", &[]);
+    let page = scrape(&exporter);
+    let of_collectors: BTreeSet<String> =
+        reference::COLLECTORS.into_iter().flat_map(metrics_on).map(|listed| listed.name).collect();
+    let listed: BTreeMap<String, Listed> =
+        metrics_on(reference::OWN).into_iter().map(|listed| (listed.name.clone(), listed)).collect();
+    let is_own = |family: &&str| family.starts_with("pg_") && !of_collectors.contains(*family);
+    let own: Vec<&str> = page.families().into_iter().filter(is_own).collect();
+    assert!(own.len() > 30, "{own:?}");
+    for family in own {
+        let listed = listed.get(family).unwrap_or_else(|| panic!("{family} is not in {}", reference::OWN));
+        assert_eq!(page.kind(family), Some(listed.kind.as_str()), "{family}");
+        for sample in page.samples(family, &[]) {
+            let labels: BTreeSet<String> = sample.labels.keys().cloned().collect();
+            assert_eq!(labels, listed.labels, "{family}");
         }
     }
 }

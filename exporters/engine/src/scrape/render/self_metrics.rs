@@ -51,6 +51,11 @@ impl<'a> Writer<'a> {
     /// Adds a sample of a gauge.
     pub fn gauge(&mut self, metric: &SelfMetric, labels: &[(&str, &str)], value: f64) {
         debug_assert_eq!(metric.kind, SelfMetricKind::Gauge, "{}", metric.name);
+        debug_assert!(
+            labels.iter().map(|(name, _)| *name).eq(metric.labels.iter().copied()),
+            "labels of {} are not as listed",
+            metric.name
+        );
         self.metrics.gauge(&metric.full_name(self.namespace), metric.help, labels, value);
     }
 
