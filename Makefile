@@ -1,7 +1,7 @@
 # `make` lists the goals. Each one says what it lacks; as root on Debian it installs that.
 
 CARGO ?= cargo
-NEEDS = .ci/needs cc:gcc
+NEEDS = .ci/needs cc:gcc cc:libc6-dev
 # What the lab downloads and starts servers with.
 LAB_NEEDS = $(NEEDS) python3:python3 pip:python3-pip apt-get:apt dpkg:dpkg setpriv:util-linux \
 	/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
