@@ -38,6 +38,7 @@ const ABSENT: &[(&str, &[Role], &str)] = &[
     ("pg_query_local_*", BOTH, "no temporary table was used"),
     ("pg_query_temp_*", BOTH, "nothing was too large for memory"),
     ("pg_query_plan*", BOTH, "planning is not tracked"),
+    ("pg_query_*_plan_calls_total", BOTH, "no statement was prepared"),
     ("pg_query_parallel_*", BOTH, "no query ran in parallel"),
     ("pg_query_wal_buffers_full_total", BOTH, "the WAL buffers were never full"),
     ("pg_analyzing_*", BOTH, "no ANALYZE runs"),

@@ -2,7 +2,7 @@
 
 use lab::{Exporter, Major, Postgres};
 use postgres::{Client, NoTls};
-use support::{Page, exporter, scrape};
+use support::{Page, exporter, scrape, track_monitor};
 
 /// Runs each of these as `postgres` in its own session, in order.
 fn run(server: &Postgres, user: &str, statements: &[&str]) {
@@ -50,6 +50,7 @@ fn a_statement_counts_over_roles_and_levels_and_by_the_full_key_where_wanted() {
         "postgres",
         &["set work_mem = '64kB'", "select n from sorted order by n desc", "insert into sorted values (0)"],
     );
+    track_monitor(&server);
     run(&server, "monitor", &[counted]);
 
     let exporter = exporter(&server, "postgres", &["--disable-cache", "--tag=statements"]);
@@ -145,4 +146,19 @@ fn counts_evicted_statements() {
         thrown_out > 0.0 && thrown_out <= wanted && entries <= 100.0 && max == 100.0,
         "{thrown_out} {entries} {max}"
     );
+}
+
+#[test]
+fn counts_generic_and_custom_plans() {
+    let server = Postgres::start(Major::V19).unwrap();
+    let prepare = "prepare planned(int) as select $1 as planned";
+    let [generic, custom] = ["generic", "custom"].map(|kind| format!("set plan_cache_mode = force_{kind}_plan"));
+    let execute = "execute planned(1)";
+    run(&server, "postgres", &[prepare, &generic, execute, execute, &custom, execute, execute, execute]);
+    let query = "select queryid from pg_stat_statements where generic_plan_calls = 2";
+    let query = server.psql("postgres", query).unwrap();
+    let page = scrape(&exporter(&server, "postgres", &["--disable-cache"]));
+    for (kind, calls) in [("generic", 2.0), ("custom", 3.0)] {
+        assert_eq!(value(&page, &format!("pg_query_{kind}_plan_calls_total"), &[("query", &query)]), calls, "{kind}");
+    }
 }
