@@ -298,8 +298,9 @@ fn lag_is_seen_from_both_sides() {
         let (feeding, fed) = (exporter(&primary, "postgres", &args), exporter(&standby, "postgres", &args));
         let receiver = [("appname", "standby1"), ("usename", "postgres")];
         let behind = || scrape(&feeding).value("pg_repl_replay_diff", &receiver).unwrap();
-        let page = scrape(&feeding);
-        assert_eq!(page.value("pg_repl_state", &receiver), Some(0.0), "{major}");
+        let page = scrape_until(&feeding, "the standby streams", |page| {
+            page.failed().is_empty() && page.value("pg_repl_state", &receiver) == Some(0.0)
+        });
         assert!(page.value("pg_repl_sent_lsn", &receiver).unwrap() > 0.0, "{major}");
         assert_eq!(page.value("pg_slot_active", &[("slot_name", "standby1")]), Some(1.0), "{major}");
         assert_eq!(page.value("pg_lag", &[]), Some(0.0), "{major}");
@@ -326,13 +327,14 @@ fn next_scrape_after_failover_is_a_primarys() {
     on_every_version(|major| {
         let (primary, standby) = pair(major);
         let families = |page: &Page| page.families().into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
-        let expected = families(&scrape(&exporter(&primary, "postgres", &[])));
+        let is_whole = |page: &Page| page.is_up() && page.failed().is_empty();
+        let expected = families(&scrape_until(&exporter(&primary, "postgres", &[]), "all is read", is_whole));
         let (scraped, unscraped) = (exporter(&standby, "postgres", &[]), exporter(&standby, "postgres", &[]));
-        let before = scrape(&scraped);
+        let before = scrape_until(&scraped, "all is read", is_whole);
         assert_eq!(before.value("pg_in_recovery", &[]), Some(1.0), "{major}");
         assert!(before.value("pg_receive_lsn", &[]).is_some() && before.value("pg_insert_lsn", &[]).is_none());
         let status = |path| unscraped.get(path).unwrap().status;
-        assert_eq!((status("/primary"), status("/replica")), (404, 200), "{major}");
+        until("a standby is known as one", || (status("/primary"), status("/replica")) == (404, 200));
 
         standby.promote().unwrap();
         let promoted = Instant::now();
