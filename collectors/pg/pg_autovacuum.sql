@@ -12,4 +12,56 @@ SELECT nspname, relname, dead_ratio, insert_ratio, analyze_ratio, freeze_ratio, 
        pg_catalog.count(*) FILTER (WHERE greatest(dead_ratio, insert_ratio, freeze_ratio, multixact_freeze_ratio) >= 1) OVER () AS vacuum_due,
        pg_catalog.count(*) FILTER (WHERE analyze_ratio >= 1) OVER () AS analyze_due,
        pg_catalog.count(*) FILTER (WHERE greatest(freeze_ratio, multixact_freeze_ratio) >= 1) OVER () AS freeze_due,
-       pg_catalog.count(*) FILTER (WHERE NOT enabled AND relkind <> 't') OVER (
+       pg_catalog.count(*) FILTER (WHERE NOT enabled AND relkind <> 't') OVER () AS disabled
+  FROM (
+    SELECT c.oid, n.nspname, c.relname, c.relkind, enabled,
+           CASE WHEN enabled
+             THEN pg_catalog.pg_stat_get_dead_tuples(c.oid) / (pg_catalog.floor(least(base + scale * live, most)) + 1)
+           END AS dead_ratio,
+           CASE WHEN enabled
+             THEN pg_catalog.pg_stat_get_ins_since_vacuum(c.oid) / (pg_catalog.floor(insert_base + insert_scale * live * unfrozen) + 1)
+           END AS insert_ratio,
+           CASE WHEN enabled AND c.relkind <> 't' AND c.oid <> 2619
+             THEN pg_catalog.pg_stat_get_mod_since_analyze(c.oid) / (pg_catalog.floor(analyze_base + analyze_scale * live) + 1)
+           END AS analyze_ratio,
+           pg_catalog.age(nullif(c.relfrozenxid, '0')) / (freeze_age + 1) AS freeze_ratio,
+           pg_catalog.mxid_age(nullif(c.relminmxid, '0')) / (mxid_freeze_age + 1) AS multixact_freeze_ratio
+      FROM (
+        SELECT parameters,
+               coalesce((o ->> 'autovacuum_enabled')::boolean, true) AS enabled,
+               (o ->> 'autovacuum_vacuum_threshold')::real AS base,
+               (o ->> 'autovacuum_vacuum_scale_factor')::real AS scale,
+               nullif((o ->> 'autovacuum_vacuum_max_threshold')::real, -1) AS most,
+               nullif((o ->> 'autovacuum_vacuum_insert_threshold')::real, -1) AS insert_base,
+               (o ->> 'autovacuum_vacuum_insert_scale_factor')::real AS insert_scale,
+               (o ->> 'autovacuum_analyze_threshold')::real AS analyze_base,
+               (o ->> 'autovacuum_analyze_scale_factor')::real AS analyze_scale,
+               least((o ->> 'autovacuum_freeze_max_age')::double precision, freeze_max_age) AS freeze_age,
+               least((o ->> 'autovacuum_multixact_freeze_max_age')::double precision, mxid_freeze_max_age) AS mxid_freeze_age
+          FROM (
+            SELECT pg_catalog.jsonb_object_agg(name, setting) AS settings,
+                   pg_catalog.current_setting('autovacuum_freeze_max_age')::integer AS freeze_max_age,
+                   pg_catalog.current_setting('autovacuum_multixact_freeze_max_age')::integer AS mxid_freeze_max_age
+              FROM pg_catalog.pg_settings
+             WHERE name LIKE 'autovacuum%'
+          ) AS server
+          CROSS JOIN (SELECT DISTINCT coalesce(reloptions, '{}') AS parameters FROM pg_catalog.pg_class) AS set
+          CROSS JOIN LATERAL (
+            SELECT settings || coalesce(pg_catalog.jsonb_object_agg(option_name, option_value), '{}') AS o
+              FROM pg_catalog.pg_options_to_table(parameters)
+          ) AS merged
+        OFFSET 0
+      ) AS p
+      CROSS JOIN (
+        SELECT oid, relnamespace, relname, relkind, relfrozenxid, relminmxid, reloptions,
+               greatest(reltuples, 0) AS live,
+               1 - least(@since:18:relallfrozen:0@, relpages)::real / greatest(relpages, 1) AS unfrozen
+          FROM pg_catalog.pg_class
+         WHERE relkind IN ('r', 'm', 't') AND relpersistence <> 't'
+      ) AS c
+      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+      LEFT JOIN pg_catalog.pg_class AS owner ON owner.reltoastrelid = c.oid
+     WHERE p.parameters = coalesce(c.reloptions, owner.reloptions, '{}')
+  ) AS r
+ ORDER BY greatest(dead_ratio, insert_ratio, analyze_ratio, freeze_ratio, multixact_freeze_ratio) DESC NULLS LAST, oid
+ LIMIT 20
