@@ -19,7 +19,7 @@ fn check_reports_every_fault() {
         let output = run(args, &[]);
         assert!(output.status.success(), "{output:?}");
         assert!(
-            out(&output).starts_with("builtin:pg: ") && out(&output).ends_with(" metrics, no fault\n"),
+            out(&output).starts_with("builtin:pg: ") && out(&output).ends_with(" metrics, no errors\n"),
             "{output:?}"
         );
     }
@@ -28,7 +28,7 @@ fn check_reports_every_fault() {
     {
         let output = run(args, &[]);
         assert!(output.status.success(), "{output:?}");
-        assert!(out(&output).contains(": 2 collectors, 2 metrics, no fault\n"), "{output:?}");
+        assert!(out(&output).contains(": 2 collectors, 2 metrics, no errors\n"), "{output:?}");
     }
 
     let bad = folder.path().join("bad.yml");
