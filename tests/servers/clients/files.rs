@@ -116,7 +116,7 @@ fn process_substitution_null_device_and_links_work() {
     );
     let output = Command::new("bash").args(["-c", &bash]).env("TEXT", COLLECTOR).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).matches("1 collectors, 1 metrics, no fault").count(), 2);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).matches("1 collectors, 1 metrics, no errors").count(), 2);
 
     // A web configuration and a service file out of a secret store.
     fifo(&at("web"));

@@ -70,7 +70,7 @@ fn serves_known_paths_only() {
     let rows: Vec<Vec<&str>> = stat.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(
         rows[0],
-        ["datname", "collector", "visits", "hits", "errors", "skips", "series", "ttl/s", "duration/ms"]
+        ["datname", "collector", "scrapes", "hits", "errors", "skips", "series", "ttl/s", "duration/ms"]
     );
     assert_eq!((rows.len(), rows[1][..2].to_vec()), (9, vec!["postgres", "good"]), "{stat}");
 

@@ -165,7 +165,7 @@ fn warnings_before_the_json_are_logged() {
     assert!(has_backups(&page));
     assert_eq!(page.value("pgbackrest_collect_warnings", &[]), Some(1.0));
     next_page(&exporter);
-    assert_eq!(exporter.log().matches("has warned").count(), 1, "{}", exporter.log());
+    assert_eq!(exporter.log().matches("printed a warning").count(), 1, "{}", exporter.log());
 }
 
 #[test]

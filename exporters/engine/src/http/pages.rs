@@ -22,7 +22,7 @@ pub(super) async fn explain_page<S: Source>(State(service): State<Arc<Service<S>
 pub(super) async fn stat<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
     let targets = service.targets();
     let mut out = Lines::default();
-    let head = ["datname", "collector", "collections", "hits", "errors", "skips", "series", "ttl/s", "duration/ms"];
+    let head = ["datname", "collector", "scrapes", "hits", "errors", "skips", "series", "ttl/s", "duration/ms"];
     line(&mut out, &head.map(String::from));
     for scraper in &targets.scrapers {
         if targets.scrapers.len() > 1 {
