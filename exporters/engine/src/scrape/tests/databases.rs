@@ -54,16 +54,18 @@ async fn a_database_that_hangs_leaves_the_others_their_time() {
 
 #[tokio::test(start_paused = true)]
 async fn what_one_deadline_cuts_off_is_first_in_the_next_collection() {
-    let bench = Bench::new(&[("each", "ttl: 3600, timeout: 60,")]);
+    let bench = Bench::new(&[("each", "timeout: 60,")]);
     bench.script.databases(&["a", "b", "c", "d"]);
     for name in ["a", "b", "c", "d"] {
         bench.script.on(&format!("open {name}"), [after(3_000)]);
     }
-    bench.scrape_within(Duration::from_secs(2)).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(bench.script.take_asked().iter().filter(|asked| asked.starts_with("open ")).count(), 3);
-    let page = bench.scrape().await;
-    assert_eq!(["a", "b", "c", "d"].map(|name| success_in(&page, "each", name)), [Some(1.0); 4], "{page}");
+    for opened in [["open a", "open b"], ["open d", "open c"]] {
+        bench.scrape_within(Duration::from_secs(2)).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let mut asked = bench.script.take_asked();
+        asked.retain(|question| question.starts_with("open ") && question != "open main");
+        assert_eq!(asked, opened);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -71,7 +71,10 @@ impl Bench {
     /// A scrape that goes on its own.
     fn begin_scrape(&self) -> tokio::task::JoinHandle<String> {
         let targets = self.targets.clone();
-        tokio::spawn(async move { text(targets.scrape(Instant::now() + LIMIT, Format::Text, false).await) })
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            text(targets.scrape(Instant::now() + LIMIT, Format::Text, false).await)
+        })
     }
 
     fn snapshot(&self) -> Snapshot {
