@@ -59,6 +59,12 @@ fn calls(server: &Postgres, pattern: &str) -> String {
     server.psql("postgres", &format!("select sum(calls) from pg_stat_statements where query ~ '{pattern}'")).unwrap()
 }
 
+/// The URL for a role whose statements pg_stat_statements counts: a superuser's exporter switches that off.
+fn counted_url(server: &Postgres) -> String {
+    support::track_monitor(server);
+    server.url("monitor", "postgres")
+}
+
 fn occurrences(log: &str, words: &str) -> usize {
     log.matches(words).count()
 }
@@ -78,7 +84,7 @@ sound: { query: select 7 AS n, metrics: [ n: { usage: GAUGE } ] }
 slow: { query: select 8 AS n from pg_sleep(1.5), timeout: 5, ttl: 60, metrics: [ n: { usage: GAUGE } ] }
 ",
     );
-    let exporter = exporter_of(&server.url("postgres", "postgres"), &["--config", config.path().to_str().unwrap()]);
+    let exporter = exporter_of(&counted_url(&server), &["--config", config.path().to_str().unwrap()]);
     (server, exporter)
 }
 

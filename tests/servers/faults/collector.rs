@@ -7,7 +7,7 @@ use lab::Postgres;
 use support::outcome::{collectors, embedded_and, exporter_of, scrape_timed, scrape_until, scrape_within};
 use support::{Page, scrape};
 
-use super::{NEWEST, WithinBudget, calls, outcomes, session, sessions};
+use super::{NEWEST, WithinBudget, calls, counted_url, outcomes, session, sessions};
 
 #[test]
 fn locked_table_costs_only_its_collectors() {
@@ -87,7 +87,7 @@ quick: { query: select 7 AS n, metrics: [ n: { usage: GAUGE } ] }
 slow: { query: select 8 AS n from pg_sleep(3), timeout: 10, ttl: 60, metrics: [ n: { usage: GAUGE } ] }
 ",
     );
-    let exporter = exporter_of(&server.url("postgres", "postgres"), &["--config", config.path().to_str().unwrap()]);
+    let exporter = exporter_of(&counted_url(&server), &["--config", config.path().to_str().unwrap()]);
     let begun = Instant::now();
     let mut scrapes = 0;
     while begun.elapsed() < Duration::from_millis(2500) {
@@ -115,7 +115,7 @@ fn new_slow_collector_does_not_delay_others() {
     let slow =
         "slow: { query: select 8 AS n from pg_sleep(3), timeout: 10, ttl: 60, metrics: [ n: { usage: GAUGE } ] }\n";
     let config = collectors(quick);
-    let exporter = exporter_of(&server.url("postgres", "postgres"), &["--config", config.path().to_str().unwrap()]);
+    let exporter = exporter_of(&counted_url(&server), &["--config", config.path().to_str().unwrap()]);
     scrape(&exporter);
     // The next flight has the look and the quick one for the second time, the slow one for the first.
     std::fs::write(config.path(), format!("{quick}{slow}")).unwrap();
@@ -144,7 +144,7 @@ slow:
   metrics: [ datname: { usage: LABEL }, n: { usage: GAUGE } ]
 ",
     );
-    let exporter = exporter_of(&server.url("postgres", "postgres"), &["--config", config.path().to_str().unwrap()]);
+    let exporter = exporter_of(&counted_url(&server), &["--config", config.path().to_str().unwrap()]);
     let page = loop {
         let page = scrape_within(&exporter, 1.0);
         assert!(page.is_up(), "{}\n{}", page.text, exporter.log());
