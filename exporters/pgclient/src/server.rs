@@ -147,6 +147,10 @@ fn host(name: &str, index: usize) -> Result<Host, TargetError> {
         "" => Err(TargetError::value("host", format!("host {} of the list is empty", index + 1))),
         _ if name.starts_with('@') => Err(TargetError::value("host", "abstract Unix sockets ('@…') are not supported")),
         _ if name.starts_with('/') => Ok(Host::Unix(name.into())),
+        // A host is shown on pages and in the log; a URL in its place may have a password.
+        _ if name.contains("://") || name.contains('@') => {
+            Err(TargetError::value("host", "expected a host name, found a URL: give the URL as the whole conninfo"))
+        }
         _ => Ok(Host::Tcp(name.to_owned())),
     }
 }
@@ -195,6 +199,10 @@ mod tests {
         assert!(labels(&[("host", "a"), ("port", "65536")]).is_err());
         assert!(labels(&[("host", "a,b"), ("port", "1,2,3")]).is_err());
         assert!(labels(&[("host", "a,,b")]).is_err());
+        for url in ["postgres://u:s3cret@h/d", "u:s3cret@h"] {
+            let error = labels(&[("host", url)]).unwrap_err().to_string();
+            assert!(error.contains("found a URL") && !error.contains("s3cret"), "{error}");
+        }
         assert!(labels(&[("host", "a,b"), ("hostaddr", "127.0.0.1")]).is_err());
         assert!(labels(&[("hostaddr", "db1")]).is_err());
     }
