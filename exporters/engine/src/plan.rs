@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
-use crate::catalog::Catalog;
-use crate::collector::{Collector, expand_macros, quote};
+use crate::catalog::{Catalog, SqlTexts, text_hash};
+use crate::collector::{Collector, quote};
 use crate::facts::{Role, ServerFacts, Version, VersionRange};
 use crate::qualify::qualify;
 use crate::source::Query;
@@ -84,13 +85,13 @@ pub(crate) fn plan(catalog: &Catalog, facts: &ServerFacts, selection: &Selection
             Some(reason) => plan.skipped.push((index, reason)),
             None => {
                 let version = version_of_columns(collector, facts);
-                let query = query_of(collector, &collector.text(version), version, facts);
-                let predicates = collector.predicates.iter();
+                let texts = catalog.sql_texts(index, version);
+                let query = query_of(collector, &texts.query, facts);
                 plan.planned.push(Planned {
                     collector: index,
                     version,
-                    predicates: predicates.map(|p| query_of(collector, &p.query, version, facts)).collect(),
-                    fingerprint: fingerprint(&query, facts),
+                    predicates: texts.predicates.iter().map(|text| query_of(collector, text, facts)).collect(),
+                    fingerprint: fingerprint(&query, &texts, facts),
                     query,
                 });
             }
@@ -105,24 +106,28 @@ pub(crate) fn version_of_columns(collector: &Collector, facts: &ServerFacts) -> 
     facts.extensions.get(extension).map(|extension| extension.version).unwrap_or_default()
 }
 
-fn fingerprint(query: &Query, facts: &ServerFacts) -> u64 {
+fn fingerprint(query: &Query, texts: &SqlTexts, facts: &ServerFacts) -> u64 {
+    let is_shared = Arc::ptr_eq(&query.text, &texts.query);
+    let text = if is_shared { texts.hash } else { text_hash(&query.text) };
     let mut hasher = DefaultHasher::new();
-    (facts.version, facts.role, &query.text).hash(&mut hasher);
+    (facts.version, facts.role, text).hash(&mut hasher);
     hasher.finish()
 }
 
-fn query_of(collector: &Collector, text: &str, version: Version, facts: &ServerFacts) -> Query {
-    let mut text = with_schemas(&expand_macros(text, version), facts);
+/// The query for one database; a text that is the same in all of them is shared.
+fn query_of(collector: &Collector, text: &Arc<str>, facts: &ServerFacts) -> Query {
+    let mut text = with_schemas(text, facts).map_or_else(|| text.clone(), Arc::from);
     let extensions = collector.tags.iter().filter_map(|tag| tag.strip_prefix("extension:"));
     for (name, extension) in extensions.filter_map(|name| Some((name, facts.extensions.get(name)?))) {
-        text = qualify(&text, name, &extension.schema);
+        text = qualify(&text, name, &extension.schema).into();
     }
     let search_path = collector.search_path.clone();
-    Query { collector: collector.key.clone(), text: text.into(), values: None, search_path, timeout: collector.timeout }
+    Query { collector: collector.key.clone(), text, values: None, search_path, timeout: collector.timeout }
 }
 
-/// Replaces `@extschema:name@`, PostgreSQL's own notation for the schema that an extension lives in.
-fn with_schemas(text: &str, facts: &ServerFacts) -> String {
+/// Replaces `@extschema:name@`, PostgreSQL's own notation for the schema that an extension lives in; `None` without one.
+fn with_schemas(text: &str, facts: &ServerFacts) -> Option<String> {
+    find_mark(text)?;
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((start, name, end)) = find_mark(rest) {
@@ -131,7 +136,7 @@ fn with_schemas(text: &str, facts: &ServerFacts) -> String {
             .push_str(&facts.extensions.get(&name).map_or_else(|| quote(&name), |extension| quote(&extension.schema)));
         rest = &rest[end..];
     }
-    filled + rest
+    Some(filled + rest)
 }
 
 fn find_mark(text: &str) -> Option<(usize, String, usize)> {
@@ -250,7 +255,8 @@ mod tests {
         let mut facts = facts();
         let mark = "@extschema:pg_stat_statements@";
         facts.extensions.get_mut("pg_stat_statements").unwrap().schema = mark.into();
-        assert_eq!(with_schemas(&format!("{mark}.x, {mark}.y"), &facts), format!("\"{mark}\".x, \"{mark}\".y"));
+        let filled = with_schemas(&format!("{mark}.x, {mark}.y"), &facts);
+        assert_eq!(filled, Some(format!("\"{mark}\".x, \"{mark}\".y")));
     }
 
     #[test]

@@ -2,17 +2,22 @@
 
 mod check;
 mod origin;
+mod sql_texts;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use self::check::{check_branches, check_lookups, own_families, query_diagnostics};
 use self::origin::{read_texts, sql_file, whole};
+use self::sql_texts::SqlTextCache;
 use crate::collector::{Collector, Diagnostic, Family, read_file};
+use crate::facts::Version;
 use crate::tiers::Tiers;
 
 pub use check::CheckQuery;
 pub use origin::EmbeddedFolder;
 pub(crate) use origin::Origin;
+pub(crate) use sql_texts::{SqlTexts, text_hash};
 
 /// Everything that is wrong with a set of collector files.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +50,7 @@ pub(crate) struct Catalog {
     pub warnings: Vec<Diagnostic>,
     /// Files without any text.
     empty_files: Vec<String>,
+    sql_texts: SqlTextCache,
 }
 
 impl Catalog {
@@ -61,6 +67,11 @@ impl Catalog {
     /// The collector of that branch.
     pub fn index_of(&self, key: &str) -> Option<usize> {
         self.collectors.iter().position(|collector| *collector.key == *key)
+    }
+
+    /// What the collector at this index asks of servers, or of an extension, of that version.
+    pub fn sql_texts(&self, index: usize, version: Version) -> Arc<SqlTexts> {
+        self.sql_texts.of(index, &self.collectors[index], version)
     }
 
     /// As [`Catalog::load_checked`], without a check of the queries.
@@ -116,6 +127,14 @@ impl Catalog {
             })
             .collect();
         let warnings = in_order(warnings);
-        Ok(Self { origin: origin.to_string(), collectors, families, column_families, warnings, empty_files })
+        Ok(Self {
+            origin: origin.to_string(),
+            collectors,
+            families,
+            column_families,
+            warnings,
+            empty_files,
+            sql_texts: SqlTextCache::default(),
+        })
     }
 }

@@ -3,6 +3,7 @@
 //! The form is that of PostgreSQL's `@extschema:name@`. A macro is no macro inside a literal, a quoted name or a comment,
 //! so that addresses of mail and texts with `@` stay as they are.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::facts::Version;
@@ -61,7 +62,11 @@ pub(crate) fn check(sql: &str) -> Vec<(Range<usize>, String)> {
 }
 
 /// The text with all macros but `extschema` replaced, for a server or extension of that version.
-pub(crate) fn expand(sql: &str, version: Version) -> String {
+pub(crate) fn expand(sql: &str, version: Version) -> Cow<'_, str> {
+    // Plans are made anew for each database in each scrape; most texts have no macro.
+    if !sql.contains('@') {
+        return sql.into();
+    }
     let mut expanded = String::with_capacity(sql.len());
     let mut written = 0;
     for found in uses(sql) {
@@ -70,7 +75,8 @@ pub(crate) fn expand(sql: &str, version: Version) -> String {
         expanded.push_str(&replaced);
         written = found.range.end;
     }
-    expanded + &sql[written..]
+    expanded.push_str(&sql[written..]);
+    expanded.into()
 }
 
 fn replacement(found: &Use<'_>, version: Version) -> Option<String> {

@@ -31,7 +31,7 @@ pub(crate) fn markdown() -> String {
 }
 
 fn macro_row(one: &Macro) -> String {
-    let becomes = match expand(one.example, Version::default()) {
+    let becomes = match expand(one.example, Version::default()).into_owned() {
         same if same == one.example => r#""schema".pg_stat_statements(false)"#.to_owned(),
         expanded => expanded,
     };

@@ -31,10 +31,11 @@ pub(crate) enum Disposition {
 /// One planned collector.
 #[derive(Debug, Clone)]
 pub(crate) struct Scheduled {
-    pub planned: Planned,
+    /// Index into the catalog.
+    pub collector: usize,
+    /// What its result depends on, as one number.
+    pub fingerprint: u64,
     pub disposition: Disposition,
-    /// Whether its last run took long.
-    slow: bool,
 }
 
 /// One database in one collection.
@@ -45,6 +46,8 @@ pub(crate) struct DatabaseSchedule {
     pub scheduled: Vec<Scheduled>,
     /// Collectors that are not planned, as indexes into the catalog.
     pub skipped: Vec<(usize, SkipReason)>,
+    /// What is to be fetched, until somebody does: the texts of the queries are megabytes with many databases.
+    due: Mutex<Vec<Planned>>,
 }
 
 impl DatabaseSchedule {
@@ -56,21 +59,25 @@ impl DatabaseSchedule {
         started: Instant,
         now: Instant,
     ) -> Self {
-        let scheduled = plan.planned.into_iter().map(|planned| {
+        let mut scheduled = Vec::with_capacity(plan.planned.len());
+        let mut due: Vec<(bool, Planned)> = Vec::new();
+        for planned in plan.planned {
             let standing = standing(&planned);
             let disposition = disposition(&standing, started, now);
-            Scheduled { planned, disposition, slow: standing.duration > SLOW }
-        });
-        Self { probe, scheduled: scheduled.collect(), skipped: plan.skipped }
+            let (collector, fingerprint) = (planned.collector, planned.fingerprint);
+            scheduled.push(Scheduled { collector, fingerprint, disposition });
+            if disposition == Disposition::Due {
+                due.push((standing.duration > SLOW, planned));
+            }
+        }
+        due.sort_by_key(|(slow, _)| *slow);
+        let due = Mutex::new(due.into_iter().map(|(_, planned)| planned).collect());
+        Self { probe, scheduled, skipped: plan.skipped, due }
     }
 
-    /// What is to be fetched, slow ones last.
-    pub fn due(&self) -> Vec<Planned> {
-        let due = |slow| {
-            let of_kind = move |one: &&Scheduled| one.disposition == Disposition::Due && one.slow == slow;
-            self.scheduled.iter().filter(of_kind).map(|one| one.planned.clone())
-        };
-        due(false).chain(due(true)).collect()
+    /// What is to be fetched, slow ones last; nothing the second time.
+    pub fn take_due(&self) -> Vec<Planned> {
+        std::mem::take(&mut *self.due.lock())
     }
 
     pub fn is_due(&self) -> bool {

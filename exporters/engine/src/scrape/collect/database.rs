@@ -74,7 +74,7 @@ impl<S: Source> DatabaseReader<S> {
     /// Fetches what is due. Returns whether the connection ended before that.
     async fn fetch_due(&self, session: &S::Session, schedule: &DatabaseSchedule, may_retry: bool) -> bool {
         let (shared, facts, main) = (&*self.shared, &schedule.probe.facts, self.is_main());
-        Batch { shared, session, facts, main, may_retry }.fetch_all(schedule.due()).await
+        Batch { shared, session, facts, main, may_retry }.fetch_all(schedule.take_due()).await
     }
 
     fn is_main(&self) -> bool {
@@ -99,7 +99,7 @@ impl<S: Source> DatabaseReader<S> {
     /// No session: everything that is still due counts as failed for that reason, but nothing is to pause for it.
     fn fail_due(&self, error: &SourceError) {
         let Some(schedule) = self.reschedule() else { return };
-        for planned in schedule.due() {
+        for planned in schedule.take_due() {
             let key =
                 CollectorKey { collector: planned.collector, database: schedule.probe.facts.database.as_str().into() };
             let collector = &self.shared.catalog.collectors[key.collector].key;

@@ -86,7 +86,7 @@ impl Snapshot {
     ) -> Vec<CollectorView> {
         let database: Arc<str> = schedule.probe.facts.database.as_str().into();
         let show = |one: &Scheduled| {
-            let key = CollectorKey { collector: one.planned.collector, database: database.clone() };
+            let key = CollectorKey { collector: one.collector, database: database.clone() };
             CollectorView { database: at, ..self.show(shared, &key, one, is_held) }
         };
         let mut shown: Vec<CollectorView> = schedule.scheduled.iter().map(show).collect();
@@ -104,7 +104,7 @@ impl Snapshot {
     /// One collector. `is_held`: the source is down and goes on with what it knew before, which is exposed all the same.
     fn show(&self, shared: &Shared, key: &CollectorKey, one: &Scheduled, is_held: bool) -> CollectorView {
         let state = shared.store.state(key);
-        let success = state.success_of(one.planned.fingerprint);
+        let success = state.success_of(one.fingerprint);
         let now = success.is_some_and(|success| success.at >= self.started);
         // What was fresh when the collection began was not fetched, so it is served though it may have expired since.
         let is_good = now || (success.is_some() && one.disposition == Disposition::Fresh);
