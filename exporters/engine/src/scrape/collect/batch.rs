@@ -36,7 +36,8 @@ impl<T: Session> Batch<'_, T> {
     /// Fetches one collector and notes what became of it. Returns whether the connection ended before that.
     async fn fetch(&self, planned: Planned) -> bool {
         let key = CollectorKey { collector: planned.collector, database: self.facts.database.as_str().into() };
-        let run = async {
+        // Boxed: each layer that a future is handed through by value would hold it twice, kilobytes for every query.
+        let run = Box::pin(async {
             let begun = Instant::now();
             let run = CollectorRun {
                 shared: self.shared,
@@ -53,7 +54,7 @@ impl<T: Session> Batch<'_, T> {
                 Err(error) => self.note_failure(&key, error.clone(), begun.elapsed()),
             }
             fetched
-        };
+        });
         let ttl = self.shared.ttl(planned.collector);
         let fetched = self.shared.store.fetch(&key, planned.fingerprint, ttl, run).await;
         fetched.is_err_and(|error| error.reason == Reason::Closed)
