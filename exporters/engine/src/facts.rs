@@ -140,7 +140,7 @@ pub struct ServerProbe {
     /// What planning depends on.
     pub facts: ServerFacts,
     /// The server's other databases that are to be read, found from the main one; empty where there is no such thing.
-    pub databases: Vec<String>,
+    pub databases: Vec<OtherDatabase>,
     /// Seconds that the standby's data is behind the primary, if it is a standby and that is known.
     pub lag_seconds: Option<f64>,
     /// What only pages show.
@@ -148,6 +148,16 @@ pub struct ServerProbe {
     /// Why the server does not answer now, if the source goes on with what it knew before: the server counts as down,
     /// its collectors as failed, and their rows are exposed all the same.
     pub fault: Option<SourceError>,
+}
+
+/// A database beside the main one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OtherDatabase {
+    /// Its name.
+    pub name: String,
+    /// How often something was seen to happen in it, the work of the source's own sessions aside: while the number stays,
+    /// earlier results still hold. `None` if the source cannot tell.
+    pub changes: Option<u64>,
 }
 
 /// What the status page and `explain` show of a server.

@@ -52,7 +52,7 @@ pub use build_info::BuildInfo;
 pub use catalog::{CheckQuery, EmbeddedFolder};
 pub use error::SourceError;
 pub use exporter::{Context, Exporter, Sources};
-pub use facts::{Detail, Extension, Health, Role, ServerFacts, ServerNotes, ServerProbe, Version};
+pub use facts::{Detail, Extension, Health, OtherDatabase, Role, ServerFacts, ServerNotes, ServerProbe, Version};
 pub use options::parse_bool;
 pub use reason::Reason;
 pub use rows::{CellError, Rows, Value};

@@ -91,6 +91,7 @@ self_metrics! {
     CONNECTIONS: Gauge "exporter_connections" [], "Open connections to the server";
     CONNECTIONS_BUDGET: Gauge "exporter_connections_budget" [], "Maximum number of open connections to the server";
     CONNECTIONS_OPENED_TOTAL: Counter "exporter_connections_opened_total" [], "Connections opened to the server";
+    UNCHANGED_DATABASES: Gauge "exporter_unchanged_databases" [], "Databases that were not visited in this scrape, since nothing has happened in them";
     QUERIES_TOTAL: Counter "exporter_queries_total" [], "Queries sent to the server";
     RECEIVED_BYTES_TOTAL: Counter "exporter_received_bytes_total" [], "Bytes of rows received from the server";
     QUERY_SECONDS_TOTAL: Counter "exporter_query_seconds_total" [], "Time that the server spent on queries, in seconds";

@@ -34,6 +34,11 @@ impl Tiers {
         }
     }
 
+    /// The longest of them.
+    pub(crate) fn slowest(&self) -> Duration {
+        self.slowest
+    }
+
     /// The time to live of a tier.
     pub(crate) fn by_name(&self, name: &str) -> Option<Duration> {
         match name {

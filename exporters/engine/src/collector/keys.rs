@@ -172,6 +172,13 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
             "60",
         )
         .default("0: never"),
+        Key::ours(
+            "depends_on",
+            KeyType::Word(&["database", "server"], false),
+            "`database`: not queried again while nothing happens in its database, for at most the tier `slowest`. `server`: queried after each ttl.",
+            "server",
+        )
+        .default("`server` if its SQL reads the time or sessions"),
         Key::new(
             "timeout",
             KeyType::Number,

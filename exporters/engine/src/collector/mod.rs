@@ -13,6 +13,7 @@ mod model;
 mod read;
 mod reference;
 mod schema;
+mod scope;
 mod top;
 mod yaml;
 

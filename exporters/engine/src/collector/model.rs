@@ -29,6 +29,8 @@ pub(crate) struct Collector {
     pub ttl: Duration,
     /// How long the last good result may be served when a fetch fails.
     pub stale: Duration,
+    /// Whether its result stays the same while nothing happens in its database.
+    pub of_database_only: bool,
     pub timeout: Duration,
     /// Lower goes first.
     pub priority: i64,

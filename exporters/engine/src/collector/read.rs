@@ -8,6 +8,7 @@ use super::columns::read_columns;
 use super::diagnostic::Diagnostics;
 use super::fields::Fields;
 use super::keys::{COLLECTOR, PREDICATE};
+use super::scope::depends_on_database_only;
 use super::top::{read_lookup, read_top};
 use super::yaml::{self, Kind, Node, Position};
 use super::{Ask, Collector, Predicate};
@@ -84,16 +85,23 @@ fn read_collector(
         Some(seconds) if seconds < 0.0 => NO_TIMEOUT,
         Some(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(NO_TIMEOUT),
     };
+    let ask = ask.unwrap_or_else(|| Ask::From(String::new()));
+    let predicates = read_predicates(&fields, tiers, diagnostics);
+    let of_database_only = match fields.text("depends_on") {
+        Some(word) => word == "database",
+        None => depends_on_database_only(&ask, &predicates),
+    };
     let mut collector = Collector {
         key: Arc::from(key),
         description: fields.text("desc").unwrap_or_default(),
         grant: fields.text("grant"),
         source: fields.text("source"),
-        predicates: read_predicates(&fields, tiers, diagnostics),
+        predicates,
         search_path: read_search_path(&fields, diagnostics),
         tags: read_tags(&fields, diagnostics),
         ttl: fields.period("ttl", tiers).unwrap_or_default(),
         stale: fields.period("stale", tiers).unwrap_or_default(),
+        of_database_only,
         timeout,
         priority: fields.number("priority").unwrap_or_default() as i64,
         versions: fields.versions(diagnostics),
@@ -103,7 +111,7 @@ fn read_collector(
         max_series: fields.count("max_series"),
         top: None,
         lookup: read_lookup(&fields, diagnostics),
-        ask: ask.unwrap_or_else(|| Ask::From(String::new())),
+        ask,
         columns: Vec::new(),
         file: diagnostics.file.clone(),
         position,

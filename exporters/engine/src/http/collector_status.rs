@@ -67,7 +67,7 @@ fn outcome(one: &CollectorView, view: &Snapshot) -> CollectorStatus {
     let error = view.up.as_ref().err().or(view.databases[one.database].state.error.as_ref());
     match (&one.result, error) {
         (Some(result), _) if one.success => {
-            let state = fetched(result);
+            let state = if one.unchanged { unchanged(result) } else { fetched(result) };
             match &one.state.recovered {
                 Some((error, at)) => {
                     let age = duration(at.elapsed());
@@ -99,6 +99,14 @@ fn failed(one: &CollectorView) -> String {
     let often = if failure.in_a_row == 1 { String::new() } else { format!(" {} times in a row", failure.in_a_row) };
     let shown = one.age.map_or_else(String::new, |age| format!("; the result of {} s ago is exported", age.as_secs()));
     format!("failed{often} ({}): {}{shown}; next attempt {next}", failure.error.reason, failure.error)
+}
+
+fn unchanged(result: &EncodedResult) -> CollectorStatus {
+    let state = fetched(result);
+    CollectorStatus {
+        text: format!("{}; not queried again, since nothing has happened in this database", state.text),
+        ..state
+    }
 }
 
 fn fetched(result: &EncodedResult) -> CollectorStatus {

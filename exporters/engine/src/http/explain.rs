@@ -94,7 +94,7 @@ fn explain_database<S: Source>(
         let (key, state) = (&collector.key, self::status(collector, probe, one, view).text);
         out.line(format_args!("{key:<width$} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}"));
     }
-    for (index, reason) in &database.skipped {
+    for (index, reason) in &*database.skipped {
         out.line(format_args!("{:<width$} not planned: {reason}", scraper.catalog.collectors[*index].key));
     }
 }

@@ -20,6 +20,8 @@ const SLOW: Duration = Duration::from_millis(100);
 pub(crate) enum Disposition {
     /// Served from the store.
     Fresh,
+    /// Served from the store though its time to live is over: nothing has happened in its database since it was fetched.
+    Unchanged,
     /// Fetched.
     Due,
     /// Not tried yet after failures.
@@ -45,9 +47,19 @@ pub(crate) struct DatabaseSchedule {
     pub probe: Arc<ServerProbe>,
     pub scheduled: Vec<Scheduled>,
     /// Collectors that are not planned, as indexes into the catalog.
-    pub skipped: Vec<(usize, SkipReason)>,
+    pub skipped: Arc<[(usize, SkipReason)]>,
     /// What is to be fetched, until somebody does: the texts of the queries are megabytes with many databases.
-    due: Mutex<Vec<Planned>>,
+    due: Mutex<Vec<Due>>,
+}
+
+/// A collector that is to be fetched, and its last result.
+#[derive(Debug, Clone)]
+pub(super) struct Due {
+    pub planned: Planned,
+    /// When the last result came.
+    pub success_at: Option<Instant>,
+    /// How often something had happened in the database before that, if that is known.
+    pub changes: Option<u64>,
 }
 
 impl DatabaseSchedule {
@@ -60,24 +72,42 @@ impl DatabaseSchedule {
         now: Instant,
     ) -> Self {
         let mut scheduled = Vec::with_capacity(plan.planned.len());
-        let mut due: Vec<(bool, Planned)> = Vec::new();
+        let mut due: Vec<(bool, Due)> = Vec::new();
         for planned in plan.planned {
             let standing = standing(&planned);
             let disposition = disposition(&standing, started, now);
             let (collector, fingerprint) = (planned.collector, planned.fingerprint);
             scheduled.push(Scheduled { collector, fingerprint, disposition });
             if disposition == Disposition::Due {
-                due.push((standing.duration > SLOW, planned));
+                let (success_at, changes) = (standing.success_at, standing.changes);
+                due.push((standing.duration > SLOW, Due { planned, success_at, changes }));
             }
         }
         due.sort_by_key(|(slow, _)| *slow);
-        let due = Mutex::new(due.into_iter().map(|(_, planned)| planned).collect());
-        Self { probe, scheduled, skipped: plan.skipped, due }
+        let due = Mutex::new(due.into_iter().map(|(_, due)| due).collect());
+        Self { probe, scheduled, skipped: plan.skipped.into(), due }
+    }
+
+    /// The same schedule, except that what has not changed is served from the store.
+    pub fn serving_unchanged(&self, is_unchanged: impl Fn(&Due) -> bool) -> Self {
+        let (unchanged, due): (Vec<Due>, Vec<Due>) = self.due.lock().iter().cloned().partition(is_unchanged);
+        let mut scheduled = self.scheduled.clone();
+        for one in &mut scheduled {
+            if unchanged.iter().any(|unchanged| unchanged.planned.collector == one.collector) {
+                one.disposition = Disposition::Unchanged;
+            }
+        }
+        Self { probe: self.probe.clone(), scheduled, skipped: self.skipped.clone(), due: Mutex::new(due) }
     }
 
     /// What is to be fetched, slow ones last; nothing the second time.
     pub fn take_due(&self) -> Vec<Planned> {
-        std::mem::take(&mut *self.due.lock())
+        std::mem::take(&mut *self.due.lock()).into_iter().map(|due| due.planned).collect()
+    }
+
+    /// When the oldest of the results came that are to be fetched again.
+    pub fn oldest_due(&self) -> Option<Instant> {
+        self.due.lock().iter().filter_map(|due| due.success_at).min()
     }
 
     pub fn is_due(&self) -> bool {
@@ -112,6 +142,7 @@ impl Schedules {
         Self { started, databases: Mutex::default() }
     }
 
+    /// Replaces the schedule of a database.
     pub fn set(&self, schedule: DatabaseSchedule) -> Arc<DatabaseSchedule> {
         let schedule = Arc::new(schedule);
         self.lock().insert(schedule.probe.facts.database.as_str().into(), schedule.clone());

@@ -3,12 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::time::Instant;
 
 use crate::error::SourceError;
 use crate::facts::ServerProbe;
+
+/// Of the databases in which nothing has happened, one is read in this time at most, so that hundreds of them cost the
+/// server little.
+const UNCHANGED_VISIT_INTERVAL: Duration = Duration::from_secs(7);
 
 /// What a probe found, or why it found nothing.
 pub(crate) type ProbeResult = Result<Arc<ServerProbe>, SourceError>;
@@ -24,7 +29,8 @@ struct Known {
     probe: Option<(ProbeResult, Instant)>,
     main: Option<Arc<ServerProbe>>,
     databases: HashMap<Arc<str>, Arc<ServerProbe>>,
-    collections: u64,
+    /// When a database in which nothing has happened was last read.
+    last_unchanged_visit: Option<Instant>,
 }
 
 impl ServerState {
@@ -54,7 +60,7 @@ impl ServerState {
     pub fn databases(&self) -> Vec<(Arc<str>, Option<Arc<ServerProbe>>)> {
         let known = self.read();
         let Some(main) = &known.main else { return Vec::new() };
-        let others = main.databases.iter().filter(|name| **name != main.facts.database);
+        let others = main.databases.iter().map(|other| &other.name).filter(|name| **name != main.facts.database);
         let others = others.map(|name| (name.as_str().into(), known.databases.get(name.as_str()).cloned()));
         std::iter::once((main.facts.database.as_str().into(), Some(main.clone()))).chain(others).collect()
     }
@@ -64,11 +70,16 @@ impl ServerState {
         self.read().main.as_ref().map_or_else(|| "".into(), |main| main.facts.database.as_str().into())
     }
 
-    /// Counts a collection, and says whether its order of databases is the reverse one.
-    pub fn next_is_reversed(&self) -> bool {
+    /// How many databases in which nothing has happened may be read again now.
+    pub fn take_unchanged_visits(&self) -> usize {
         let mut known = self.write();
-        known.collections += 1;
-        known.collections.is_multiple_of(2)
+        let now = Instant::now();
+        let since = *known.last_unchanged_visit.get_or_insert(now);
+        let visits = (now - since).as_secs() / UNCHANGED_VISIT_INTERVAL.as_secs();
+        if visits > 0 {
+            known.last_unchanged_visit = Some(now);
+        }
+        usize::try_from(visits).unwrap_or(usize::MAX)
     }
 
     /// Notes what was found in a database beside the main one.
@@ -88,7 +99,7 @@ impl ServerState {
         if let Ok(found) = probe {
             log_changes(known.main.as_deref(), found, target);
             known.main = Some(found.clone());
-            known.databases.retain(|name, _| found.databases.iter().any(|other| **other == **name));
+            known.databases.retain(|name, _| found.databases.iter().any(|other| *other.name == **name));
         }
         known.probe = Some((answered, Instant::now()));
     }

@@ -1,6 +1,6 @@
 //! What does not change while the exporter runs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::build_info::BuildInfo;
 use crate::labels::Labels;
@@ -16,6 +16,8 @@ pub(crate) struct ScrapeSettings {
     pub selection: Selection,
     pub constant_labels: Labels,
     pub disable_cache: bool,
+    /// How long results of a database are served in which nothing has happened.
+    pub unchanged_limit: Duration,
     pub disable_intro: bool,
     pub started: Instant,
     /// What the process knows of itself.

@@ -79,6 +79,10 @@ impl Store {
         Standing {
             is_fresh,
             success_at: state.success_of(plan_fingerprint).map(|success| success.at),
+            changes: state
+                .success_of(plan_fingerprint)
+                .filter(|_| state.failure.is_none())
+                .and_then(|success| success.changes),
             is_in_flight: state.in_flight > 0,
             next_try: state.failure.as_ref().map(|failure| failure.next_try),
             duration: state.duration,
@@ -127,13 +131,14 @@ impl Store {
         result: Arc<EncodedResult>,
         plan_fingerprint: u64,
         ttl: Duration,
+        changes: Option<u64>,
     ) -> u32 {
         self.with(key, |state| {
             let at = Instant::now();
             state.skips += u64::from(result.skipped.is_some());
             state.duration = result.took;
             state.last_success =
-                Some(LastSuccess { result, at, expires_at: at + results::fresh_for(ttl), plan_fingerprint });
+                Some(LastSuccess { result, at, expires_at: at + results::fresh_for(ttl), plan_fingerprint, changes });
             let Some(failure) = state.failure.take() else { return 0 };
             state.recovered = Some((failure.error, at));
             failure.in_a_row
@@ -175,6 +180,7 @@ impl Store {
         let state = inner.databases.entry(database.into()).or_default();
         let reason = |error: &Option<SourceError>| error.as_ref().map(|error| error.reason);
         let news = reason(&state.error) != reason(&error);
+        state.at = Some(Instant::now());
         state.collections += 1;
         state.errors += u64::from(error.is_some());
         state.last = duration;

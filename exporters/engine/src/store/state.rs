@@ -26,6 +26,8 @@ pub(crate) struct LastSuccess {
     pub expires_at: Instant,
     /// Version, role and text of the query that gave it, as one number.
     pub plan_fingerprint: u64,
+    /// How often something had happened in the database before it was fetched, if that is known.
+    pub changes: Option<u64>,
 }
 
 /// The last failure, while no success has come after it.
@@ -84,6 +86,8 @@ pub(crate) struct Standing {
     pub is_fresh: bool,
     /// When the last result of this plan came.
     pub success_at: Option<Instant>,
+    /// How often something had happened in the database before that, if that is known and nothing failed since.
+    pub changes: Option<u64>,
     pub is_in_flight: bool,
     /// After failures: not tried before.
     pub next_try: Option<Instant>,
@@ -94,6 +98,8 @@ pub(crate) struct Standing {
 /// What is remembered of one database.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DatabaseState {
+    /// When it was last read, or tried to.
+    pub at: Option<Instant>,
     pub collections: u64,
     pub errors: u64,
     pub last: Duration,

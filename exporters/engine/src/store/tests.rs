@@ -60,7 +60,7 @@ async fn concurrent_fetches_are_coalesced() {
 async fn a_database_that_is_gone_takes_its_results_along() {
     let (store, key) = (Store::new(), key());
     store.fetch(&key, 1, LONG, result()).await.unwrap();
-    store.succeeded(&key, Arc::default(), 1, LONG);
+    store.succeeded(&key, Arc::default(), 1, LONG, None);
     store.retain(|name| name != "app");
     assert!(!store.standing(&key, 1).is_fresh && store.state(&key).last_success.is_none());
 }

@@ -23,6 +23,8 @@ pub(super) struct Batch<'a, T> {
     /// What they were planned by.
     pub facts: &'a ServerFacts,
     pub main: bool,
+    /// How often something had happened in the database before, if that is known.
+    pub changes: Option<u64>,
     /// Whether the batch may be made again on another connection.
     pub may_retry: bool,
 }
@@ -81,7 +83,8 @@ impl<T: Session> Batch<'_, T> {
         {
             tracing::info!(collector, datname, reason, "collector skipped");
         }
-        let failed_before = shared.store.succeeded(key, result, plan_fingerprint, shared.ttl(key.collector));
+        let ttl = shared.ttl(key.collector);
+        let failed_before = shared.store.succeeded(key, result, plan_fingerprint, ttl, self.changes);
         if failed_before > 0 {
             tracing::info!(collector, datname, failed_before, "collector recovered");
         }

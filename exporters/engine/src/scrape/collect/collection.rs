@@ -8,6 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::database::DatabaseReader;
+use super::visits::visits;
 use crate::facts::ServerProbe;
 use crate::scrape::schedule::Schedules;
 use crate::scrape::shared::Shared;
@@ -64,7 +65,7 @@ struct Run<S> {
 impl<S: Source> Run<S> {
     async fn all(&self) {
         let (probed, probe) = oneshot::channel();
-        let main = tokio::spawn(collect_main(self.reader(None), probed));
+        let main = tokio::spawn(collect_main(self.reader(None, None), probed));
         // The other databases are known as soon as the probe is there, while the main one's queries still run.
         if let Ok(main) = probe.await {
             self.others(&main).await;
@@ -74,22 +75,16 @@ impl<S: Source> Run<S> {
         }
     }
 
-    fn reader(&self, database: Option<Arc<str>>) -> DatabaseReader<S> {
+    fn reader(&self, database: Option<Arc<str>>, changes: Option<u64>) -> DatabaseReader<S> {
         let (source, shared, schedules) = (self.source.clone(), self.shared.clone(), self.schedules.clone());
-        DatabaseReader { source, shared, schedules, database }
+        DatabaseReader { source, shared, schedules, database, changes }
     }
 
-    /// Reads the databases beside the main one, a few at a time. The order turns round at each collection: those read last
-    /// still have their connections and come first, and what one deadline cuts off is first in the next collection.
+    /// Reads the databases beside the main one in which something is due, a few at a time.
     async fn others(&self, main: &ServerProbe) {
-        let mut names: Vec<&String> = main.databases.iter().filter(|name| **name != main.facts.database).collect();
-        if self.shared.server.next_is_reversed() {
-            names.reverse();
-        }
-        let collections = names.into_iter().map(|name| async move {
-            let is_due = self.schedules.get(name).is_none_or(|schedule| schedule.is_due());
-            if is_due && Instant::now() < self.deadline {
-                let reader = self.reader(Some(name.as_str().into()));
+        let collections = visits(&self.shared, &self.schedules, main).into_iter().map(|database| async move {
+            if Instant::now() < self.deadline {
+                let reader = self.reader(Some(database.name.as_str().into()), database.changes);
                 if let Err(panic) = tokio::spawn(collect_other(reader)).await {
                     tracing::error!(%panic, "a collection of a database ended in a panic");
                 }
@@ -109,7 +104,7 @@ async fn collect_main<S: Source>(reader: DatabaseReader<S>, probed: oneshot::Sen
             shared.server.note_probe(probe, begun, &shared.target);
             if let Ok(found) = probe {
                 shared.store.retain(|name| {
-                    *name == *found.facts.database || found.databases.iter().any(|database| *database == *name)
+                    *name == *found.facts.database || found.databases.iter().any(|other| *other.name == *name)
                 });
                 if let Some(probed) = probed.take() {
                     // Nobody waits when the collection was abandoned.

@@ -20,6 +20,8 @@ pub(super) struct DatabaseReader<S> {
     pub schedules: Arc<Schedules>,
     /// `None`: the main one.
     pub database: Option<Arc<str>>,
+    /// How often something had happened in it before, if that is known.
+    pub changes: Option<u64>,
 }
 
 impl<S: Source> DatabaseReader<S> {
@@ -74,7 +76,7 @@ impl<S: Source> DatabaseReader<S> {
     /// Fetches what is due. Returns whether the connection ended before that.
     async fn fetch_due(&self, session: &S::Session, schedule: &DatabaseSchedule, may_retry: bool) -> bool {
         let (shared, facts, main) = (&*self.shared, &schedule.probe.facts, self.is_main());
-        Batch { shared, session, facts, main, may_retry }.fetch_all(schedule.take_due()).await
+        Batch { shared, session, facts, main, changes: self.changes, may_retry }.fetch_all(schedule.take_due()).await
     }
 
     fn is_main(&self) -> bool {

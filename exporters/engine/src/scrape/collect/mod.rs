@@ -5,5 +5,6 @@ mod batch;
 mod collection;
 mod collector_run;
 mod database;
+mod visits;
 
 pub(super) use collection::Collection;

@@ -1,5 +1,6 @@
 //! What a collection made of a server. The metrics, the status page and `explain` are all made of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(crate) struct DatabaseView {
     /// `None` until it was read for the first time.
     pub probe: Option<Arc<ServerProbe>>,
     /// Collectors that are not planned, as indexes into the catalog.
-    pub skipped: Vec<(usize, SkipReason)>,
+    pub skipped: Arc<[(usize, SkipReason)]>,
     pub state: DatabaseState,
 }
 
@@ -50,6 +51,8 @@ pub(crate) struct CollectorView {
     pub success: bool,
     /// Whether the result was read in this collection.
     pub now: bool,
+    /// Whether it was not read again since nothing has happened in its database.
+    pub unchanged: bool,
     pub age: Option<Duration>,
     /// Until it is fetched again.
     pub expires_in: Option<Duration>,
@@ -69,7 +72,7 @@ impl Snapshot {
                 let shown = snapshot.collectors(shared, at, schedule, probe.fault.is_some());
                 snapshot.shown.extend(shown);
             }
-            let skipped = schedule.map(|schedule| schedule.skipped.clone()).unwrap_or_default();
+            let skipped = schedule.map_or_else(|| Arc::from([]), |schedule| schedule.skipped.clone());
             snapshot.databases.push(DatabaseView { name, main: at == 0, probe, skipped, state });
         }
         snapshot
@@ -107,7 +110,8 @@ impl Snapshot {
         let success = state.success_of(one.fingerprint);
         let now = success.is_some_and(|success| success.at >= self.started);
         // What was fresh when the collection began was not fetched, so it is served though it may have expired since.
-        let is_good = now || (success.is_some() && one.disposition == Disposition::Fresh);
+        let unchanged = !now && one.disposition == Disposition::Unchanged;
+        let is_good = now || (success.is_some() && (unchanged || one.disposition == Disposition::Fresh));
         let is_served = is_good && (self.up.is_ok() || is_held);
         let stale = shared.catalog.collectors[key.collector].stale;
         let served = success.filter(|success| is_served || success.is_servable(stale));
@@ -117,6 +121,7 @@ impl Snapshot {
             result: served.map(|success| success.result.clone()),
             success: is_good && self.up.is_ok(),
             now,
+            unchanged,
             age: served.map(|success| success.at.elapsed()),
             expires_in: served.map(LastSuccess::expires_in),
             withheld: false,
@@ -127,6 +132,14 @@ impl Snapshot {
     /// What goes onto the page.
     pub fn parts(&self) -> impl Iterator<Item = (&CollectorView, &Arc<EncodedResult>)> {
         self.shown.iter().filter(|one| !one.withheld).filter_map(|one| Some((one, one.result.as_ref()?)))
+    }
+
+    /// How many databases were not visited since nothing has happened in them.
+    pub fn unchanged_databases(&self) -> usize {
+        let databases = |of: fn(&&CollectorView) -> bool| -> BTreeSet<usize> {
+            self.shown.iter().filter(of).map(|one| one.database).collect()
+        };
+        databases(|one| one.unchanged).difference(&databases(|one| one.now)).count()
     }
 
     /// The snapshot in numbers.

@@ -55,11 +55,12 @@ async fn a_database_that_hangs_leaves_the_others_their_time() {
 #[tokio::test(start_paused = true)]
 async fn what_one_deadline_cuts_off_is_first_in_the_next_collection() {
     let bench = Bench::new(&[("each", "timeout: 60,")]);
-    bench.script.databases(&["a", "b", "c", "d"]);
-    for name in ["a", "b", "c", "d"] {
+    let names = ["a", "b", "c", "d", "e"];
+    bench.script.databases(&names);
+    for name in names {
         bench.script.on(&format!("open {name}"), [after(3_000)]);
     }
-    for opened in [["open a", "open b"], ["open d", "open c"]] {
+    for opened in [["open a", "open b"], ["open c", "open d"], ["open e", "open a"]] {
         bench.scrape_within(Duration::from_secs(2)).await;
         tokio::time::sleep(Duration::from_secs(5)).await;
         let mut asked = bench.script.take_asked();

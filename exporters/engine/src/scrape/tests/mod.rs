@@ -9,6 +9,7 @@ mod script;
 mod self_metrics;
 mod sharing;
 mod timing;
+mod unchanged;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,7 @@ impl Bench {
             selection: Selection { product: "pg".to_owned(), tags: Default::default() },
             constant_labels: Arc::from([]),
             disable_cache: false,
+            unchanged_limit: Tiers::default().slowest(),
             disable_intro: false,
             started: std::time::Instant::now(),
             status: ProcessStatus::default(),

@@ -10,7 +10,7 @@ use reason::Reason;
 use tokio::sync::Semaphore;
 
 use crate::error::SourceError;
-use crate::facts::{Health, Role, ServerFacts, ServerProbe, Version};
+use crate::facts::{Health, OtherDatabase, Role, ServerFacts, ServerProbe, Version};
 use crate::rows::{Rows, Value};
 use crate::source::{Connections, Query, Session, Source};
 
@@ -71,7 +71,14 @@ impl Script {
 
     /// Further databases.
     pub fn databases(&self, names: &[&str]) {
-        self.change(|found| found.databases = names.iter().map(|name| (*name).to_owned()).collect());
+        let other = |name: &&str| OtherDatabase { name: (*name).to_owned(), changes: None };
+        self.change(|found| found.databases = names.iter().map(other).collect());
+    }
+
+    /// How often something has happened in each of these further databases.
+    pub fn databases_with_changes(&self, databases: &[(&str, u64)]) {
+        let other = |(name, changes): &(&str, u64)| OtherDatabase { name: (*name).to_owned(), changes: Some(*changes) };
+        self.change(|found| found.databases = databases.iter().map(other).collect());
     }
 
     /// Connections that may be open at once.
