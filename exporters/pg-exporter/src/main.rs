@@ -1,13 +1,14 @@
 //! `pg-exporter`: Prometheus exporter for PostgreSQL.
 //!
 //! `source` lends sessions from a `pool`. `session_settings`, `session_start` and `tracking` prepare a connection, `session`
-//! runs queries on it. `facts` and `health` probe the server, `databases` selects the databases to read, `decode` reads the
+//! runs queries on it. `facts`, `instance` and `health` probe the server, `databases` selects the databases to read, `decode` reads the
 //! cells of a result, `options` has the flags.
 
 mod databases;
 mod decode;
 mod facts;
 mod health;
+mod instance;
 mod options;
 mod pool;
 mod session;

@@ -9,7 +9,7 @@ use engine::{Context, Sources, parse_bool};
 use pgclient::{Environment, Target, TargetError};
 
 use crate::databases::Discovery;
-use crate::facts::FactsReader;
+use crate::instance::InstanceReader;
 use crate::pool::connector::Connector;
 use crate::pool::{IDLE_LIMIT, Pool};
 use crate::session_settings::{statement_timeout, with_session_settings};
@@ -50,10 +50,12 @@ pub(crate) struct PgOptions {
 
     /// Maximum number of connections to the server, for all databases together
     ///
+    /// Default: 16, but at most a sixth of the server's max_connections, half of what other clients
+    /// have left of it, and 2 fewer than the role's CONNECTION LIMIT; 3 where these allow less.
     /// A connection counts until the server has ended its process, even if the exporter has closed
     /// it. A connection that was not used for 10 minutes is closed.
-    #[arg(long, help_heading = SERVER, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..))]
-    max_connections: u16,
+    #[arg(long, help_heading = SERVER, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    max_connections: Option<u16>,
 
     /// Time that a query waits for a lock before it fails, in milliseconds
     #[arg(long, help_heading = SERVER, value_name = "MS", default_value = "100")]
@@ -95,9 +97,9 @@ impl PgOptions {
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
         let connector = Connector::new(target, connect_timeout, statement_timeout);
-        let pool = Pool::new(connector, IDLE_LIMIT, usize::from(self.max_connections));
+        let pool = Pool::new(connector, IDLE_LIMIT, self.max_connections.map(usize::from));
         Ok(Sources {
-            sources: vec![PostgresSource::new(pool, FactsReader { discovery, allow_superuser: self.allow_superuser })],
+            sources: vec![PostgresSource::new(pool, InstanceReader::new(discovery, self.allow_superuser))],
             probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT),
         })
     }

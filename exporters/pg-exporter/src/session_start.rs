@@ -20,15 +20,16 @@ SELECT pg_catalog.set_config(changed.name, changed.value, false)
  WHERE EXISTS (SELECT FROM pg_catalog.pg_db_role_setting r WHERE r.setrole = 0 AND r.setdatabase =
                (SELECT a.datid FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a))";
 
-/// Prepares a new session.
+/// Prepares a new session. Returns how many transactions that took.
 ///
 /// # Errors
 /// If the server cannot do it, for example while a catalog is locked. The session must not be used then.
-pub(crate) async fn prepare(connection: &Connection) -> Result<(), Error> {
+pub(crate) async fn prepare(connection: &Connection) -> Result<u64, Error> {
     connection.client().simple_query(UNDO).await?;
     // In such a database text may be any bytes. With client_encoding UTF8, one invalid name would fail the whole query.
     if connection.parameter("server_encoding") == Some("SQL_ASCII") {
         connection.client().batch_execute("SET client_encoding = 'SQL_ASCII'").await?;
+        return Ok(2);
     }
-    Ok(())
+    Ok(1)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::{Connections, Health, Source, SourceError};
 
-use crate::facts::FactsReader;
+use crate::instance::InstanceReader;
 use crate::pool::Pool;
 use crate::pool::purpose::Purpose;
 use crate::session::PgSession;
@@ -12,17 +12,17 @@ use crate::session::PgSession;
 /// A PostgreSQL server.
 pub(crate) struct PostgresSource {
     pool: Pool,
-    reader: Arc<FactsReader>,
+    reader: Arc<InstanceReader>,
 }
 
 impl PostgresSource {
-    pub(crate) fn new(pool: Pool, reader: FactsReader) -> Self {
+    pub(crate) fn new(pool: Pool, reader: InstanceReader) -> Self {
         Self { pool, reader: Arc::new(reader) }
     }
 
     async fn session(&self, purpose: &Purpose) -> Result<PgSession, SourceError> {
         let lease = self.pool.take(purpose).await?;
-        Ok(PgSession::new(self.pool.connector().clone(), lease, self.reader.clone()))
+        Ok(PgSession::new(self.pool.clone(), lease, self.reader.clone()))
     }
 }
 

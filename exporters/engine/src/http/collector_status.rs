@@ -43,7 +43,9 @@ pub(super) fn status(
     let Some(grant) = collector.grant.as_deref() else { return status };
     let role = grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" TO ")).map(|(role, _)| role);
     // Whether a grant other than a membership was given is not known until a query fails without it.
-    let gives_more = role.is_some_and(|role| !role.contains(' ') && !probe.notes.roles.contains(role));
+    let main = view.databases.first().and_then(|main| main.probe.as_deref());
+    let has = |role: &str| main.is_some_and(|main| main.notes.roles.contains(role));
+    let gives_more = role.is_some_and(|role| !role.contains(' ') && !has(role));
     if forbidden || gives_more {
         let text =
             format!("{}; to see everything: {}", status.text, grant.replace("@user@", &quote(&probe.facts.user)));

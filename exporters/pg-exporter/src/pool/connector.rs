@@ -7,6 +7,8 @@ use pgclient::{ConnectError, Connection, Target};
 
 use super::pooled_connection::PooledConnection;
 use super::purpose::Purpose;
+use crate::instance::own_work::OwnWork;
+use crate::instance::reports_on_request;
 use crate::session_settings::TransactionTimeout;
 use crate::session_start;
 use crate::sqlstate::reason;
@@ -22,13 +24,16 @@ pub(crate) struct Connector {
     /// The `statement_timeout` that sessions are opened with.
     statement_timeout: Duration,
     pub(crate) tracking: Tracking,
+    /// What our own sessions did in databases beside the main one.
+    pub(crate) work: OwnWork,
     transaction_timeout: TransactionTimeout,
 }
 
 impl Connector {
     pub(crate) fn new(target: Target, connect_timeout: Duration, statement_timeout: Duration) -> Self {
         let (tracking, transaction_timeout) = (Tracking::default(), TransactionTimeout::default());
-        Self { target, connect_timeout, statement_timeout, tracking, transaction_timeout }
+        let work = OwnWork::default();
+        Self { target, connect_timeout, statement_timeout, tracking, work, transaction_timeout }
     }
 
     /// The servers, for messages.
@@ -60,17 +65,22 @@ impl Connector {
         connection: Connection,
     ) -> Result<PooledConnection, SourceError> {
         self.transaction_timeout.note(&connection);
+        let work = purpose.database().filter(|_| reports_on_request(&connection)).map(|name| self.work.of(name));
         // A health session runs nothing that a database's owner could change, and must not wait for a lock.
         if purpose != Purpose::Health {
-            self.start_session(&connection).await?;
+            let transactions = self.start_session(&connection).await?;
+            if let Some(work) = &work {
+                // The login is one, too.
+                work.count_session(1 + transactions);
+            }
         }
-        Ok(PooledConnection::new(purpose, connection, self.statement_timeout))
+        Ok(PooledConnection::new(purpose, connection, self.statement_timeout, work))
     }
 
-    async fn start_session(&self, connection: &Connection) -> Result<(), SourceError> {
+    async fn start_session(&self, connection: &Connection) -> Result<u64, SourceError> {
         let (reason, problem) =
             match tokio::time::timeout(self.connect_timeout, session_start::prepare(connection)).await {
-                Ok(Ok(())) => return Ok(()),
+                Ok(Ok(transactions)) => return Ok(transactions),
                 Ok(Err(error)) => {
                     let message = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
                     (error.code().map_or(Reason::Protocol, reason), message)

@@ -24,6 +24,11 @@ impl Lease {
         self.connection.as_ref()
     }
 
+    /// The same lease in another place; this one is over.
+    pub(crate) fn take(&mut self) -> Self {
+        Self { slots: self.slots.clone(), at: self.at, connection: self.connection.take() }
+    }
+
     /// Returns the connection to the pool, unless it has ended.
     pub(crate) fn put_back(&mut self) {
         if let Some(connection) = self.connection.take_if(|pooled| !pooled.connection.is_closed()) {

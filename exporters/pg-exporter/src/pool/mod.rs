@@ -26,16 +26,20 @@ use self::pooled_connection::PooledConnection;
 use self::purpose::Purpose;
 use self::slots::{NotEnded, Slots};
 use self::state::{PoolState, SlotUse};
+use crate::instance::{FEW, MOST};
 
 /// A connection that was not used for this long is closed. Longer than the longest ttl of a collector, so that a connection
 /// that is used at each of them stays open.
 pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Connections to one server. One slot is reserved for the main database, so that other databases never prevent the
-/// exporter from checking whether the server is up.
+/// exporter from checking whether the server is up. Clones are the same pool.
+#[derive(Clone)]
 pub(crate) struct Pool {
     connector: Arc<Connector>,
     slots: Arc<Slots>,
+    /// Whether the budget follows what the server allows.
+    automatic: bool,
 }
 
 enum Next {
@@ -46,15 +50,28 @@ enum Next {
 }
 
 impl Pool {
-    pub(crate) fn new(connector: Connector, idle_limit: Duration, budget: usize) -> Self {
-        Self { connector: Arc::new(connector), slots: Slots::new(budget, idle_limit) }
+    /// A pool with this budget, or one that follows what the server allows.
+    pub(crate) fn new(connector: Connector, idle_limit: Duration, budget: Option<usize>) -> Self {
+        let (slots, first) = budget.map_or((MOST, FEW), |budget| (budget, budget));
+        let slots = Slots::new(slots, first, idle_limit);
+        Self { connector: Arc::new(connector), slots, automatic: budget.is_none() }
+    }
+
+    /// Sets the budget to what the server allows, unless it is fixed.
+    pub(crate) fn set_allowed(&self, allowed: usize) {
+        if !self.automatic {
+            return;
+        }
+        for beyond in self.slots.lock().set_budget(allowed) {
+            tokio::spawn(beyond.close());
+        }
     }
 
     pub(crate) fn connector(&self) -> &Arc<Connector> {
         &self.connector
     }
 
-    /// How many databases beside the main one may be connected at once.
+    /// How many databases beside the main one may be read at once.
     pub(crate) fn max_parallel_databases(&self) -> usize {
         self.slots.lock().max_parallel_databases()
     }
@@ -66,6 +83,9 @@ impl Pool {
     /// A connection for the purpose: an idle one, one that is being opened, a new one, or the next that becomes free.
     pub(crate) async fn take(&self, purpose: &Purpose) -> Result<Lease, SourceError> {
         let deadline = Instant::now() + self.connector.connect_timeout;
+        if *purpose == Purpose::Main {
+            self.slots.lock().note_scrape();
+        }
         loop {
             let changed = self.slots.changed();
             match self.next(purpose) {

@@ -9,6 +9,7 @@ use pgclient::Connection;
 use tokio_postgres::{Error, Statement};
 
 use super::purpose::Purpose;
+use crate::instance::own_work::DatabaseWork;
 use crate::session_settings::statement_timeout;
 
 /// How long the server may take to end a session that is closed.
@@ -22,14 +23,36 @@ pub(crate) struct PooledConnection {
     statement_timeout: Mutex<Duration>,
     /// The queries that ran on it: `None` after the first run, prepared from the second on.
     statements: Mutex<HashMap<Arc<str>, Option<Statement>>>,
+    /// Where its transactions are counted; `None` if nobody subtracts them.
+    pub(crate) work: Option<Arc<DatabaseWork>>,
+    pub(crate) opened: Instant,
     /// When it was last put back.
     pub(crate) idle_since: Instant,
 }
 
 impl PooledConnection {
-    pub(crate) fn new(purpose: Purpose, connection: Connection, statement_timeout: Duration) -> Self {
+    pub(crate) fn new(
+        purpose: Purpose,
+        connection: Connection,
+        statement_timeout: Duration,
+        work: Option<Arc<DatabaseWork>>,
+    ) -> Self {
         let (statement_timeout, statements) = (Mutex::new(statement_timeout), Mutex::default());
-        Self { purpose, connection, statement_timeout, statements, idle_since: Instant::now() }
+        let now = Instant::now();
+        Self { purpose, connection, statement_timeout, statements, work, opened: now, idle_since: now }
+    }
+
+    /// Counts transactions of this session.
+    pub(crate) fn count(&self, transactions: u64) {
+        if let Some(work) = &self.work {
+            work.count(transactions);
+        }
+    }
+
+    /// Makes the server count what the session has done so far, this request included.
+    pub(crate) async fn report_statistics(&self) -> Result<(), Error> {
+        self.count(1);
+        self.connection.client().batch_execute("SELECT pg_catalog.pg_stat_force_next_flush()").await
     }
 
     /// Raises `statement_timeout` for a query: after a reload, queries may run longer than when the connection was opened.
@@ -42,6 +65,7 @@ impl PooledConnection {
             }
             *statement_timeout = wanted;
         }
+        self.count(1);
         self.connection.client().batch_execute(&format!("SET statement_timeout = {}", wanted.as_millis())).await
     }
 

@@ -32,9 +32,9 @@ pub(super) struct NotEnded {
 }
 
 impl Slots {
-    pub(super) fn new(budget: usize, idle_limit: Duration) -> Arc<Self> {
+    pub(super) fn new(slots: usize, budget: usize, idle_limit: Duration) -> Arc<Self> {
         let changed = Arc::new(Notify::new());
-        let state = Mutex::new(PoolState::new(budget, &changed));
+        let state = Mutex::new(PoolState::new(slots, budget, &changed));
         Arc::new(Self { state, idle_limit, changed, opened: AtomicU64::new(0) })
     }
 
@@ -50,7 +50,7 @@ impl Slots {
     pub(super) fn connections(&self) -> Connections {
         let state = self.lock();
         let open = state.slots.iter().filter(|slot| slot.connection_slot.taken() > 0).count() as u64;
-        Connections { open, budget: state.slots.len() as u64, opened: self.opened.load(Ordering::Relaxed) }
+        Connections { open, budget: state.budget as u64, opened: self.opened.load(Ordering::Relaxed) }
     }
 
     pub(super) fn connection_slot(&self, at: usize) -> ConnectionSlot {
@@ -107,7 +107,7 @@ impl NotEnded {
     pub(super) fn of(state: &PoolState) -> Option<Self> {
         let logins = state.openings().filter(|opening| opening.is_unfinished()).count();
         let abandoned = state.slots.iter().filter(|slot| slot.is_abandoned()).count();
-        (logins + abandoned > 0).then_some(Self { abandoned, logins, budget: state.slots.len() })
+        (logins + abandoned > 0).then_some(Self { abandoned, logins, budget: state.budget })
     }
 
     /// The error for those who find no free slot.

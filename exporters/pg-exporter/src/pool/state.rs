@@ -10,8 +10,18 @@ use super::opening::Opening;
 use super::pooled_connection::PooledConnection;
 use super::purpose::Purpose;
 
+/// How many databases beside the main one are read at once.
+const MAX_PARALLEL: usize = 4;
+/// How many connections to the main database there may be: with sessions that the server does not end, each further scrape
+/// would open another one.
+const MAX_RESERVED: usize = 3;
+
 pub(super) struct PoolState {
     pub(super) slots: Vec<PoolSlot>,
+    /// How many of them may be taken.
+    pub(super) budget: usize,
+    /// When the last two scrapes took a connection to the main database.
+    scrapes: [Instant; 2],
     /// Whether a task closes unused connections.
     pub(super) sweeping: bool,
 }
@@ -34,18 +44,57 @@ pub(super) enum SlotUse {
 }
 
 impl PoolState {
-    pub(super) fn new(budget: usize, changed: &Arc<Notify>) -> Self {
+    pub(super) fn new(slots: usize, budget: usize, changed: &Arc<Notify>) -> Self {
         let slot = |_| PoolSlot {
             connection_slot: ConnectionSlot::new(changed.clone()),
             purpose: Purpose::Main,
             used: SlotUse::None,
         };
-        Self { slots: (0..budget).map(slot).collect(), sweeping: false }
+        let now = Instant::now();
+        Self { slots: (0..slots).map(slot).collect(), budget, scrapes: [now; 2], sweeping: false }
     }
 
     /// How many other databases may be connected at once; one slot is reserved for the main one.
+    fn max_others(&self) -> usize {
+        (self.budget - 1).max(1)
+    }
+
+    /// How many other databases may be read at once: few, so that a scrape takes no more than a part of the server's CPUs.
     pub(super) fn max_parallel_databases(&self) -> usize {
-        (self.slots.len() - 1).max(1)
+        self.max_others().min(MAX_PARALLEL)
+    }
+
+    /// Notes that a scrape begins.
+    pub(super) fn note_scrape(&mut self) {
+        self.scrapes = [self.scrapes[1], Instant::now()];
+    }
+
+    fn taken(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.is_taken()).count()
+    }
+
+    /// Changes the budget. Returns idle connections that are beyond it.
+    pub(super) fn set_budget(&mut self, budget: usize) -> Vec<PooledConnection> {
+        self.budget = budget.clamp(1, self.slots.len());
+        let mut beyond = Vec::new();
+        while self.taken() - beyond.len() > self.budget
+            && let Some(at) = self.evictable()
+            && let SlotUse::Idle(pooled) = std::mem::replace(&mut self.slots[at].used, SlotUse::None)
+        {
+            beyond.push(*pooled);
+        }
+        beyond
+    }
+
+    /// The idle connection to another database that is needed least: the longest unused one if the last two scrapes did not
+    /// need it. Else the youngest, so that with more databases than connections most of them keep theirs.
+    fn evictable(&self) -> Option<usize> {
+        let others = || {
+            let idle = |(at, slot): (usize, &PoolSlot)| Some((at, slot.idle()?.idle_since, slot.idle()?.opened));
+            self.slots.iter().enumerate().filter(|(_, slot)| !slot.purpose.is_reserved()).filter_map(idle)
+        };
+        let unused = others().filter(|(_, idle_since, _)| *idle_since < self.scrapes[0]).min_by_key(|one| one.1);
+        unused.or_else(|| others().max_by_key(|one| one.2)).map(|(at, ..)| at)
     }
 
     pub(super) fn openings(&self) -> impl Iterator<Item = &Opening> {
@@ -61,7 +110,7 @@ impl PoolState {
         let is_main =
             |slot: &PoolSlot| slot.purpose == Purpose::Main && matches!(slot.used, SlotUse::Idle(_) | SlotUse::InUse);
         let has_one = |slot: &PoolSlot| slot.purpose == Purpose::Health && slot.idle().is_some();
-        self.slots.len() > 2 && self.slots.iter().any(|slot| is_main(slot) || has_one(slot))
+        self.budget > 2 && self.slots.iter().any(|slot| is_main(slot) || has_one(slot))
     }
 
     /// Takes an idle connection for the purpose. Idle connections that have ended are dropped.
@@ -79,13 +128,16 @@ impl PoolState {
         }
     }
 
-    /// The slot for a new connection: a free one, else that of the longest idle connection, to other databases first.
+    /// The slot for a new connection: a free one, else that of an idle connection, to other databases first.
     pub(super) fn slot_for(&self, purpose: &Purpose, target: &Target) -> Option<usize> {
         let slots = || self.slots.iter().enumerate();
         let reserved_idle = slots().filter(|(_, slot)| slot.purpose.is_reserved() && slot.idle().is_some()).count();
-        let taken = slots().filter(|(_, slot)| slot.is_taken()).count();
+        let reserved = slots().filter(|(_, slot)| slot.purpose.is_reserved() && slot.is_taken()).count();
+        let taken = self.taken();
         // One slot stays for the main database, free or idle: a query that still runs on it does not block the next scrape.
-        let others_full = !purpose.is_reserved() && taken - reserved_idle >= self.max_parallel_databases();
+        let others_full = !purpose.is_reserved() && taken - reserved_idle >= self.max_others();
+        // A server that hangs gets no more sessions for that, whatever the budget.
+        let is_full = taken >= self.budget || (purpose.is_reserved() && reserved >= MAX_RESERVED);
         let free =
             slots().filter(|(_, slot)| slot.is_free_for(target)).min_by_key(|(_, slot)| slot.connection_slot.taken());
         let idle_since = |(_, slot): &(usize, &PoolSlot)| slot.idle().map(|pooled| pooled.idle_since);
@@ -93,13 +145,16 @@ impl PoolState {
         // With a budget of one, all databases take turns.
         let is_spare = |(_, slot): &(usize, &PoolSlot)| {
             let count = idle().filter(|(_, other)| other.purpose == slot.purpose).count();
-            slot.purpose.is_reserved() && (count > 1 || self.slots.len() == 1)
+            slot.purpose.is_reserved() && (count > 1 || self.budget == 1)
         };
         let found = free
-            .filter(|_| !others_full)
-            .or_else(|| idle().filter(|(_, slot)| !slot.purpose.is_reserved()).min_by_key(idle_since))
-            .or_else(|| idle().filter(is_spare).min_by_key(idle_since).filter(|_| !others_full));
-        found.map(|(at, _)| at)
+            .filter(|_| !others_full && !is_full)
+            .map(|(at, _)| at)
+            .or_else(|| self.evictable().filter(|_| !purpose.is_reserved() || reserved < MAX_RESERVED));
+        found.or_else(|| {
+            let spare = idle().filter(is_spare).min_by_key(idle_since).filter(|_| !others_full);
+            spare.map(|(at, _)| at)
+        })
     }
 
     /// Removes the connections that were idle for `idle_limit`; also returns when the next one may be.

@@ -12,7 +12,7 @@ async fn closes_unused_connections() {
     let url = server.url("monitor", "postgres");
     let target = Target::parse(&url, &Environment::from_variables([("USER", "x")])).unwrap();
     let (timeout, idle_limit) = (Duration::from_secs(30), Duration::from_millis(500));
-    let pool = Pool::new(Connector::new(target, timeout, timeout), idle_limit, 3);
+    let pool = Pool::new(Connector::new(target, timeout, timeout), idle_limit, Some(3));
     for _ in 0..2 {
         let main = pool.take(&Purpose::Main).await.unwrap();
         let mut other = pool.take(&Purpose::of(Some("template1"))).await.unwrap();

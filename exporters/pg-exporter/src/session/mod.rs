@@ -9,13 +9,17 @@ use std::time::Duration;
 
 use engine::{Health, Query, Reason, Role, Rows, ServerFacts, ServerProbe, Session, SourceError};
 use futures_util::{join, try_join};
+use tokio::runtime::Handle;
 use tokio_postgres::{Error, Row};
 
 use self::limits::{QueryError, QueryLimits};
 use self::statements::{reset_search_path, rows, set_search_path};
 use crate::decode::cell;
-use crate::facts::{self, FactsReader};
+use crate::facts;
 use crate::health;
+use crate::instance::own_work::Visit;
+use crate::instance::{self, Instance, InstanceReader, reports_on_request};
+use crate::pool::Pool;
 use crate::pool::connector::Connector;
 use crate::pool::lease::Lease;
 use crate::pool::pooled_connection::PooledConnection;
@@ -25,15 +29,23 @@ use crate::tracking;
 /// A connection until it is put back. If queries still run on it, or one did not end after its cancellation, it is closed
 /// instead.
 pub(crate) struct PgSession {
+    pool: Pool,
     connector: Arc<Connector>,
-    reader: Arc<FactsReader>,
+    reader: Arc<InstanceReader>,
     lease: Lease,
+    /// In a database beside the main one.
+    visit: Option<Visit>,
     limits: QueryLimits,
 }
 
+/// How long the server may take to count what a session has done.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
+
 impl PgSession {
-    pub(crate) fn new(connector: Arc<Connector>, lease: Lease, reader: Arc<FactsReader>) -> Self {
-        Self { connector, reader, lease, limits: QueryLimits::new() }
+    pub(crate) fn new(pool: Pool, lease: Lease, reader: Arc<InstanceReader>) -> Self {
+        let visit = lease.connection().and_then(|pooled| Some(pooled.work.as_ref()?.visit()));
+        let connector = pool.connector().clone();
+        Self { pool, connector, reader, lease, visit, limits: QueryLimits::new() }
     }
 
     fn pooled(&self) -> Result<&PooledConnection, SourceError> {
@@ -116,15 +128,50 @@ impl PgSession {
 
     /// Reads the catalogs; also excludes the session from pg_stat_statements, or advises how to.
     async fn catalogs(&self) -> Result<ServerProbe, SourceError> {
-        let read = |row: &Row| Ok((self.reader.read(row)?, facts::is_tracked(row)?));
-        let (mut found, is_tracked) = self.query_one(facts::SQL, read).await?;
-        if is_tracked {
+        let is_main = self.pooled()?.purpose.database().is_none();
+        let instance = async { if is_main { self.instance().await.map(Some) } else { Ok(None) } };
+        let (found, instance) = try_join!(self.query_one(facts::SQL, facts::read), instance)?;
+        let mut probe = ServerProbe { facts: found.facts, ..ServerProbe::default() };
+        if let Some(instance) = instance {
+            self.pool.set_allowed(instance.budget);
+            probe.databases = instance.databases;
+            probe.lag_seconds = instance.lag_seconds;
+            probe.notes.roles = instance.roles;
+            self.reader.advise(&mut probe.notes, &probe.facts.user, found.superuser);
+        }
+        if found.tracked {
             let connection = &self.pooled()?.connection;
             let superuser = connection.parameter("is_superuser") == Some("on");
-            let switch_off = self.connector.tracking.switch_off(connection.client(), found.facts.version.0, superuser);
+            let switch_off = self.connector.tracking.switch_off(connection.client(), probe.facts.version.0, superuser);
             let (done, _) = self.limited(switch_off, self.connector.connect_timeout).await?;
-            found.notes.advice.extend((!done).then(|| tracking::advice(&found.facts.user)));
+            probe.notes.advice.extend((!done).then(|| tracking::advice(&probe.facts.user)));
         }
+        Ok(probe)
+    }
+
+    /// The server as a whole.
+    async fn instance(&self) -> Result<Instance, SourceError> {
+        let pooled = self.pooled()?;
+        let databases =
+            if reports_on_request(&pooled.connection) { instance::ACTIVE_DATABASES } else { instance::DATABASES };
+        let work = &self.connector.work;
+        let mut own = work.counted();
+        let query = async {
+            let (instance, databases) = (instance::SQL.into(), databases.into());
+            try_join!(rows(pooled, &instance, None), rows(pooled, &databases, None))
+        };
+        let (((_, instance), (_, databases)), _) = self.limited(query, self.connector.connect_timeout).await?;
+        // What was counted meanwhile may be in the numbers of the server or not.
+        let after = work.counted();
+        for (name, counted) in &after {
+            let before = own.entry(name.clone()).or_insert(None);
+            *before = before.filter(|before| Some(*before) == *counted);
+        }
+        let row = instance.first().ok_or_else(|| {
+            SourceError::new(Reason::Protocol, format!("{}: no row about the server", self.connector.label()))
+        })?;
+        let found = self.reader.read(row, &databases, &own).map_err(|error| self.error(&error))?;
+        work.retain(|name| found.databases.iter().any(|other| other.name == name));
         Ok(found)
     }
 
@@ -148,6 +195,7 @@ impl PgSession {
             ..ServerProbe::default()
         });
         found.lag_seconds = None;
+        found.databases.iter_mut().for_each(|other| other.changes = None);
         let advice = format!("cannot read the system catalogs ({}): planning with the last known facts", error.reason);
         if !found.notes.advice.contains(&advice) {
             found.notes.advice.push(advice);
@@ -199,8 +247,23 @@ impl Session for PgSession {
 
 impl Drop for PgSession {
     fn drop(&mut self) {
-        if self.limits.is_idle() {
-            self.lease.put_back();
+        if !self.limits.is_idle() {
+            return;
+        }
+        match (self.visit.take(), Handle::try_current()) {
+            (Some(visit), Ok(runtime)) => {
+                runtime.spawn(settle(self.lease.take(), visit));
+            }
+            _ => self.lease.put_back(),
         }
     }
+}
+
+/// Puts the connection back when the server has counted what its session did.
+async fn settle(mut lease: Lease, visit: Visit) {
+    let Some(pooled) = lease.connection() else { return };
+    if let Ok(Ok(())) = tokio::time::timeout(SETTLE_TIMEOUT, pooled.report_statistics()).await {
+        lease.put_back();
+    }
+    drop(visit);
 }

@@ -37,15 +37,18 @@ async fn start(pooled: &PooledConnection, sql: &Arc<str>, values: Values<'_>) ->
     match pooled.used(sql) {
         None => {
             pooled.remember(sql, None);
+            pooled.count(1);
             unprepared().await
         }
         Some(None) => {
+            pooled.count(2);
             let (prepared, started) = join!(client.prepare(sql), unprepared());
             // If it cannot be prepared, the query itself reports why.
             pooled.remember(sql, prepared.ok());
             started
         }
         Some(Some(statement)) => {
+            pooled.count(1);
             let started = client.query_raw(&statement, values).await;
             if started.is_err() {
                 // The server may require that it is prepared again.
@@ -61,12 +64,17 @@ pub(super) async fn set_search_path(pooled: &PooledConnection, schemas: &[String
     if schemas.is_empty() {
         return Ok(());
     }
+    pooled.count(1);
     pooled.connection.client().batch_execute(&set_statement(schemas)).await
 }
 
 /// Restores the search path that the session started with.
 pub(super) async fn reset_search_path(pooled: &PooledConnection, schemas: &[String]) -> Result<(), Error> {
-    if schemas.is_empty() { Ok(()) } else { pooled.connection.client().batch_execute("RESET search_path").await }
+    if schemas.is_empty() {
+        return Ok(());
+    }
+    pooled.count(1);
+    pooled.connection.client().batch_execute("RESET search_path").await
 }
 
 /// Temporary objects come last: PostgreSQL searches them first if the list does not name them.

@@ -1,0 +1,183 @@
+//! The probe of the server as a whole, in its main database: other databases and what has happened in them, roles,
+//! replication lag, limits of connections.
+
+mod activity;
+mod budget;
+pub(crate) mod own_work;
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use engine::{OtherDatabase, ServerNotes};
+use parking_lot::Mutex;
+use pgclient::Connection;
+use tokio_postgres::{Error, Row};
+
+use self::activity::{Activity, Reading, ServerReading};
+use self::budget::{ServerLimits, budget};
+use self::own_work::Counted;
+use crate::databases::Discovery;
+use crate::facts::{Name, version_of};
+
+pub(crate) use self::budget::{FEW, MOST};
+
+/// Roles, lag, limits, and what changes the meaning of results in every database. One row.
+///
+/// Our own sessions are those of the same user with the same application name.
+pub(crate) const SQL: &str = "\
+SELECT ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
+              WHERE r.rolname ~ '^pg_' AND pg_catalog.pg_has_role(r.oid, 'USAGE') ORDER BY r.rolname),
+       CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
+            WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
+                 AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver w WHERE w.status = 'streaming') THEN 0
+            ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END::float8,
+       pg_catalog.current_setting('max_connections')::int8
+         - pg_catalog.current_setting('superuser_reserved_connections')::int8
+         - coalesce(pg_catalog.current_setting('reserved_connections', true)::int8, 0),
+       (SELECT count(*) FROM pg_catalog.pg_stat_get_activity(NULL) a
+         WHERE a.datid <> 0 AND (a.usesysid <> me.oid OR a.application_name <> pg_catalog.current_setting('application_name'))),
+       me.rolconnlimit::int8,
+       concat_ws(' ', pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_conf_load_time(), pg_catalog.pg_is_in_recovery(),
+                 CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() END),
+       extract(epoch FROM pg_catalog.current_setting('autovacuum_naptime')::interval)::float8
+  FROM pg_catalog.pg_roles me
+ WHERE me.rolname = session_user";
+
+/// The other databases that can be read. One row for each.
+pub(crate) const DATABASES: &str = "\
+SELECT d.datname::text
+  FROM pg_catalog.pg_database d
+ WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit NOT IN (0, -2)
+   AND d.datname <> pg_catalog.current_database() AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
+ ORDER BY d.datname";
+
+/// The same with what has happened in each of them.
+pub(crate) const ACTIVE_DATABASES: &str = "\
+SELECT d.datname::text, d.oid,
+       pg_catalog.pg_stat_get_db_xact_commit(d.oid) + pg_catalog.pg_stat_get_db_xact_rollback(d.oid),
+       ARRAY[pg_catalog.pg_stat_get_db_tuples_inserted(d.oid), pg_catalog.pg_stat_get_db_tuples_updated(d.oid),
+             pg_catalog.pg_stat_get_db_tuples_deleted(d.oid),
+             coalesce(extract(epoch FROM pg_catalog.pg_stat_get_db_stat_reset_time(d.oid)) * 1000000, 0)::int8],
+       pg_catalog.pg_stat_get_db_sessions(d.oid), s.sessions, s.changed, coalesce(s.busy, false)
+  FROM pg_catalog.pg_database d
+  LEFT JOIN (SELECT a.datid, count(*) AS sessions, (extract(epoch FROM max(a.state_change)) * 1000000)::int8 AS changed,
+                    bool_or(a.state IS DISTINCT FROM 'idle') AS busy
+               FROM pg_catalog.pg_stat_get_activity(NULL) a
+               JOIN pg_catalog.pg_roles me ON me.rolname = session_user
+              WHERE a.usesysid <> me.oid OR a.application_name <> pg_catalog.current_setting('application_name')
+              GROUP BY a.datid) s ON s.datid = d.oid
+ WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit NOT IN (0, -2)
+   AND d.datname <> pg_catalog.current_database() AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
+ ORDER BY d.datname";
+
+/// Whether a session can be told to report its statistics, as from 15 on, so that our own transactions are known to be among
+/// those that the server counts.
+pub(crate) fn reports_on_request(connection: &Connection) -> bool {
+    version_of(connection.parameter("server_version").unwrap_or_default()).0 >= 150_000
+}
+
+/// Reads the probe of the server as a whole, and remembers what one probe must know of the last.
+pub(crate) struct InstanceReader {
+    discovery: Discovery,
+    allow_superuser: bool,
+    activity: Mutex<Activity>,
+}
+
+/// What the probe of the server as a whole found.
+pub(crate) struct Instance {
+    pub(crate) databases: Vec<OtherDatabase>,
+    pub(crate) roles: BTreeSet<String>,
+    pub(crate) lag_seconds: Option<f64>,
+    /// How many connections the exporter may have, if it was given no number.
+    pub(crate) budget: usize,
+}
+
+impl InstanceReader {
+    pub(crate) fn new(discovery: Discovery, allow_superuser: bool) -> Self {
+        Self { discovery, allow_superuser, activity: Mutex::default() }
+    }
+
+    /// Reads the row of [`SQL`] and those of [`DATABASES`] or [`ACTIVE_DATABASES`]. `own` is the exporter's own work
+    /// by database, when the rows were read.
+    ///
+    /// # Errors
+    /// If a row has another shape.
+    pub(crate) fn read(
+        &self,
+        row: &Row,
+        databases: &[Row],
+        own: &HashMap<String, Option<Counted>>,
+    ) -> Result<Instance, Error> {
+        let roles: BTreeSet<String> = row.try_get::<_, Vec<Name>>(0)?.into_iter().map(|name| name.0).collect();
+        let names = databases.iter().map(|row| Ok(row.try_get::<_, Name>(0)?.0)).collect::<Result<Vec<_>, Error>>()?;
+        // A database whose name is not UTF-8 cannot be connected to.
+        let names = names.into_iter().filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).collect();
+        let server = ServerReading {
+            state: format!("{} {roles:?}", row.try_get::<_, String>(5)?),
+            naptime: Duration::try_from_secs_f64(row.try_get(6)?).unwrap_or_default(),
+        };
+        let readings = databases.iter().filter(|row| row.len() > 1).map(reading).collect::<Result<Vec<_>, Error>>()?;
+        let changes = self.activity.lock().note(Instant::now(), server, readings, own);
+        let other = |name: String| OtherDatabase { changes: changes.get(&name).copied(), name };
+        Ok(Instance {
+            databases: self.discovery.select(names).into_iter().map(other).collect(),
+            lag_seconds: row.try_get(1)?,
+            budget: budget(ServerLimits {
+                connections: row.try_get(2)?,
+                used_by_others: row.try_get(3)?,
+                role: row.try_get(4)?,
+            }),
+            roles,
+        })
+    }
+
+    /// Adds what the role lacks, or has too much of.
+    pub(crate) fn advise(&self, notes: &mut ServerNotes, user: &str, superuser: bool) {
+        notes.advice.extend(missing_role(user, &notes.roles));
+        if !self.allow_superuser {
+            notes.advice.extend(superuser_warning(user, superuser, &notes.roles));
+        }
+    }
+}
+
+fn reading(row: &Row) -> Result<(String, Reading), Error> {
+    let sessions: Option<i64> = row.try_get(5)?;
+    let changed: Option<i64> = row.try_get(6)?;
+    let reading = Reading {
+        oid: row.try_get(1)?,
+        transactions: row.try_get(2)?,
+        writes: row.try_get(3)?,
+        started: row.try_get(4)?,
+        sessions: sessions.map(|sessions| (sessions, changed.unwrap_or_default())),
+        busy: row.try_get(7)?,
+    };
+    Ok((row.try_get::<_, Name>(0)?.0, reading))
+}
+
+/// What the role lacks for the collectors.
+fn missing_role(user: &str, roles: &BTreeSet<String>) -> Option<String> {
+    let needed = "pg_monitor";
+    let user = user.replace('"', "\"\"");
+    (!roles.contains(needed)).then(|| {
+        format!(
+            "the role is not a member of {needed}, so some collectors fail or are incomplete: GRANT {needed} TO \"{user}\";"
+        )
+    })
+}
+
+/// Roles whose members can run programs or write files as the server's operating system user, and so become superuser.
+const SUPERUSER_EQUIVALENTS: [&str; 2] = ["pg_execute_server_program", "pg_write_server_files"];
+
+/// A warning if the role is effectively a superuser: code of others that a collector calls runs with its privileges.
+fn superuser_warning(user: &str, superuser: bool, roles: &BTreeSet<String>) -> Option<String> {
+    let member = SUPERUSER_EQUIVALENTS.into_iter().find(|role| roles.contains(*role));
+    let what = match member {
+        _ if superuser => "is a superuser".to_owned(),
+        Some(role) => format!("is a member of {role}, which is equivalent to superuser"),
+        None => return None,
+    };
+    Some(format!(
+        "WARNING: the role {user} {what}. If a collector calls a function of another database owner, that function runs \
+         as superuser: connect as a role with pg_monitor only (collectors/pg/grants.sql), or start with --allow-superuser"
+    ))
+}
