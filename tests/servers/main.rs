@@ -22,4 +22,5 @@ mod statement_texts;
 mod tracking;
 mod trust;
 mod truths;
+mod unchanged;
 mod versions;

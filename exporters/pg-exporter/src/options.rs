@@ -53,7 +53,7 @@ pub(crate) struct PgOptions {
     /// Default: 16, but at most a sixth of the server's max_connections, half of what other clients
     /// have left of it, and 2 fewer than the role's CONNECTION LIMIT; 3 where these allow less.
     /// A connection counts until the server has ended its process, even if the exporter has closed
-    /// it. A connection that was not used for 10 minutes is closed.
+    /// it. A connection that was not used for 150 seconds is closed.
     #[arg(long, help_heading = SERVER, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     max_connections: Option<u16>,
 

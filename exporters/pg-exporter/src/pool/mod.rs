@@ -28,9 +28,9 @@ use self::slots::{NotEnded, Slots};
 use self::state::{PoolState, SlotUse};
 use crate::instance::{FEW, MOST};
 
-/// A connection that was not used for this long is closed. Longer than the longest ttl of a collector, so that a connection
-/// that is used at each of them stays open.
-pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// A connection that was not used for this long is closed: where nothing happens, none is needed, and it would be in the way
+/// of whoever wants to rename or drop the database. Longer than the time between two scrapes.
+pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(150);
 
 /// Connections to one server. One slot is reserved for the main database, so that other databases never prevent the
 /// exporter from checking whether the server is up. Clones are the same pool.
@@ -142,6 +142,7 @@ impl Pool {
             _ => None,
         };
         slot.purpose = purpose.clone();
+        slot.opened = std::time::Instant::now();
         let (opening, task) = Opening::new(purpose.clone());
         let (connector, slots) = (self.connector.clone(), self.slots.clone());
         tokio::spawn(Opener { connector, slots, at, purpose: purpose.clone(), task }.run(evicted));

@@ -25,7 +25,8 @@ pub(crate) struct PooledConnection {
     statements: Mutex<HashMap<Arc<str>, Option<Statement>>>,
     /// Where its transactions are counted; `None` if nobody subtracts them.
     pub(crate) work: Option<Arc<DatabaseWork>>,
-    pub(crate) opened: Instant,
+    /// Whether it was ever lent: who had it opened comes for it soon.
+    pub(crate) lent: bool,
     /// When it was last put back.
     pub(crate) idle_since: Instant,
 }
@@ -38,8 +39,7 @@ impl PooledConnection {
         work: Option<Arc<DatabaseWork>>,
     ) -> Self {
         let (statement_timeout, statements) = (Mutex::new(statement_timeout), Mutex::default());
-        let now = Instant::now();
-        Self { purpose, connection, statement_timeout, statements, work, opened: now, idle_since: now }
+        Self { purpose, connection, statement_timeout, statements, work, lent: false, idle_since: Instant::now() }
     }
 
     /// Counts transactions of this session.

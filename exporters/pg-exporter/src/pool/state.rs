@@ -31,6 +31,8 @@ pub(super) struct PoolSlot {
     pub(super) connection_slot: ConnectionSlot,
     /// What it was last used for.
     pub(super) purpose: Purpose,
+    /// When its last connection was begun.
+    pub(super) opened: Instant,
     pub(super) used: SlotUse,
 }
 
@@ -45,12 +47,13 @@ pub(super) enum SlotUse {
 
 impl PoolState {
     pub(super) fn new(slots: usize, budget: usize, changed: &Arc<Notify>) -> Self {
+        let now = Instant::now();
         let slot = |_| PoolSlot {
             connection_slot: ConnectionSlot::new(changed.clone()),
             purpose: Purpose::Main,
+            opened: now,
             used: SlotUse::None,
         };
-        let now = Instant::now();
         Self { slots: (0..slots).map(slot).collect(), budget, scrapes: [now; 2], sweeping: false }
     }
 
@@ -87,14 +90,17 @@ impl PoolState {
     }
 
     /// The idle connection to another database that is needed least: the longest unused one if the last two scrapes did not
-    /// need it. Else the youngest, so that with more databases than connections most of them keep theirs.
+    /// need it. Else the youngest: with more databases than connections a few take turns, and the others keep theirs.
     fn evictable(&self) -> Option<usize> {
-        let others = || {
-            let idle = |(at, slot): (usize, &PoolSlot)| Some((at, slot.idle()?.idle_since, slot.idle()?.opened));
-            self.slots.iter().enumerate().filter(|(_, slot)| !slot.purpose.is_reserved()).filter_map(idle)
-        };
-        let unused = others().filter(|(_, idle_since, _)| *idle_since < self.scrapes[0]).min_by_key(|one| one.1);
-        unused.or_else(|| others().max_by_key(|one| one.2)).map(|(at, ..)| at)
+        let others = || self.slots.iter().enumerate().filter(|(_, slot)| !slot.purpose.is_reserved());
+        let idle = || others().filter_map(|(at, slot)| Some((at, slot.opened, slot.idle()?)));
+        let unused = idle().filter(|(.., pooled)| pooled.idle_since < self.scrapes[0]);
+        if let Some((at, ..)) = unused.min_by_key(|(.., pooled)| pooled.idle_since) {
+            return Some(at);
+        }
+        let (at, opened, _) = idle().filter(|(.., pooled)| pooled.lent).max_by_key(|one| one.1)?;
+        let take_turns = others().filter(|(_, slot)| slot.opened > opened && slot.is_taken()).count();
+        (take_turns < (self.max_others() / 4).clamp(1, MAX_PARALLEL)).then_some(at)
     }
 
     pub(super) fn openings(&self) -> impl Iterator<Item = &Opening> {
@@ -123,7 +129,10 @@ impl PoolState {
         let is_wanted = |slot: &PoolSlot| slot.idle().is_some_and(|pooled| pooled.purpose == *purpose);
         let at = self.slots.iter().position(is_wanted)?;
         match std::mem::replace(&mut self.slots[at].used, SlotUse::InUse) {
-            SlotUse::Idle(pooled) => Some((at, *pooled)),
+            SlotUse::Idle(mut pooled) => {
+                pooled.lent = true;
+                Some((at, *pooled))
+            }
             _ => None,
         }
     }
