@@ -6,73 +6,83 @@
 --   duplicate  another one has the same columns, operator classes, collations, order, expressions and
 --              predicate, and enforces as much
 --   prefix     its columns are the first ones of another btree's: that one serves the same queries, if larger
--- Expressions are compared as stored, less the places where they stood in their command (which 17
--- no longer stores). Nothing here waits for a locked table.
-SELECT *
+-- Only valid indexes that have their table and their first column in common are compared. Expressions
+-- are compared as stored, less the places where they stood in their command (which 17 no longer
+-- stores). Names are looked up last, for few rows. Nothing here waits for a locked table.
+WITH x AS MATERIALIZED (
+  SELECT x.indexrelid, x.indrelid, x.indkey[0] AS first_column, x.indisvalid, i.relam, i.relpages,
+         NOT (x.indisunique OR x.indisexclusion OR x.indisreplident OR i.relispartition) AS for_queries
+    FROM pg_catalog.pg_index AS x
+    JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid AND i.relkind = 'i'
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = i.relnamespace AND @user_schema:n.nspname@
+   WHERE x.indislive
+)
+SELECT w.reason, w.bytes, w.indexes, w.all_bytes,
+       @qualified_name:n.nspname:t.relname@ AS relname,
+       @qualified_name:n.nspname:i.relname@ AS idxname,
+       @qualified_name:n.nspname:o.relname@ AS twin
   FROM (
-    SELECT r.reason, i.relname, i.idxname, CASE r.reason WHEN 'duplicate' THEN i.twin WHEN 'prefix' THEN i.longer END AS twin, i.bytes,
-           pg_catalog.count(*) OVER reason AS indexes, pg_catalog.sum(i.bytes) OVER reason AS all_bytes,
-           pg_catalog.row_number() OVER (PARTITION BY r.reason ORDER BY i.bytes DESC, i.oid) AS rank
+    SELECT *, pg_catalog.count(*) OVER reason AS indexes, pg_catalog.sum(bytes) OVER reason AS all_bytes,
+           pg_catalog.row_number() OVER (PARTITION BY reason ORDER BY bytes DESC, indexrelid) AS rank
       FROM (
-        SELECT x.*,
-               CASE WHEN x.place > 1 AND NOT x.identity AND (x.uniqueness IS NULL OR x.uniqueness = x.twin_uniqueness) THEN x.first END AS twin,
-               CASE WHEN x.plain AND x.uniqueness IS NULL AND NOT x.identity AND x.natts = x.nkeyatts AND x.nkeyatts < x.next_nkeyatts
-                     AND pg_catalog.starts_with(x.next_key, x.key || ' ') AND pg_catalog.starts_with(x.next_class, x.class || ' ')
-                     AND pg_catalog.starts_with(x.next_collation, x.collation || ' ') AND pg_catalog.starts_with(x.next_option, x.option || ' ')
-                 THEN x.next
-               END AS longer
+        SELECT reason, indexrelid, indrelid, other,
+               greatest(relpages, 0) * pg_catalog.current_setting('block_size')::bigint AS bytes
           FROM (
-            SELECT x.*,
-                   pg_catalog.row_number() OVER same AS place,
-                   pg_catalog.first_value(x.idxname) OVER same AS first,
-                   pg_catalog.first_value(x.uniqueness) OVER same AS twin_uniqueness,
-                   pg_catalog.lead(x.idxname) OVER longer AS next,
-                   pg_catalog.lead(x.nkeyatts) OVER longer AS next_nkeyatts,
-                   pg_catalog.lead(x.key) OVER longer AS next_key,
-                   pg_catalog.lead(x.class) OVER longer AS next_class,
-                   pg_catalog.lead(x.collation) OVER longer AS next_collation,
-                   pg_catalog.lead(x.option) OVER longer AS next_option
+            SELECT CASE WHEN indisvalid THEN 'unused' ELSE 'invalid' END AS reason, indexrelid, indrelid, relpages, NULL::oid AS other
+              FROM x
+             WHERE indisvalid AND for_queries AND pg_catalog.pg_stat_get_numscans(indexrelid) = 0
+                OR NOT indisvalid AND indexrelid <> ALL (ARRAY(
+                     SELECT index_relid FROM pg_catalog.pg_stat_progress_create_index WHERE datname = pg_catalog.current_database()))
+            UNION ALL
+            SELECT CASE WHEN twin IS NULL THEN 'prefix' ELSE 'duplicate' END, indexrelid, indrelid, relpages, coalesce(twin, longer)
               FROM (
-                SELECT i.oid, x.indrelid, i.relam, x.indisvalid AS valid, x.indisprimary AS is_primary, x.indisreplident AS identity,
-                       NOT x.indisvalid AND x.indexrelid <> ALL (b.building) AS invalid,
-                       x.indisvalid AND NOT (x.indisunique OR x.indisexclusion OR x.indisreplident OR i.relispartition)
-                         AND pg_catalog.pg_stat_get_numscans(i.oid) = 0 AS unused,
-                       x.indisvalid AND i.relam = 403 AND x.indexprs IS NULL AND x.indpred IS NULL AS plain,
-                       CASE WHEN x.indisexclusion THEN 'exclusion ' || i.oid
-                            WHEN x.indisunique THEN pg_catalog.concat(x.indimmediate, @since:15:x.indnullsnotdistinct:false@)
-                       END AS uniqueness,
-                       x.indnatts AS natts, x.indnkeyatts AS nkeyatts, x.indkey::text AS key,
-                       pg_catalog.concat_ws(' ', x.indclass[0], x.indcollation[0], x.indoption[0]) AS leading,
-                       x.indclass::text AS class, x.indcollation::text AS collation, x.indoption::text AS option,
-                       pg_catalog.regexp_replace(pg_catalog.concat(x.indexprs, ' where ', x.indpred), ':location -?[0-9]+', '', 'g') AS expressions,
-                       greatest(i.relpages, 0) * pg_catalog.current_setting('block_size')::bigint AS bytes,
-                       @qualified_name:n.nspname:t.relname@ AS relname,
-                       @qualified_name:n.nspname:i.relname@ AS idxname
-                  FROM pg_catalog.pg_index AS x
-                  JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid AND i.relkind = 'i'
-                  JOIN pg_catalog.pg_class AS t ON t.oid = x.indrelid
-                  JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace AND @user_schema:n.nspname@
-                  CROSS JOIN (
-                    SELECT coalesce(pg_catalog.array_agg(index_relid), '{}') AS building
-                      FROM pg_catalog.pg_stat_progress_create_index
-                     WHERE datname = pg_catalog.current_database()
-                  ) AS b
-                 WHERE x.indislive
+                SELECT indexrelid, indrelid, relpages,
+                       CASE WHEN place > 1 AND NOT indisreplident AND (uniqueness IS NULL OR uniqueness = twin_uniqueness) THEN first END AS twin,
+                       CASE WHEN plain AND uniqueness IS NULL AND NOT indisreplident AND indnatts = indnkeyatts AND indnkeyatts < next_nkeyatts
+                             AND pg_catalog.starts_with(next_keys, keys || ' ') AND pg_catalog.starts_with(next_classes, classes || ' ')
+                             AND pg_catalog.starts_with(next_collations, collations || ' ') AND pg_catalog.starts_with(next_options, options || ' ')
+                         THEN next
+                       END AS longer
+                  FROM (
+                    SELECT *,
+                           pg_catalog.row_number() OVER same AS place,
+                           pg_catalog.first_value(indexrelid) OVER same AS first,
+                           pg_catalog.first_value(uniqueness) OVER same AS twin_uniqueness,
+                           pg_catalog.lead(indexrelid) OVER longer AS next,
+                           pg_catalog.lead(indnkeyatts) OVER longer AS next_nkeyatts,
+                           pg_catalog.lead(keys) OVER longer AS next_keys,
+                           pg_catalog.lead(classes) OVER longer AS next_classes,
+                           pg_catalog.lead(collations) OVER longer AS next_collations,
+                           pg_catalog.lead(options) OVER longer AS next_options
+                      FROM (
+                        SELECT d.indexrelid, d.indrelid, d.indnatts, d.indnkeyatts, d.indisprimary, d.indisreplident, x.relpages,
+                               x.relam = 403 AND d.indexprs IS NULL AND d.indpred IS NULL AS plain,
+                               CASE WHEN d.indisexclusion THEN 'exclusion ' || d.indexrelid
+                                    WHEN d.indisunique THEN pg_catalog.concat(d.indimmediate, @since:15:d.indnullsnotdistinct:false@)
+                               END AS uniqueness,
+                               d.indkey::text AS keys, d.indclass::text AS classes, d.indcollation::text AS collations, d.indoption::text AS options,
+                               pg_catalog.concat_ws(' ', d.indclass[0], d.indcollation[0], d.indoption[0]) AS first_key,
+                               pg_catalog.regexp_replace(pg_catalog.concat(d.indexprs, ' where ', d.indpred), ':location -?[0-9]+', '', 'g') AS expressions
+                          FROM (SELECT indrelid, first_column FROM x WHERE indisvalid GROUP BY 1, 2 HAVING pg_catalog.count(*) > 1) AS alike
+                          JOIN x ON x.indrelid = alike.indrelid AND x.first_column = alike.first_column AND x.indisvalid
+                          JOIN pg_catalog.pg_index AS d ON d.indexrelid = x.indexrelid
+                      ) AS x
+                    WINDOW same AS (
+                      PARTITION BY indrelid, indnkeyatts, keys, classes, collations, options, expressions
+                      ORDER BY indisprimary DESC, indisreplident DESC, uniqueness DESC NULLS LAST, indexrelid
+                    ), longer AS (
+                      PARTITION BY indrelid, plain, first_key ORDER BY (keys || ' ') COLLATE "C", classes, collations, options, indexrelid DESC
+                    )
+                  ) AS x
               ) AS x
-            WINDOW same AS (
-              PARTITION BY x.indrelid, x.relam, x.valid, x.nkeyatts, x.key, x.class, x.collation, x.option, x.expressions
-              ORDER BY x.is_primary DESC, x.identity DESC, x.uniqueness DESC NULLS LAST, x.oid
-            ), longer AS (
-              PARTITION BY x.indrelid, x.plain, x.leading ORDER BY (x.key || ' ') COLLATE "C", x.class, x.collation, x.option, x.oid DESC
-            )
-          ) AS x
-      ) AS i
-      CROSS JOIN LATERAL (
-        VALUES ('invalid', i.invalid), ('unused', i.unused), ('duplicate', i.valid AND i.twin IS NOT NULL),
-               ('prefix', i.longer IS NOT NULL AND i.twin IS NULL)
-      ) AS r (reason, holds)
-     WHERE r.holds
-    WINDOW reason AS (PARTITION BY r.reason)
+             WHERE coalesce(twin, longer) IS NOT NULL
+          ) AS r
+      ) AS r
+    WINDOW reason AS (PARTITION BY reason)
   ) AS w
- WHERE rank <= 20
- ORDER BY rank, reason
+  LEFT JOIN pg_catalog.pg_class AS i ON i.oid = w.indexrelid
+  LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = i.relnamespace
+  LEFT JOIN pg_catalog.pg_class AS t ON t.oid = w.indrelid
+  LEFT JOIN pg_catalog.pg_class AS o ON o.oid = w.other
+ WHERE w.rank <= 20
+ ORDER BY w.rank, w.reason
