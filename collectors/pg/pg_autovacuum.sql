@@ -7,14 +7,19 @@
 -- triggers: autovacuum_enabled is off for the table, the insert threshold is -1, there is no
 -- transaction id to freeze. SQL cannot see that multixacts are frozen earlier when the space for
 -- their members runs short. The text serves both collectors: the counts stand in each row, and
--- there is always one, since the catalogs are tables too.
-SELECT nspname, relname, dead_ratio, insert_ratio, analyze_ratio, freeze_ratio, multixact_freeze_ratio,
+-- there is always one, since the catalogs are tables too. OFFSET 0 keeps what is computed once, the
+-- thresholds of a set of storage parameters and the ratios of a table, from being computed at each use.
+WITH stored AS MATERIALIZED (
+  SELECT reltoastrelid, reloptions FROM pg_catalog.pg_class WHERE relkind IN ('r', 'm', 't') AND reloptions IS NOT NULL
+)
+SELECT (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = relnamespace) AS nspname, relname,
+       dead_ratio, insert_ratio, analyze_ratio, freeze_ratio, multixact_freeze_ratio,
        pg_catalog.count(*) FILTER (WHERE greatest(dead_ratio, insert_ratio, freeze_ratio, multixact_freeze_ratio) >= 1) OVER () AS vacuum_due,
        pg_catalog.count(*) FILTER (WHERE analyze_ratio >= 1) OVER () AS analyze_due,
        pg_catalog.count(*) FILTER (WHERE greatest(freeze_ratio, multixact_freeze_ratio) >= 1) OVER () AS freeze_due,
        pg_catalog.count(*) FILTER (WHERE NOT enabled AND relkind <> 't') OVER () AS disabled
   FROM (
-    SELECT c.oid, n.nspname, c.relname, c.relkind, enabled,
+    SELECT c.oid, c.relnamespace, c.relname, c.relkind, enabled,
            CASE WHEN enabled
              THEN pg_catalog.pg_stat_get_dead_tuples(c.oid) / (pg_catalog.floor(least(base + scale * live, most)) + 1)
            END AS dead_ratio,
@@ -39,13 +44,17 @@ SELECT nspname, relname, dead_ratio, insert_ratio, analyze_ratio, freeze_ratio, 
                least((o ->> 'autovacuum_freeze_max_age')::double precision, freeze_max_age) AS freeze_age,
                least((o ->> 'autovacuum_multixact_freeze_max_age')::double precision, mxid_freeze_max_age) AS mxid_freeze_age
           FROM (
-            SELECT pg_catalog.jsonb_object_agg(name, setting) AS settings,
+            SELECT pg_catalog.jsonb_object_agg(name, pg_catalog.current_setting(name, true)) AS settings,
                    pg_catalog.current_setting('autovacuum_freeze_max_age')::integer AS freeze_max_age,
                    pg_catalog.current_setting('autovacuum_multixact_freeze_max_age')::integer AS mxid_freeze_max_age
-              FROM pg_catalog.pg_settings
-             WHERE name LIKE 'autovacuum%'
+              FROM (
+                VALUES ('autovacuum_vacuum_threshold'), ('autovacuum_vacuum_scale_factor'), ('autovacuum_vacuum_max_threshold'),
+                       ('autovacuum_vacuum_insert_threshold'), ('autovacuum_vacuum_insert_scale_factor'),
+                       ('autovacuum_analyze_threshold'), ('autovacuum_analyze_scale_factor'),
+                       ('autovacuum_freeze_max_age'), ('autovacuum_multixact_freeze_max_age')
+              ) AS v (name)
           ) AS server
-          CROSS JOIN (SELECT DISTINCT coalesce(reloptions, '{}') AS parameters FROM pg_catalog.pg_class) AS set
+          CROSS JOIN (SELECT '{}'::text[] AS parameters UNION SELECT reloptions FROM stored) AS sets
           CROSS JOIN LATERAL (
             SELECT settings || coalesce(pg_catalog.jsonb_object_agg(option_name, option_value), '{}') AS o
               FROM pg_catalog.pg_options_to_table(parameters)
@@ -59,9 +68,9 @@ SELECT nspname, relname, dead_ratio, insert_ratio, analyze_ratio, freeze_ratio, 
           FROM pg_catalog.pg_class
          WHERE relkind IN ('r', 'm', 't') AND relpersistence <> 't'
       ) AS c
-      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-      LEFT JOIN pg_catalog.pg_class AS owner ON owner.reltoastrelid = c.oid
+      LEFT JOIN stored AS owner ON owner.reltoastrelid = c.oid
      WHERE p.parameters = coalesce(c.reloptions, owner.reloptions, '{}')
+    OFFSET 0
   ) AS r
  ORDER BY greatest(dead_ratio, insert_ratio, analyze_ratio, freeze_ratio, multixact_freeze_ratio) DESC NULLS LAST, oid
  LIMIT 20
