@@ -15,7 +15,7 @@ WITH x AS MATERIALIZED (
     FROM pg_catalog.pg_index AS x
     JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid AND i.relkind = 'i'
     JOIN pg_catalog.pg_namespace AS n ON n.oid = i.relnamespace AND @user_schema:n.nspname@
-   WHERE x.indislive
+   WHERE x.indislive AND x.indrelid >= 12000
 )
 SELECT w.reason, w.bytes, w.indexes, w.all_bytes,
        @qualified_name:n.nspname:t.relname@ AS relname,
