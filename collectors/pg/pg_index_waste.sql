@@ -26,7 +26,7 @@ SELECT w.reason, w.bytes, w.indexes, w.all_bytes,
            pg_catalog.row_number() OVER (PARTITION BY reason ORDER BY bytes DESC, indexrelid) AS rank
       FROM (
         SELECT reason, indexrelid, indrelid, other,
-               greatest(relpages, 0) * pg_catalog.current_setting('block_size')::bigint AS bytes
+               greatest(relpages, 0) * (SELECT pg_catalog.current_setting('block_size')::bigint) AS bytes
           FROM (
             SELECT CASE WHEN indisvalid THEN 'unused' ELSE 'invalid' END AS reason, indexrelid, indrelid, relpages, NULL::oid AS other
               FROM x
