@@ -13,8 +13,9 @@ use support::outcome::{collectors, exporter_of};
 
 const NEWEST: Major = Major::NEWEST;
 
-/// The default of `--max-connections`.
+/// Connections that an exporter may have here, with [`WITHIN_BUDGET`] or with no database beside the main one.
 const BUDGET: usize = 3;
+const WITHIN_BUDGET: &str = "--max-connections=3";
 
 /// A session of the superuser over the Unix socket; exporters come by TCP.
 fn session(server: &Postgres) -> Client {

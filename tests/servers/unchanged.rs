@@ -30,7 +30,6 @@ const KINDS: &[Kind] = &[
     ("a table", "create table more (n int)", "pg_table_relid", &[("relname", "public.more")]),
     ("a table goes", "drop table more", "pg_table_relid", &[("relname", "public.more")]),
     ("an index", "create index i on t (n)", "pg_index_relpages", &[("idxname", "public.i")]),
-    ("a view", "create view v as select 1", "pg_relkind_count", &[("relkind", "v")]),
     ("autovacuum off", "alter table t set (autovacuum_enabled = off)", "pg_autovacuum_disabled_tables", &[]),
     (
         "statistics reset of a table",

@@ -6,7 +6,7 @@ use lab::{Exporter, Postgres, Proxy};
 use support::outcome::{exporter_of, scrape_until, scrape_within, status, url_by_port};
 use support::{scrape, until};
 
-use super::{BUDGET, NEWEST, WithinBudget, session};
+use super::{BUDGET, NEWEST, WITHIN_BUDGET, WithinBudget, session};
 
 /// Everything that asks the server, in bursts; it is answered in time, and the server is down for that reason.
 fn is_asked_a_lot(exporter: &Exporter, reasons: &[&str]) {
@@ -63,7 +63,7 @@ fn pending_connects_stay_within_the_budget() {
 #[test]
 fn hung_logins_leave_the_main_database_a_connection() {
     let server = Postgres::start(NEWEST).unwrap();
-    let exporter = exporter_of(&server.url("monitor", "postgres"), &["--disable-cache"]);
+    let exporter = exporter_of(&server.url("monitor", "postgres"), &["--disable-cache", WITHIN_BUDGET]);
     assert!(scrape(&exporter).is_up());
     let create: String = (0..5).map(|n| format!("create database d{n};")).collect();
     server.psql("postgres", &create).unwrap();

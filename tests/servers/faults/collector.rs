@@ -7,7 +7,7 @@ use lab::Postgres;
 use support::outcome::{collectors, embedded_and, exporter_of, scrape_timed, scrape_until, scrape_within};
 use support::{Page, scrape};
 
-use super::{NEWEST, WithinBudget, calls, counted_url, outcomes, session, sessions};
+use super::{NEWEST, WITHIN_BUDGET, WithinBudget, calls, counted_url, outcomes, session, sessions};
 
 #[test]
 fn locked_table_costs_only_its_collectors() {
@@ -144,7 +144,7 @@ slow:
   metrics: [ datname: { usage: LABEL }, n: { usage: GAUGE } ]
 ",
     );
-    let exporter = exporter_of(&counted_url(&server), &["--config", config.path().to_str().unwrap()]);
+    let exporter = exporter_of(&counted_url(&server), &["--config", config.path().to_str().unwrap(), WITHIN_BUDGET]);
     let page = loop {
         let page = scrape_within(&exporter, 1.0);
         assert!(page.is_up(), "{}\n{}", page.text, exporter.log());

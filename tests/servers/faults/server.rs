@@ -11,7 +11,8 @@ use support::outcome::{exporter_of, scrape_timed, scrape_until, scrape_within, s
 use support::{LIMIT, binary, scrape, until};
 
 use super::{
-    NEWEST, WithinBudget, a_scrape_that_takes_its_time, occurrences, session, sessions, wait_for_the_slow_one,
+    NEWEST, WITHIN_BUDGET, WithinBudget, a_scrape_that_takes_its_time, occurrences, session, sessions,
+    wait_for_the_slow_one,
 };
 
 /// What a frozen server must not do to an exporter, warm or cold.
@@ -53,7 +54,8 @@ fn frozen_server_is_reported_before_the_deadline() {
     let _within = WithinBudget::of(2, &server);
     server.psql("postgres", "create database shop").unwrap();
     let url = server.url("monitor", "postgres");
-    let (warm, cold) = (exporter_of(&url, &["--cache-ttls", "1,1,1,1"]), exporter_of(&url, &[]));
+    let (warm, cold) =
+        (exporter_of(&url, &["--cache-ttls", "1,1,1,1", WITHIN_BUDGET]), exporter_of(&url, &[WITHIN_BUDGET]));
     scrape(&warm);
     assert_eq!(scrape(&warm).failed(), []);
     server.freeze().unwrap();

@@ -42,7 +42,7 @@ fn shows_state_numbers_and_every_collector_with_failures_first() {
         "primary, version 1",
         "<dt>collectors</dt><dd>6 ok<small>2 failing, 2 with dropped samples</small>",
         "<dt>databases</dt><dd>2<small>all can be read</small>",
-        " of 3<small>open now; ",
+        " of 16<small>open now; ",
         "division by zero",
         "samples dropped",
         "skipped by a predicate",

@@ -146,9 +146,11 @@ impl PoolState {
         // One slot stays for the main database, free or idle: a query that still runs on it does not block the next scrape.
         let others_full = !purpose.is_reserved() && taken - reserved_idle >= self.max_others();
         // A server that hangs gets no more sessions for that, whatever the budget.
-        let is_full = taken >= self.budget || (purpose.is_reserved() && reserved >= MAX_RESERVED);
-        let free =
-            slots().filter(|(_, slot)| slot.is_free_for(target)).min_by_key(|(_, slot)| slot.connection_slot.taken());
+        let may_take_one = taken < self.budget && (!purpose.is_reserved() || reserved < MAX_RESERVED);
+        // Of several servers, a slot may be taken at one that hangs.
+        let may_use = |(_, slot): &(usize, &PoolSlot)| !others_full && (slot.is_taken() || may_take_one);
+        let free = slots().filter(|(_, slot)| slot.is_free_for(target)).filter(may_use);
+        let free = free.min_by_key(|(_, slot)| slot.connection_slot.taken());
         let idle_since = |(_, slot): &(usize, &PoolSlot)| slot.idle().map(|pooled| pooled.idle_since);
         let idle = || slots().filter(|(_, slot)| slot.idle().is_some());
         // With a budget of one, all databases take turns.
@@ -157,7 +159,6 @@ impl PoolState {
             slot.purpose.is_reserved() && (count > 1 || self.budget == 1)
         };
         let found = free
-            .filter(|_| !others_full && !is_full)
             .map(|(at, _)| at)
             .or_else(|| self.evictable().filter(|_| !purpose.is_reserved() || reserved < MAX_RESERVED));
         found.or_else(|| {
