@@ -130,7 +130,9 @@ impl PgSession {
     async fn catalogs(&self) -> Result<ServerProbe, SourceError> {
         let is_main = self.pooled()?.purpose.database().is_none();
         let instance = async { if is_main { self.instance().await.map(Some) } else { Ok(None) } };
-        let (found, instance) = try_join!(self.query_one(facts::SQL, facts::read), instance)?;
+        // Both to their end: a query that is given up still runs, and its connection is closed.
+        let (found, instance) = join!(self.query_one(facts::SQL, facts::read), instance);
+        let (found, instance) = (found?, instance?);
         let mut probe = ServerProbe { facts: found.facts, ..ServerProbe::default() };
         if let Some(instance) = instance {
             self.pool.set_allowed(instance.budget);
