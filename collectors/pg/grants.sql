@@ -19,13 +19,38 @@ $$;
 ALTER ROLE monitor LOGIN CONNECTION LIMIT 5;
 GRANT pg_monitor TO monitor;
 
--- Its statements are not counted by pg_stat_statements, whichever kind they are of: each has an entry in each database, and
--- users' statements would be thrown out to make room for them. This may be set before the library is loaded. It holds for
--- new connections.
+-- The exporter's statements leave no trace. This holds for new connections.
+--
+-- They are not counted by pg_stat_statements, whichever kind they are of: each has an entry in each database, and users'
+-- statements would be thrown out to make room for them. This may be set before the library is loaded.
 ALTER ROLE monitor SET pg_stat_statements.track = 'none';
--- The exporter tells itself which of its queries are slow; their plans are not for the log.
-ALTER ROLE monitor SET auto_explain.log_min_duration = -1;
+-- They are not written to the server's log. The exporter itself tells which of its queries are slow. If an audit needs a
+-- record of every statement, take out log_statement and reset it: ALTER ROLE monitor RESET log_statement. Errors are still
+-- logged with the statement that caused them (log_min_error_statement), and so are temporary files (log_temp_files).
+ALTER ROLE monitor SET log_statement = 'none';
+ALTER ROLE monitor SET log_duration = off;
 ALTER ROLE monitor SET log_min_duration_statement = -1;
+ALTER ROLE monitor SET log_min_duration_sample = -1;
+ALTER ROLE monitor SET log_transaction_sample_rate = 0;
+ALTER ROLE monitor SET log_statement_stats = off;
+ALTER ROLE monitor SET log_parser_stats = off;
+ALTER ROLE monitor SET log_planner_stats = off;
+ALTER ROLE monitor SET log_executor_stats = off;
+-- Other extensions, where their library is loaded: run this file again when you have added one.
+DO $$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT s.name, silent.value
+      FROM (VALUES ('pg_stat_kcache.track', 'none'), ('pg_stat_monitor.pgsm_track', 'none'), ('pg_store_plans.track', 'none'),
+                   ('pg_qualstats.enabled', 'off'), ('auto_explain.log_min_duration', '-1')) silent(name, value)
+      JOIN pg_catalog.pg_settings s USING (name)
+  LOOP
+    EXECUTE pg_catalog.format('ALTER ROLE monitor SET %s = %L', found.name, found.value);
+  END LOOP;
+END
+$$;
 
 -- Statements, where the library is loaded.
 DO $$
@@ -53,10 +78,6 @@ GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_file(text, boolean) TO monitor;
 -- Last values of sequences and how near they are to their end (pg_seq_last_value, pg_seq_used_ratio, pg_seq_used_max_ratio), in all databases.
 -- It lets the role read every table, too; GRANT SELECT ON ALL SEQUENCES IN SCHEMA … does for one schema and does not.
 -- GRANT pg_read_all_data TO monitor;
-
--- Nothing of the exporter in the server's log where log_statement or log_duration are on; an audit may want it there.
--- ALTER ROLE monitor SET log_statement = 'none';
--- ALTER ROLE monitor SET log_duration = off;
 
 -- A connection when all others are taken, if reserved_connections is set; from 16 on.
 -- GRANT pg_use_reserved_connections TO monitor;

@@ -13,8 +13,7 @@ SELECT pg_catalog.current_setting('server_version_num')::int4,
        current_user::text,
        e.names, e.versions, e.schemas,
        ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_(toast|temp)'),
-       pg_catalog.current_setting('is_superuser') = 'on',
-       pg_catalog.current_setting('pg_stat_statements.track', true)
+       pg_catalog.current_setting('is_superuser') = 'on'
   FROM (SELECT array_agg(e.extname::text) AS names, array_agg(e.extversion) AS versions, array_agg(n.nspname::text) AS schemas
           FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace) e";
 
@@ -22,8 +21,6 @@ SELECT pg_catalog.current_setting('server_version_num')::int4,
 pub(crate) struct DatabaseProbe {
     pub(crate) facts: ServerFacts,
     pub(crate) superuser: bool,
-    /// Whether pg_stat_statements counts the statements of the session.
-    pub(crate) tracked: bool,
 }
 
 /// Reads the row of [`SQL`].
@@ -46,10 +43,7 @@ pub(crate) fn read(row: &Row) -> Result<DatabaseProbe, tokio_postgres::Error> {
         schemas: names(6)?.collect(),
         ..ServerFacts::default()
     };
-    let track: Option<String> = row.try_get(8)?;
-    // Without the library the setting does not exist, or is a custom one with any value.
-    let tracked = track.is_some_and(|track| matches!(&*track, "top" | "all"));
-    Ok(DatabaseProbe { facts, superuser: row.try_get(7)?, tracked })
+    Ok(DatabaseProbe { facts, superuser: row.try_get(7)? })
 }
 
 /// The version in `server_version`, such as `17.6 (Debian 17.6-1)`, `9.6.24` or `19rc1`.

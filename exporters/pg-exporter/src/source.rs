@@ -22,7 +22,9 @@ impl PostgresSource {
 
     async fn session(&self, purpose: &Purpose) -> Result<PgSession, SourceError> {
         let lease = self.pool.take(purpose).await?;
-        Ok(PgSession::new(self.pool.clone(), lease, self.reader.clone()))
+        let session = PgSession::new(self.pool.clone(), lease, self.reader.clone());
+        session.switch_off_missing().await?;
+        Ok(session)
     }
 }
 

@@ -6,6 +6,7 @@ mod budget;
 pub(crate) mod own_work;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use engine::{OtherDatabase, ServerNotes};
@@ -18,13 +19,18 @@ use self::budget::{ServerLimits, budget};
 use self::own_work::Counted;
 use crate::databases::Discovery;
 use crate::facts::{Name, version_of};
+use crate::tracking::{self, SettingSet};
 
 pub(crate) use self::budget::{FEW, MOST};
 
-/// Roles, lag, limits, and what changes the meaning of results in every database. One row.
+/// The server as a whole, and the settings that leave a trace of this session. One row.
+pub(crate) static SQL: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT server.*, {} FROM ({SERVER}) server", tracking::values_expression()));
+
+/// Roles, lag, limits, and what changes the meaning of results in every database.
 ///
 /// Our own sessions are those of the same user with the same application name.
-pub(crate) const SQL: &str = "\
+const SERVER: &str = "\
 SELECT ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
               WHERE r.rolname ~ '^pg_' AND pg_catalog.pg_has_role(r.oid, 'USAGE') ORDER BY r.rolname),
        CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
@@ -90,6 +96,8 @@ pub(crate) struct Instance {
     pub(crate) lag_seconds: Option<f64>,
     /// How many connections the exporter may have, if it was given no number.
     pub(crate) budget: usize,
+    /// The settings that leave a trace of the session.
+    pub(crate) tracing: SettingSet,
 }
 
 impl InstanceReader {
@@ -108,6 +116,8 @@ impl InstanceReader {
         databases: &[Row],
         own: &HashMap<String, Option<Counted>>,
     ) -> Result<Instance, Error> {
+        let values: Vec<Option<Name>> = row.try_get(7)?;
+        let values: Vec<Option<String>> = values.into_iter().map(|value| value.map(|value| value.0)).collect();
         let roles: BTreeSet<String> = row.try_get::<_, Vec<Name>>(0)?.into_iter().map(|name| name.0).collect();
         let names = databases.iter().map(|row| Ok(row.try_get::<_, Name>(0)?.0)).collect::<Result<Vec<_>, Error>>()?;
         // A database whose name is not UTF-8 cannot be connected to.
@@ -128,6 +138,7 @@ impl InstanceReader {
                 role: row.try_get(4)?,
             }),
             roles,
+            tracing: tracking::tracing(&values),
         })
     }
 

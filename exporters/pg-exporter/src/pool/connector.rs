@@ -12,7 +12,7 @@ use crate::instance::reports_on_request;
 use crate::session_settings::TransactionTimeout;
 use crate::session_start;
 use crate::sqlstate::reason;
-use crate::tracking::{TRACK, Tracking};
+use crate::tracking::{SessionTracking, SettingSet, Tracking};
 
 /// What to do if nothing listens at the address.
 const REFUSED_HINT: &str = "(is PostgreSQL running there? set --url or PG_EXPORTER_URL)";
@@ -51,18 +51,20 @@ impl Connector {
         database.or(self.target.database()).unwrap_or(self.target.user())
     }
 
-    /// The target of a database, or of the main one, with what is known about the server.
-    pub(crate) fn target(&self, database: Option<&str>) -> Target {
+    /// The target of a database, or of the main one, with what is known about the server. Its sessions switch off these
+    /// settings.
+    pub(crate) fn target(&self, database: Option<&str>, switched_off: SettingSet) -> Target {
         let target = database.map_or_else(|| self.target.clone(), |name| self.target.with_database(name));
         let target = self.transaction_timeout.lifted(target);
-        if self.tracking.may_switch_off() { target.with_optional_setting(TRACK, "none") } else { target }
+        switched_off.pairs().fold(target, |target, (name, value)| target.with_optional_setting(name, value))
     }
 
-    /// Prepares a new connection for queries.
+    /// Prepares a new connection, opened with `switched_off`, for queries.
     pub(crate) async fn prepare(
         &self,
         purpose: Purpose,
         connection: Connection,
+        switched_off: SettingSet,
     ) -> Result<PooledConnection, SourceError> {
         self.transaction_timeout.note(&connection);
         let work = purpose.database().filter(|_| reports_on_request(&connection)).map(|name| self.work.of(name));
@@ -74,7 +76,8 @@ impl Connector {
                 work.count_session(1 + transactions);
             }
         }
-        Ok(PooledConnection::new(purpose, connection, self.statement_timeout, work))
+        let tracking = SessionTracking::new(switched_off);
+        Ok(PooledConnection::new(purpose, connection, tracking, self.statement_timeout, work))
     }
 
     async fn start_session(&self, connection: &Connection) -> Result<u64, SourceError> {

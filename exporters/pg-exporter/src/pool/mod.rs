@@ -27,6 +27,7 @@ use self::purpose::Purpose;
 use self::slots::{NotEnded, Slots};
 use self::state::{PoolState, SlotUse};
 use crate::instance::{FEW, MOST};
+use crate::tracking::SettingSet;
 
 /// A connection that was not used for this long is closed: where nothing happens, none is needed, and it would be in the way
 /// of whoever wants to rename or drop the database. Longer than the time between two scrapes.
@@ -135,7 +136,7 @@ impl Pool {
         if let Some(opening) = state.openings().find(|opening| opening.purpose == *purpose) {
             return Some(opening.join());
         }
-        let at = state.slot_for(purpose, &self.connector.target(None))?;
+        let at = state.slot_for(purpose, &self.connector.target(None, SettingSet::default()))?;
         let slot = &mut state.slots[at];
         let evicted = match std::mem::replace(&mut slot.used, SlotUse::None) {
             SlotUse::Idle(pooled) => Some(*pooled),

@@ -13,6 +13,7 @@ use super::opening::OpeningTask;
 use super::pooled_connection::PooledConnection;
 use super::purpose::Purpose;
 use super::slots::Slots;
+use crate::tracking::SettingSet;
 
 /// Opens one connection in one slot.
 pub(super) struct Opener {
@@ -30,9 +31,10 @@ impl Opener {
         if let Some(evicted) = evicted {
             evicted.close().await;
         }
-        match self.connection().await {
+        let switched_off = self.connector.tracking.switched_off();
+        match self.connection(switched_off).await {
             None => self.slots.release(self.at),
-            Some(connection) => match self.connector.prepare(self.purpose, connection).await {
+            Some(connection) => match self.connector.prepare(self.purpose, connection, switched_off).await {
                 Ok(connection) => self.slots.opened(self.at, connection),
                 Err(error) => {
                     self.task.fail(error);
@@ -43,8 +45,8 @@ impl Opener {
     }
 
     /// Tries once, and again on request while a login is unfinished.
-    async fn connection(&mut self) -> Option<Connection> {
-        let target = self.connector.target(self.purpose.database());
+    async fn connection(&mut self, switched_off: SettingSet) -> Option<Connection> {
+        let target = self.connector.target(self.purpose.database(), switched_off);
         let slot = self.slots.connection_slot(self.at);
         loop {
             match target.connect(&slot, self.connector.connect_timeout).await {

@@ -11,6 +11,7 @@ use tokio_postgres::{Error, Statement};
 use super::purpose::Purpose;
 use crate::instance::own_work::DatabaseWork;
 use crate::session_settings::statement_timeout;
+use crate::tracking::SessionTracking;
 
 /// How long the server may take to end a session that is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -19,6 +20,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct PooledConnection {
     pub(crate) purpose: Purpose,
     pub(crate) connection: Connection,
+    pub(crate) tracking: SessionTracking,
     /// Its current `statement_timeout`.
     statement_timeout: Mutex<Duration>,
     /// The queries that ran on it: `None` after the first run, prepared from the second on.
@@ -35,11 +37,21 @@ impl PooledConnection {
     pub(crate) fn new(
         purpose: Purpose,
         connection: Connection,
+        tracking: SessionTracking,
         statement_timeout: Duration,
         work: Option<Arc<DatabaseWork>>,
     ) -> Self {
         let (statement_timeout, statements) = (Mutex::new(statement_timeout), Mutex::default());
-        Self { purpose, connection, statement_timeout, statements, work, lent: false, idle_since: Instant::now() }
+        Self {
+            purpose,
+            connection,
+            tracking,
+            statement_timeout,
+            statements,
+            work,
+            lent: false,
+            idle_since: Instant::now(),
+        }
     }
 
     /// Counts transactions of this session.

@@ -24,7 +24,7 @@ use crate::pool::connector::Connector;
 use crate::pool::lease::Lease;
 use crate::pool::pooled_connection::PooledConnection;
 use crate::sqlstate::{is_unknown_name, reason};
-use crate::tracking;
+use crate::tracking::{self, SettingSet};
 
 /// A connection until it is put back. If queries still run on it, or one did not end after its cancellation, it is closed
 /// instead.
@@ -126,7 +126,7 @@ impl PgSession {
         Ok(Health { role, lag_seconds: lag_seconds.filter(|_| role == Role::Standby) })
     }
 
-    /// Reads the catalogs; also excludes the session from pg_stat_statements, or advises how to.
+    /// Reads the catalogs.
     async fn catalogs(&self) -> Result<ServerProbe, SourceError> {
         let is_main = self.pooled()?.purpose.database().is_none();
         let instance = async { if is_main { self.instance().await.map(Some) } else { Ok(None) } };
@@ -140,15 +140,33 @@ impl PgSession {
             probe.lag_seconds = instance.lag_seconds;
             probe.notes.roles = instance.roles;
             self.reader.advise(&mut probe.notes, &probe.facts.user, found.superuser);
-        }
-        if found.tracked {
-            let connection = &self.pooled()?.connection;
-            let superuser = connection.parameter("is_superuser") == Some("on");
-            let switch_off = self.connector.tracking.switch_off(connection.client(), probe.facts.version.0, superuser);
-            let (done, _) = self.limited(switch_off, self.connector.connect_timeout).await?;
-            probe.notes.advice.extend((!done).then(|| tracking::advice(&probe.facts.user)));
+            self.switch_off(&mut probe, instance.tracing).await?;
         }
         Ok(probe)
+    }
+
+    /// Switches off what leaves a trace of this session, or advises how to.
+    async fn switch_off(&self, probe: &mut ServerProbe, tracing: SettingSet) -> Result<(), SourceError> {
+        if tracing.is_empty() {
+            return Ok(());
+        }
+        let (pooled, tracking) = (self.pooled()?, &self.connector.tracking);
+        let (client, version) = (pooled.connection.client(), probe.facts.version.0);
+        let switch_off = tracking.switch_off(client, version, &pooled.tracking, tracing);
+        self.limited(switch_off, self.connector.connect_timeout).await?;
+        probe.notes.advice.extend(tracking::advice(&probe.facts.user, tracking.left(tracing)));
+        Ok(())
+    }
+
+    /// Switches off in this session what others have found to leave a trace since it was opened.
+    pub(crate) async fn switch_off_missing(&self) -> Result<(), SourceError> {
+        let (pooled, tracking) = (self.pooled()?, &self.connector.tracking);
+        if tracking.is_missing(&pooled.tracking) {
+            pooled.count(1);
+            let set = tracking.set_missing(pooled.connection.client(), &pooled.tracking);
+            self.limited(set, self.connector.connect_timeout).await?;
+        }
+        Ok(())
     }
 
     /// The server as a whole.
@@ -159,7 +177,7 @@ impl PgSession {
         let work = &self.connector.work;
         let mut own = work.counted();
         let query = async {
-            let (instance, databases) = (instance::SQL.into(), databases.into());
+            let (instance, databases) = (instance::SQL.as_str().into(), databases.into());
             try_join!(rows(pooled, &instance, None), rows(pooled, &databases, None))
         };
         let (((_, instance), (_, databases)), _) = self.limited(query, self.connector.connect_timeout).await?;
