@@ -14,9 +14,9 @@ BEGIN
 END
 $$;
 
--- The exporter has three connections at most (--max-connections), hung logins and sessions that it has given up included. The
--- other two are for a restarted exporter, until the server has ended the sessions of the one before, and for a person.
-ALTER ROLE monitor LOGIN CONNECTION LIMIT 5;
+-- The exporter keeps at most 16 connections, hung logins and sessions that it has given up included. It reads this limit, and
+-- leaves two of it: for a restarted exporter, until the server has ended the sessions of the one before, and for a person.
+ALTER ROLE monitor LOGIN CONNECTION LIMIT 18;
 GRANT pg_monitor TO monitor;
 
 -- The exporter's statements leave no trace. This holds for new connections.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// How long each cut lasts.
 const CUT: Duration = Duration::from_secs(30);
 const CUTS: usize = 3;
-/// The default of `--max-connections`; the role may have five, by grants.sql.
+/// What the exporter keeps by default if the role may have five.
 const BUDGET: usize = 3;
 /// By then both sides have noticed that the peer is gone.
 const NOTICED: Duration = Duration::from_secs(40);
@@ -48,6 +48,7 @@ impl Site {
         };
         let server = network.hosts()[SERVER].inside(start).unwrap();
         server.psql("postgres", include_str!("../../collectors/pg/grants.sql")).unwrap();
+        server.psql("postgres", "alter role monitor connection limit 5").unwrap();
         server.psql("postgres", "create database shop; create database stock").unwrap();
         let watch = Some(server.backends(" monitor ").watch());
         let (config, address) = (embedded_and(SLOW), network.hosts()[SERVER].address());

@@ -71,7 +71,7 @@ fn grants_are_idempotent_and_optional_grants_work() {
         server.psql("postgres", &grants).unwrap();
         server.psql("postgres", &grants).unwrap();
         let role = "select rolcanlogin, rolconnlimit, rolsuper, pg_has_role('monitor', 'pg_monitor', 'usage') from pg_roles where rolname = 'monitor'";
-        assert_eq!(server.psql("postgres", role).unwrap(), "t|5|f|t", "{major}");
+        assert_eq!(server.psql("postgres", role).unwrap(), "t|18|f|t", "{major}");
         server.psql("postgres", &format!("alter role monitor password '{MONITOR_PASSWORD}'")).unwrap();
         let page = scrape(&exporter(&server, "postgres", &[]));
         page.assert_clean(&format!("{major}, granted"));
