@@ -1,49 +1,53 @@
 //! The probe of one database: everything that planning depends on, in one statement.
 
+use std::collections::HashMap;
 use std::error::Error;
 
 use engine::{Extension, ServerFacts, Version};
 use postgres_types::{FromSql, Kind, Type};
 use tokio_postgres::Row;
 
-/// Everything that planning depends on, the role aside. Names are cast to text, whatever their encoding.
+/// Everything that planning depends on, the role aside. The first row is the session's database, user and version; then each
+/// schema and each extension has a row. Names are cast to text, whatever their encoding.
+///
+/// Each new session plans this anew: joins, aggregates and conditions would cost the server more than a few rows.
 pub(crate) const SQL: &str = "\
-SELECT pg_catalog.current_setting('server_version_num')::int4,
-       pg_catalog.current_database()::text,
-       current_user::text,
-       e.names, e.versions, e.schemas,
-       ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_(toast|temp)'),
-       pg_catalog.current_setting('is_superuser') = 'on'
-  FROM (SELECT array_agg(e.extname::text) AS names, array_agg(e.extversion) AS versions, array_agg(n.nspname::text) AS schemas
-          FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace) e";
+SELECT NULL::oid, pg_catalog.current_database()::text, current_user::text,
+       pg_catalog.current_setting('server_version_num')::int4
+UNION ALL
+SELECT n.oid, n.nspname::text, NULL, NULL FROM pg_catalog.pg_namespace n
+UNION ALL
+SELECT e.extnamespace, e.extname::text, e.extversion, NULL FROM pg_catalog.pg_extension e";
 
-/// What the statement tells beside the facts.
-pub(crate) struct DatabaseProbe {
-    pub(crate) facts: ServerFacts,
-    pub(crate) superuser: bool,
-}
-
-/// Reads the row of [`SQL`].
+/// Reads the rows of [`SQL`].
 ///
 /// # Errors
-/// If the row has another shape.
-pub(crate) fn read(row: &Row) -> Result<DatabaseProbe, tokio_postgres::Error> {
-    let names = |at: usize| {
-        let names = row.try_get::<_, Option<Vec<Name>>>(at)?.unwrap_or_default();
-        Ok::<_, tokio_postgres::Error>(names.into_iter().map(|name| name.0))
+/// If a row has another shape.
+pub(crate) fn read(rows: &[Row]) -> Result<ServerFacts, tokio_postgres::Error> {
+    let mut facts = ServerFacts::default();
+    let mut schemas = HashMap::new();
+    let mut extensions = Vec::new();
+    for row in rows {
+        let name = row.try_get::<_, Name>(1)?.0;
+        let value = row.try_get::<_, Option<Name>>(2)?.map(|value| value.0);
+        match (row.try_get::<_, Option<u32>>(0)?, value) {
+            (Some(oid), None) => drop(schemas.insert(oid, name)),
+            (Some(oid), Some(version)) => extensions.push((name, oid, version)),
+            (None, user) => {
+                facts.version = Version(u32::try_from(row.try_get::<_, i32>(3)?).unwrap_or_default());
+                (facts.database, facts.user) = (name, user.unwrap_or_default());
+            }
+        }
+    }
+    // All rows are of one snapshot, so its schema is among them.
+    let extension = |(name, schema, version): (String, u32, String)| {
+        let schema = schemas.get(&schema)?.clone();
+        Some((name, Extension { schema, version: Version::parse(&version).unwrap_or_default() }))
     };
-    let version: i32 = row.try_get(0)?;
-    let versions = names(4)?.map(|version| Version::parse(&version).unwrap_or_default());
-    let extension = |((name, version), schema)| (name, Extension { schema, version });
-    let facts = ServerFacts {
-        version: Version(u32::try_from(version).unwrap_or_default()),
-        database: row.try_get::<_, Name>(1)?.0,
-        user: row.try_get::<_, Name>(2)?.0,
-        extensions: names(3)?.zip(versions).zip(names(5)?).map(extension).collect(),
-        schemas: names(6)?.collect(),
-        ..ServerFacts::default()
-    };
-    Ok(DatabaseProbe { facts, superuser: row.try_get(7)? })
+    facts.extensions = extensions.into_iter().filter_map(extension).collect();
+    let is_users = |name: &String| !["pg_toast", "pg_temp"].iter().any(|prefix| name.starts_with(prefix));
+    facts.schemas = schemas.into_values().filter(is_users).collect();
+    Ok(facts)
 }
 
 /// The version in `server_version`, such as `17.6 (Debian 17.6-1)`, `9.6.24` or `19rc1`.

@@ -23,9 +23,11 @@ use crate::tracking::{self, SettingSet};
 
 pub(crate) use self::budget::{FEW, MOST};
 
-/// The server as a whole, and the settings that leave a trace of this session. One row.
-pub(crate) static SQL: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT server.*, {} FROM ({SERVER}) server", tracking::values_expression()));
+/// The server as a whole, the settings that leave a trace of this session, and whether it is a superuser's. One row.
+pub(crate) static SQL: LazyLock<String> = LazyLock::new(|| {
+    let (values, superuser) = (tracking::values_expression(), "pg_catalog.current_setting('is_superuser') = 'on'");
+    format!("SELECT server.*, {values}, {superuser} FROM ({SERVER}) server")
+});
 
 /// Roles, lag, limits, and what changes the meaning of results in every database.
 ///
@@ -98,6 +100,7 @@ pub(crate) struct Instance {
     pub(crate) budget: usize,
     /// The settings that leave a trace of the session.
     pub(crate) tracing: SettingSet,
+    pub(crate) superuser: bool,
 }
 
 impl InstanceReader {
@@ -139,6 +142,7 @@ impl InstanceReader {
             }),
             roles,
             tracing: tracking::tracing(&values),
+            superuser: row.try_get(8)?,
         })
     }
 

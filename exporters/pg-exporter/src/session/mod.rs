@@ -131,18 +131,28 @@ impl PgSession {
         let is_main = self.pooled()?.purpose.database().is_none();
         let instance = async { if is_main { self.instance().await.map(Some) } else { Ok(None) } };
         // Both to their end: a query that is given up still runs, and its connection is closed.
-        let (found, instance) = join!(self.query_one(facts::SQL, facts::read), instance);
-        let (found, instance) = (found?, instance?);
-        let mut probe = ServerProbe { facts: found.facts, ..ServerProbe::default() };
+        let (facts, instance) = join!(self.facts(), instance);
+        let (facts, instance) = (facts?, instance?);
+        let mut probe = ServerProbe { facts, ..ServerProbe::default() };
         if let Some(instance) = instance {
             self.pool.set_allowed(instance.budget);
             probe.databases = instance.databases;
             probe.lag_seconds = instance.lag_seconds;
             probe.notes.roles = instance.roles;
-            self.reader.advise(&mut probe.notes, &probe.facts.user, found.superuser);
+            self.reader.advise(&mut probe.notes, &probe.facts.user, instance.superuser);
             self.switch_off(&mut probe, instance.tracing).await?;
         }
         Ok(probe)
+    }
+
+    /// The database.
+    async fn facts(&self) -> Result<ServerFacts, SourceError> {
+        let (pooled, sql) = (self.pooled()?, facts::SQL.into());
+        let query = async {
+            let (_, rows) = rows(pooled, &sql, None).await?;
+            facts::read(&rows)
+        };
+        Ok(self.limited(query, self.connector.connect_timeout).await?.0)
     }
 
     /// Switches off what leaves a trace of this session, or advises how to.
