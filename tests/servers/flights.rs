@@ -57,7 +57,7 @@ fn of_kind<'a>(steps: &'a [Step], kind: &str) -> Vec<&'a Step> {
 }
 
 fn is_look(step: &Step) -> bool {
-    step.sql.contains("AS versions") && step.sql.contains("pg_extension")
+    step.sql.contains("e.extnamespace")
 }
 
 fn scrape_at_once(exporter: &Exporter, scrapers: usize) -> Vec<Page> {
