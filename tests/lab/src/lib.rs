@@ -70,6 +70,6 @@ pub use pgbouncer::{PgBouncer, PgBouncerBuilder};
 pub use postgres::{Postgres, PostgresBuilder};
 pub use process::Process;
 pub use prometheus::{Prometheus, Sample, Target};
-pub use proxy::Proxy;
+pub use proxy::{Executed, Proxy};
 pub use releases::{BackrestRelease, BouncerRelease};
 pub use vip::VipPair;

@@ -1,4 +1,7 @@
-//! A TCP proxy that can stand still.
+//! A TCP proxy that can stand still, be slow, and count what a PostgreSQL client sends.
+
+mod delay;
+mod frontend;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -6,8 +9,13 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use self::delay::{Arriving, Sending, direction};
+use self::frontend::Frontend;
 use crate::error::LabError;
+
+pub use self::frontend::Executed;
 
 /// Forwards TCP connections to a port on 127.0.0.1. Frozen, it goes on accepting connections but
 /// moves no byte: a network that swallows packets. Dropping it closes every connection.
@@ -20,18 +28,23 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     upstream: SocketAddr,
+    /// How long bytes are on their way, in each direction.
+    delay: Duration,
     state: Mutex<State>,
     changed: Condvar,
     connections: AtomicU64,
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
     round_trips: AtomicU64,
+    statements: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     frozen: bool,
     closed: bool,
+    /// The statements since [`Proxy::record`].
+    recording: Option<Vec<Executed>>,
     /// Both ends of every open connection, by its number.
     streams: HashMap<u64, Vec<TcpStream>>,
 }
@@ -39,16 +52,24 @@ struct State {
 impl Proxy {
     /// Starts forwarding from a free port, [`Proxy::port`], to the upstream port.
     pub fn start(upstream_port: u16) -> Result<Proxy, LabError> {
+        Proxy::with_delay(upstream_port, Duration::ZERO)
+    }
+
+    /// The same on a slow network: bytes arrive so much later in each direction, and a connection takes a round trip
+    /// before its first byte. What is sent together arrives together: only time passes, nothing is throttled.
+    pub fn with_delay(upstream_port: u16, delay: Duration) -> Result<Proxy, LabError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(LabError::io("listening for a proxy"))?;
         let address = listener.local_addr().map_err(LabError::io("asking for the proxy's port"))?;
         let shared = Arc::new(Shared {
             upstream: SocketAddr::from((Ipv4Addr::LOCALHOST, upstream_port)),
+            delay,
             state: Mutex::default(),
             changed: Condvar::new(),
             connections: AtomicU64::new(0),
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
             round_trips: AtomicU64::new(0),
+            statements: AtomicU64::new(0),
         });
         let acceptor = Arc::clone(&shared);
         thread::spawn(move || {
@@ -103,9 +124,25 @@ impl Proxy {
     pub fn bytes_down(&self) -> u64 {
         self.shared.bytes_down.load(Ordering::Relaxed)
     }
+
     /// How often so far a client has sent something anew after an answer, or first of all.
     pub fn round_trips(&self) -> u64 {
         self.shared.round_trips.load(Ordering::Relaxed)
+    }
+
+    /// Statements that clients have executed so far by PostgreSQL's protocol, unencrypted.
+    pub fn statements(&self) -> u64 {
+        self.shared.statements.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the statements that clients execute from now on.
+    pub fn record(&self) {
+        self.shared.state().recording = Some(Vec::new());
+    }
+
+    /// The statements since [`Proxy::record`]; no more are kept.
+    pub fn recorded(&self) -> Vec<Executed> {
+        self.shared.state().recording.take().unwrap_or_default()
     }
 }
 
@@ -138,24 +175,47 @@ impl Shared {
     }
 
     fn forward(&self, number: u64, client: &TcpStream) -> io::Result<()> {
+        let ready = Instant::now() + 2 * self.delay;
         self.keep(number, client)?;
         self.pass();
         let server = TcpStream::connect(self.upstream)?;
         self.keep(number, &server)?;
         let answered = AtomicBool::new(true);
+        let mut frontend = Frontend::default();
+        let up = |bytes: &[u8]| {
+            self.round_trips.fetch_add(u64::from(answered.swap(false, Ordering::Relaxed)), Ordering::Relaxed);
+            self.bytes_up.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            self.executed(frontend.read(bytes));
+        };
+        let down = |bytes: &[u8]| {
+            answered.store(true, Ordering::Relaxed);
+            self.bytes_down.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        };
         thread::scope(|scope| {
-            scope.spawn(|| {
-                self.pump(&server, client, |bytes| {
-                    answered.store(true, Ordering::Relaxed);
-                    self.bytes_down.fetch_add(bytes, Ordering::Relaxed);
-                });
-            });
-            self.pump(client, &server, |bytes| {
-                self.round_trips.fetch_add(u64::from(answered.swap(false, Ordering::Relaxed)), Ordering::Relaxed);
-                self.bytes_up.fetch_add(bytes, Ordering::Relaxed);
-            });
+            if self.delay.is_zero() {
+                scope.spawn(|| self.pump(&server, client, down));
+                self.pump(client, &server, up);
+            } else {
+                let (up_way, up_arrival) = direction(self.delay, ready);
+                let (down_way, down_arrival) = direction(self.delay, ready);
+                // The client's side counts: bytes are sent when it has sent them, and answers when it gets them.
+                scope.spawn(|| self.send(&server, down_way, |_| {}));
+                scope.spawn(|| self.arrive(down_arrival, client, down));
+                scope.spawn(|| self.arrive(up_arrival, &server, |_| {}));
+                self.send(client, up_way, up);
+            }
         });
         Ok(())
+    }
+
+    fn executed(&self, statements: Vec<Executed>) {
+        if statements.is_empty() {
+            return;
+        }
+        self.statements.fetch_add(statements.len() as u64, Ordering::Relaxed);
+        if let Some(recording) = &mut self.state().recording {
+            recording.extend(statements);
+        }
     }
 
     /// Remembers one end of a connection for [`Proxy::cut`]; refuses it once the proxy is closed.
@@ -170,12 +230,36 @@ impl Shared {
     }
 
     /// Moves bytes until either side closes, and hands the end on.
-    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, count: impl Fn(u64)) {
+    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, mut count: impl FnMut(&[u8])) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             self.pass();
-            count(read as u64);
+            count(&buffer[..read]);
             if to.write_all(&buffer[..read]).is_err() {
+                break;
+            }
+        }
+        self.pass();
+        to.shutdown(Shutdown::Write).ok();
+    }
+
+    /// The first half of [`Shared::pump`], with a delayed direction between both.
+    fn send(&self, mut from: &TcpStream, way: Sending, mut count: impl FnMut(&[u8])) {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            count(&buffer[..read]);
+            if !way.send(&buffer[..read]) {
+                break;
+            }
+        }
+    }
+
+    /// The second half.
+    fn arrive(&self, arrival: Arriving, mut to: &TcpStream, mut count: impl FnMut(&[u8])) {
+        for bytes in arrival {
+            self.pass();
+            count(&bytes);
+            if to.write_all(&bytes).is_err() {
                 break;
             }
         }
@@ -187,7 +271,6 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_frozen_proxy_holds_bytes_back_and_a_thawed_one_delivers_them() {
@@ -215,5 +298,29 @@ mod tests {
 
         proxy.cut();
         assert_eq!(client.read(&mut answer).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_slow_proxy_takes_one_delay_each_way_however_much_is_sent() {
+        const DELAY: Duration = Duration::from_millis(20);
+        let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let proxy = Proxy::with_delay(echo.local_addr().unwrap().port(), DELAY).unwrap();
+        thread::spawn(move || {
+            let (stream, _) = echo.accept().unwrap();
+            io::copy(&mut &stream, &mut &stream).unwrap();
+        });
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
+        let sent: Vec<u8> = (0..100_000_u32).map(|byte| byte as u8).collect();
+        let mut answer = vec![0; sent.len()];
+        let begun = Instant::now();
+        for part in sent.chunks(1000) {
+            client.write_all(part).unwrap();
+        }
+        client.read_exact(&mut answer).unwrap();
+        // The connection itself is a round trip, too.
+        assert!(begun.elapsed() >= 4 * DELAY);
+        assert!(begun.elapsed() < 40 * DELAY, "{:?}", begun.elapsed());
+        assert_eq!(answer, sent);
+        assert_eq!(proxy.round_trips(), 1);
     }
 }
