@@ -27,6 +27,7 @@ mod backends;
 mod browser;
 mod cache;
 mod candidate;
+mod copy;
 mod error;
 mod exporter;
 mod fetch;

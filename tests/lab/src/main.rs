@@ -67,15 +67,8 @@ enum Task {
         #[command(flatten)]
         proof: Proof,
     },
-    /// What a scrape costs: a load of its own, the exporter, and Debian's postgres_exporter beside it.
-    Bench {
-        /// The exporter's binary, an optimised build.
-        #[arg(long, value_name = "PATH")]
-        pg_exporter: PathBuf,
-        /// Scrapes of each kind.
-        #[arg(long, default_value_t = 40)]
-        scrapes: usize,
-    },
+    /// What a scrape costs: a load of its own, the exporter, other exporters and the least that is possible beside it.
+    Bench(bench::Options),
     /// Start one server, print its process id and folder and then its URL, and stop it when standard input ends.
     Hold,
 }
@@ -101,7 +94,7 @@ fn main() -> ExitCode {
         Task::Vip { seconds } => address::run(seconds),
         Task::Prove { proof, only } => prove::series(&proof.programs, &proof.alerts, &only, proof.table.as_deref()),
         Task::Failover { proof } => prove::failover(&proof.programs, &proof.alerts, proof.table.as_deref()),
-        Task::Bench { pg_exporter, scrapes } => bench::run(&pg_exporter, scrapes),
+        Task::Bench(options) => bench::run(&options),
         Task::Hold => hold(),
     };
     match outcome {

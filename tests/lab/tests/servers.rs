@@ -108,6 +108,18 @@ fn a_stopped_server_starts_again_on_its_port() {
 }
 
 #[test]
+fn a_copy_has_the_data_and_the_statistics_and_goes_its_own_way() {
+    let mut server = Postgres::start(Major::V18).unwrap();
+    server.psql("postgres", "create table kept (n int); insert into kept values (1)").unwrap();
+    let copy = server.copy().unwrap();
+    let inserted = "select n_tup_ins from pg_stat_user_tables where relname = 'kept'";
+    assert_eq!(copy.psql("postgres", inserted).unwrap(), "1");
+    copy.psql("postgres", "insert into kept values (2)").unwrap();
+    assert_eq!(copy.psql("postgres", "select count(*) from kept").unwrap(), "2");
+    assert_eq!(server.psql("postgres", "select count(*) from kept").unwrap(), "1");
+}
+
+#[test]
 fn a_frozen_server_accepts_but_does_not_answer_until_it_is_thawed() {
     let server = Postgres::start(Major::V18).unwrap();
     let proxy = Proxy::start(server.port()).unwrap();
@@ -123,8 +135,11 @@ fn a_frozen_server_accepts_but_does_not_answer_until_it_is_thawed() {
     proxy.freeze();
     assert_eq!(ask(), timed_out);
     proxy.thaw();
+    proxy.record();
     assert_eq!(ask(), Some(0));
     assert_eq!(proxy.connections(), 4);
+    let recorded = proxy.recorded();
+    assert_eq!((recorded.len(), recorded[0].database(), &*recorded[0].sql), (1, "postgres", "select 1"));
 }
 
 #[test]
