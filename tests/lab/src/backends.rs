@@ -69,7 +69,8 @@ impl Backends {
         BackendWatch { backends: self, stop, counter: Some(thread::spawn(count)) }
     }
 
-    fn pids(&self) -> Vec<u32> {
+    /// Their process ids.
+    pub fn pids(&self) -> Vec<u32> {
         self.processes().into_iter().map(|(pid, _)| pid).collect()
     }
 

@@ -69,6 +69,7 @@ pub use netns::{Namespace, Network};
 pub use pgbackrest::Backrest;
 pub use pgbouncer::{PgBouncer, PgBouncerBuilder};
 pub use postgres::{Postgres, PostgresBuilder};
+pub use proc::wait_until_gone;
 pub use process::Process;
 pub use prometheus::{Prometheus, Sample, Target};
 pub use proxy::{Executed, Proxy};

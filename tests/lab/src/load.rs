@@ -28,4 +28,23 @@ impl Postgres {
         pgbench.args(["--time", &duration.as_secs().max(1).to_string(), database]);
         Process::start(&format!("pgbench on {database}"), pgbench, &self.socket_dir().join("pgbench.log"))
     }
+
+    /// What the names of the files begin with that [`Postgres::pgbench_saturating`] writes into [`Postgres::socket_dir`].
+    pub const LATENCIES: &'static str = "latencies.";
+
+    /// Starts pgbench in the background, as fast as the server can: TPC-B-like, prepared statements. It logs the latency
+    /// of each transaction, and its summary is in the log of the process.
+    pub fn pgbench_saturating(
+        &self,
+        database: &str,
+        clients: usize,
+        threads: usize,
+        duration: Duration,
+    ) -> Result<Process, LabError> {
+        let mut pgbench = self.client("pgbench", Some("KILL"));
+        pgbench.args(["--no-vacuum", "--protocol=prepared", "--client", &clients.to_string()]);
+        pgbench.args(["--jobs", &threads.to_string(), "--time", &duration.as_secs().max(1).to_string()]);
+        pgbench.args(["--log", &format!("--log-prefix={}", Self::LATENCIES.trim_end_matches('.')), database]);
+        Process::start(&format!("pgbench on {database}"), pgbench, &self.socket_dir().join("pgbench.log"))
+    }
 }

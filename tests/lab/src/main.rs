@@ -10,6 +10,7 @@ use lab::{Cache, LabError, Major, Postgres, prove};
 
 mod address;
 mod bench;
+mod cost;
 mod demo;
 mod meter;
 mod stand;
@@ -69,6 +70,8 @@ enum Task {
     },
     /// What a scrape costs: a load of its own, the exporter, other exporters and the least that is possible beside it.
     Bench(bench::Options),
+    /// What being scraped costs a server that is fully used.
+    Cost(cost::Options),
     /// Start one server, print its process id and folder and then its URL, and stop it when standard input ends.
     Hold,
 }
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Task::Prove { proof, only } => prove::series(&proof.programs, &proof.alerts, &only, proof.table.as_deref()),
         Task::Failover { proof } => prove::failover(&proof.programs, &proof.alerts, proof.table.as_deref()),
         Task::Bench(options) => bench::run(&options),
+        Task::Cost(options) => cost::run(&options),
         Task::Hold => hold(),
     };
     match outcome {

@@ -70,7 +70,7 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
 
 /// Waits until none of the processes is there, not even as a zombie, which whoever adopted it has to reap; no longer
 /// than `limit`. A program that looks for its server by number takes a zombie for the server.
-pub(crate) fn wait_until_gone(pids: &[u32], limit: Duration) {
+pub fn wait_until_gone(pids: &[u32], limit: Duration) {
     let deadline = Instant::now() + limit;
     while pids.iter().any(|&pid| stat(pid).is_some()) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(10));
