@@ -6,7 +6,7 @@
 //!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due;
 //! - `store` remembers results, failures and what is in flight, and alone decides what is fresh;
 //! - `top` keeps the busiest label sets of a result and sums the others, `lookup` keeps details of the label sets shown;
-//! - `exposition` encodes [`Rows`] once, and joins the encoded families to a page;
+//! - `exposition` encodes the rows as they arrive (it is a [`RowSink`]), and joins the encoded families to a page;
 //! - `redact` keeps passwords out of labels and errors, and constants out of statement texts;
 //! - `counters`, `self_metric`, `status`, `log`, `list`, `build_info` report on the exporter itself;
 //! - `exporter`, `labels`, `names`, `tiers`, `printable` are used by several of these and use none of them.
@@ -55,6 +55,6 @@ pub use exporter::{Context, Exporter, Sources};
 pub use facts::{Detail, Extension, Health, OtherDatabase, Role, ServerFacts, ServerNotes, ServerProbe, Version};
 pub use options::parse_bool;
 pub use reason::Reason;
-pub use rows::{CellError, Rows, Value};
+pub use rows::{CellError, Fetched, RowSink, Value};
 pub use run::run;
 pub use source::{Connections, Query, Session, Source};

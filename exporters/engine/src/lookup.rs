@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use reason::Reason;
 
 use crate::error::SourceError;
-use crate::rows::{Rows, Value};
+use crate::rows::{RowSink, Rows, Value};
 
 /// The pause after a query. It doubles each time the next query is needed as soon as the pause is over, and is reset when
 /// nothing new was needed for as long.
@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 pub(crate) struct Details {
     columns: Vec<String>,
     /// The cells of its rows by the value that was asked for; none if there was no answer.
-    cells: BTreeMap<String, Vec<Value>>,
+    cells: BTreeMap<String, Vec<Value<'static>>>,
     /// When the last pause ends, and how long it is.
     pause: Option<(Instant, Duration)>,
 }
@@ -63,18 +63,22 @@ impl Details {
         }
         self.cells.extend(asked.into_iter().map(|value| (value, Vec::new())));
         for row in answer.iter() {
-            let value = row[at].label().unwrap_or_default();
-            if let Some(cells) = self.cells.get_mut(&*value) {
-                cells.extend_from_slice(row);
+            if let Some(cells) = self.cells.get_mut(&*row.get(at).label().unwrap_or_default()) {
+                cells.extend(row.values().map(Value::into_owned));
             }
         }
         Ok(())
     }
 
-    /// All rows that are kept.
-    pub fn rows(&self) -> Rows {
-        let cells = self.cells.values().flatten().cloned().collect();
-        Rows { columns: self.columns.clone(), cells, ..Rows::default() }
+    /// Hands over all rows that are kept.
+    pub fn feed(&self, sink: &mut dyn RowSink) {
+        let names: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+        if self.cells.values().any(|cells| !cells.is_empty()) {
+            sink.columns(&names);
+        }
+        for row in self.cells.values().flat_map(|cells| cells.chunks_exact(names.len().max(1))) {
+            sink.row(row);
+        }
     }
 }
 
@@ -87,9 +91,18 @@ mod tests {
     }
 
     fn answer(texts: &[(&str, &str)]) -> Rows {
-        let text = |text: &str| Value::Text(text.into());
-        let cells = texts.iter().flat_map(|(query, sql)| [text(query), text(sql)]).collect();
-        Rows { columns: vec!["query".into(), "text".into()], cells, ..Rows::default() }
+        let mut rows = Rows::default();
+        let cells: Vec<Value> =
+            texts.iter().flat_map(|(query, sql)| [*query, *sql]).map(|text| Value::Text(text.into())).collect();
+        rows.table(&["query".to_owned(), "text".to_owned()], &cells);
+        rows
+    }
+
+    /// The texts of the rows that are kept.
+    fn kept(details: &Details) -> Vec<String> {
+        let mut rows = Rows::default();
+        details.feed(&mut rows);
+        rows.iter().map(|row| row.get(1).label().unwrap().into_owned()).collect()
     }
 
     #[test]
@@ -111,10 +124,10 @@ mod tests {
         assert_eq!(asked, ["1", "2", "3"]);
         // "3" is not known there, "9" was not asked for.
         details.take(asked, &answer(&[("1", "begin"), ("2", "end"), ("9", "no")]), "query").unwrap();
-        assert_eq!(details.rows().cells, answer(&[("1", "begin"), ("2", "end")]).cells);
+        assert_eq!(kept(&details), ["begin", "end"]);
         assert_eq!(details.missing(&wanted(&["1", "2", "3"])), Vec::<String>::new());
         assert_eq!(details.missing(&wanted(&["2", "4"])), ["4"]);
-        assert_eq!(details.rows().cells, answer(&[("2", "end")]).cells);
+        assert_eq!(kept(&details), ["end"]);
         details.take(vec!["4".into()], &Rows::default(), "query").unwrap();
         assert_eq!(details.missing(&wanted(&["1", "2", "4"])), ["1"]);
         assert_eq!(details.take(vec!["1".into()], &answer(&[("1", "x")]), "id").unwrap_err().reason, Reason::Shape);

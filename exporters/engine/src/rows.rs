@@ -1,11 +1,14 @@
-//! The rows of a query, before they become samples.
+//! The rows of a query on their way from a source to the samples.
+//!
+//! A source hands each row to a [`RowSink`] as it arrives, as borrowed values. The encoder is such a sink and keeps no
+//! values. [`Rows`] is one too, for what needs the whole result: a `top`, a look-up, a predicate.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum Value<'a> {
     /// SQL NULL, or a missing value.
     Null,
     /// A boolean: the sample 0 or 1, the label `true` or `false`.
@@ -15,12 +18,12 @@ pub enum Value {
     /// Any other number; timestamps are Unix seconds, intervals are seconds.
     Float(f64),
     /// Text: the label as it is, or a sample if it reads as a number.
-    Text(String),
+    Text(Cow<'a, str>),
     /// A cell that could not be read.
     Invalid(CellError),
 }
 
-impl Value {
+impl Value<'_> {
     /// The value as that of a label; NULL is empty.
     ///
     /// # Errors
@@ -31,7 +34,7 @@ impl Value {
             Self::Bool(value) => if *value { "true" } else { "false" }.into(),
             Self::Int(value) => itoa::Buffer::new().format(*value).to_owned().into(),
             Self::Float(value) => float_text(*value, &mut zmij::Buffer::new()).to_owned().into(),
-            Self::Text(text) => text.into(),
+            Self::Text(text) => (&**text).into(),
             Self::Invalid(broken) => return Err(*broken),
         })
     }
@@ -49,6 +52,18 @@ impl Value {
             Self::Text(text) => text.trim().parse().map_err(|_| CellError::Unreadable)?,
             Self::Invalid(broken) => return Err(*broken),
         }))
+    }
+
+    /// The same with a text of its own.
+    pub(crate) fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Int(value) => Value::Int(value),
+            Self::Float(value) => Value::Float(value),
+            Self::Text(text) => Value::Text(text.into_owned().into()),
+            Self::Invalid(broken) => Value::Invalid(broken),
+        }
     }
 }
 
@@ -73,23 +88,91 @@ pub enum CellError {
     Unreadable,
 }
 
-/// The result of one query, row by row.
-#[derive(Debug, Clone, Default)]
-pub struct Rows {
-    /// Names of the columns, in the order of the cells.
-    pub columns: Vec<String>,
-    /// Cells, row after row; the length is a multiple of the number of columns.
-    pub cells: Vec<Value>,
-    /// How many bytes the server sent for them.
+/// Takes the rows of one query as they arrive.
+///
+/// A query that fails after some rows has no result: its sink is dropped, and another try gets a new one.
+pub trait RowSink: Send {
+    /// Takes the names of the columns, once, before the first row. A result without rows has none.
+    fn columns(&mut self, names: &[&str]);
+
+    /// Takes a row: as many cells as there are columns.
+    fn row(&mut self, cells: &[Value<'_>]);
+
+    /// Takes a whole result, its cells row after row.
+    fn table(&mut self, columns: &[String], cells: &[Value<'_>]) {
+        if cells.is_empty() {
+            return;
+        }
+        self.columns(&columns.iter().map(String::as_str).collect::<Vec<_>>());
+        cells.chunks_exact(columns.len().max(1)).for_each(|row| self.row(row));
+    }
+}
+
+/// What a query has cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// How many bytes the server sent for its rows.
     pub received_bytes: u64,
-    /// How long the source worked on them, the wait behind other queries of the same batch aside.
+    /// How long the source worked on it, the wait behind other queries of the same batch aside.
     pub took: Duration,
 }
 
+/// A whole result. All texts are in one place, so that a cell takes no memory of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    cells: Vec<Cell>,
+    texts: String,
+}
+
+/// A [`Value`] whose text is a part of the result's texts.
+#[derive(Debug)]
+enum Cell {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text { start: usize, length: u32 },
+    Invalid(CellError),
+}
+
+impl RowSink for Rows {
+    fn columns(&mut self, names: &[&str]) {
+        self.columns = names.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    fn row(&mut self, cells: &[Value<'_>]) {
+        self.cells.reserve(cells.len());
+        for value in cells {
+            let cell = self.cell(value);
+            self.cells.push(cell);
+        }
+    }
+}
+
 impl Rows {
-    /// The rows, each a slice as long as `columns`.
-    pub fn iter(&self) -> impl Iterator<Item = &[Value]> {
-        self.cells.chunks_exact(self.columns.len().max(1))
+    fn cell(&mut self, value: &Value<'_>) -> Cell {
+        match value {
+            Value::Null => Cell::Null,
+            Value::Bool(value) => Cell::Bool(*value),
+            Value::Int(value) => Cell::Int(*value),
+            Value::Float(value) => Cell::Float(*value),
+            Value::Text(text) => match u32::try_from(text.len()) {
+                Ok(length) => {
+                    let start = self.texts.len();
+                    self.texts.push_str(text);
+                    Cell::Text { start, length }
+                }
+                Err(_) => Cell::Invalid(CellError::Unreadable),
+            },
+            Value::Invalid(broken) => Cell::Invalid(*broken),
+        }
+    }
+
+    /// The rows in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        self.cells.chunks_exact(self.columns.len().max(1)).map(|cells| Row { cells, texts: &self.texts })
     }
 
     /// How many rows there are.
@@ -100,5 +183,31 @@ impl Rows {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
+    }
+}
+
+/// One of the rows of a whole result.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    cells: &'a [Cell],
+    texts: &'a str,
+}
+
+impl<'a> Row<'a> {
+    /// The value in a column.
+    pub fn get(&self, column: usize) -> Value<'a> {
+        match &self.cells[column] {
+            Cell::Null => Value::Null,
+            Cell::Bool(value) => Value::Bool(*value),
+            Cell::Int(value) => Value::Int(*value),
+            Cell::Float(value) => Value::Float(*value),
+            Cell::Text { start, length } => Value::Text(self.texts[*start..start + *length as usize].into()),
+            Cell::Invalid(broken) => Value::Invalid(*broken),
+        }
+    }
+
+    /// All its values.
+    pub fn values(self) -> impl Iterator<Item = Value<'a>> {
+        (0..self.cells.len()).map(move |column| self.get(column))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::SourceError;
 use crate::facts::{Health, ServerProbe};
-use crate::rows::Rows;
+use crate::rows::{Fetched, RowSink};
 
 /// A server that rows come from.
 pub trait Source: Send + Sync + 'static {
@@ -59,8 +59,13 @@ pub trait Session: Send + Sync + 'static {
     /// When the server does not answer.
     fn probe(&self, known: Option<&ServerProbe>) -> impl Future<Output = Result<ServerProbe, SourceError>> + Send;
 
-    /// Runs one query to its end or its timeout. Queries polled together go out together.
-    fn fetch(&self, query: &Query) -> impl Future<Output = Result<Rows, SourceError>> + Send;
+    /// Runs one query to its end or its timeout and hands its rows to `sink` as they arrive. Queries polled together go
+    /// out together.
+    ///
+    /// # Errors
+    /// When the result is not whole, whatever the sink has got of it.
+    fn fetch(&self, query: &Query, sink: &mut dyn RowSink)
+    -> impl Future<Output = Result<Fetched, SourceError>> + Send;
 }
 
 /// One query, in the language of its source.

@@ -1,6 +1,7 @@
 //! Decodes cells in PostgreSQL's binary format.
 
 use std::error::Error;
+use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use engine::{CellError, Value};
@@ -15,16 +16,16 @@ const YEAR_SECONDS: f64 = 365.25 * DAY_SECONDS;
 const MONTH_SECONDS: f64 = 30.0 * DAY_SECONDS;
 
 /// One cell of a row. An unreadable cell is an invalid value and does not affect other cells.
-pub(crate) fn cell(row: &Row, at: usize) -> Value {
-    match row.try_get::<_, Cell>(at) {
+pub(crate) fn cell(row: &Row, at: usize) -> Value<'_> {
+    match row.try_get::<_, Cell<'_>>(at) {
         Ok(Cell(value)) => value,
         Err(_) => Value::Invalid(CellError::Unreadable),
     }
 }
 
-struct Cell(Value);
+struct Cell<'a>(Value<'a>);
 
-impl<'a> FromSql<'a> for Cell {
+impl<'a> FromSql<'a> for Cell<'a> {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         Ok(Self(read(ty, raw).unwrap_or(Value::Invalid(CellError::Unreadable))))
     }
@@ -39,7 +40,7 @@ impl<'a> FromSql<'a> for Cell {
 }
 
 /// `None` if the bytes do not match the type, or the type is not supported.
-fn read(ty: &Type, raw: &[u8]) -> Option<Value> {
+fn read<'a>(ty: &Type, raw: &'a [u8]) -> Option<Value<'a>> {
     match ty.kind() {
         Kind::Domain(inner) => return read(inner, raw),
         Kind::Enum(_) => return Some(text(raw)),
@@ -78,18 +79,18 @@ fn read(ty: &Type, raw: &[u8]) -> Option<Value> {
     })
 }
 
-fn text(raw: &[u8]) -> Value {
+fn text(raw: &[u8]) -> Value<'_> {
     match std::str::from_utf8(raw) {
-        Ok(text) => Value::Text(text.to_owned()),
+        Ok(text) => Value::Text(text.into()),
         Err(_) => Value::Invalid(CellError::Utf8),
     }
 }
 
-fn unsigned(value: u64) -> Value {
+fn unsigned(value: u64) -> Value<'static> {
     i64::try_from(value).map_or(Value::Float(value as f64), Value::Int)
 }
 
-fn timestamp(microseconds: i64) -> Value {
+fn timestamp(microseconds: i64) -> Value<'static> {
     Value::Float(match microseconds {
         i64::MAX => f64::INFINITY,
         i64::MIN => f64::NEG_INFINITY,
@@ -101,7 +102,7 @@ fn timestamp(microseconds: i64) -> Value {
     })
 }
 
-fn date(days: i32) -> Value {
+fn date(days: i32) -> Value<'static> {
     Value::Float(match days {
         i32::MAX => f64::INFINITY,
         i32::MIN => f64::NEG_INFINITY,
@@ -109,7 +110,7 @@ fn date(days: i32) -> Value {
     })
 }
 
-fn interval(raw: &[u8]) -> Option<Value> {
+fn interval(raw: &[u8]) -> Option<Value<'static>> {
     let microseconds = i64::from_be_bytes(raw.get(..8)?.try_into().ok()?);
     let days = i32::from_be_bytes(raw.get(8..12)?.try_into().ok()?);
     let months = i32::from_be_bytes(raw.get(12..16)?.try_into().ok()?);
@@ -124,7 +125,7 @@ fn interval(raw: &[u8]) -> Option<Value> {
 }
 
 /// Sign, weight and groups of four decimal digits, the first of them worth 10000^weight.
-fn numeric(raw: &[u8]) -> Option<Value> {
+fn numeric(raw: &[u8]) -> Option<Value<'static>> {
     let word = |at: usize| Some(u16::from_be_bytes(raw.get(at..at + 2)?.try_into().ok()?));
     let count = usize::from(word(0)?);
     let weight = i32::from(i16::from_be_bytes(raw.get(2..4)?.try_into().ok()?));
@@ -139,7 +140,8 @@ fn numeric(raw: &[u8]) -> Option<Value> {
     let groups: Vec<u16> = (0..count).map(|at| word(8 + 2 * at)).collect::<Option<_>>()?;
     let mut digits = String::with_capacity(4 * count + 8);
     for group in &groups {
-        digits.push_str(&format!("{group:04}"));
+        // Writing to a string does not fail.
+        write!(digits, "{group:04}").ok()?;
     }
     // The decimal point is after `weight + 1` groups. As an exponent, the standard parser rounds correctly.
     let exponent = 4 * (weight + 1 - i32::try_from(count).ok()?);
@@ -155,7 +157,7 @@ fn numeric(raw: &[u8]) -> Option<Value> {
 }
 
 /// Family, prefix length, is-cidr, length, address.
-fn address(raw: &[u8]) -> Option<Value> {
+fn address(raw: &[u8]) -> Option<Value<'static>> {
     let (head, bytes) = raw.split_at_checked(4)?;
     let (address, full) = match bytes.len() {
         4 => (Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?).to_string(), 32),
@@ -163,18 +165,19 @@ fn address(raw: &[u8]) -> Option<Value> {
         _ => return None,
     };
     let (bits, is_cidr) = (head[1], head[2] != 0);
-    Some(Value::Text(if bits == full && !is_cidr { address } else { format!("{address}/{bits}") }))
+    let text = if bits == full && !is_cidr { address } else { format!("{address}/{bits}") };
+    Some(Value::Text(text.into()))
 }
 
-fn uuid(raw: &[u8]) -> Option<Value> {
+fn uuid(raw: &[u8]) -> Option<Value<'static>> {
     let hex: String = <[u8; 16]>::try_from(raw).ok()?.iter().map(|byte| format!("{byte:02x}")).collect();
     let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
-    Some(Value::Text(parts.join("-")))
+    Some(Value::Text(parts.join("-").into()))
 }
 
 /// An array in PostgreSQL's notation, `{a,b}`, for use as a label.
-fn array(ty: &Type, raw: &[u8]) -> Option<Value> {
-    let items = Vec::<Option<Cell>>::from_sql(ty, raw).ok()?;
+fn array<'a>(ty: &Type, raw: &'a [u8]) -> Option<Value<'a>> {
+    let items = Vec::<Option<Cell<'a>>>::from_sql(ty, raw).ok()?;
     let mut texts = Vec::with_capacity(items.len());
     for item in items {
         texts.push(match item.map_or(Value::Null, |Cell(value)| value) {
@@ -182,16 +185,16 @@ fn array(ty: &Type, raw: &[u8]) -> Option<Value> {
             Value::Bool(value) => if value { "t" } else { "f" }.to_owned(),
             Value::Int(value) => value.to_string(),
             Value::Float(value) => value.to_string(),
-            Value::Text(text) => quoted(text),
+            Value::Text(text) => quoted(&text),
             invalid @ Value::Invalid(_) => return Some(invalid),
         });
     }
-    Some(Value::Text(format!("{{{}}}", texts.join(","))))
+    Some(Value::Text(format!("{{{}}}", texts.join(",")).into()))
 }
 
-fn quoted(text: String) -> String {
+fn quoted(text: &str) -> String {
     let plain = !text.is_empty()
         && !text.eq_ignore_ascii_case("null")
         && !text.contains(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | ',' | '"' | '\\'));
-    if plain { text } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
+    if plain { text.to_owned() } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
 }

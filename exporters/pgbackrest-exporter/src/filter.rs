@@ -48,7 +48,7 @@ pub(crate) enum FilterError {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct FilterTable {
     pub columns: Vec<String>,
-    pub cells: Vec<Value>,
+    pub cells: Vec<Value<'static>>,
 }
 
 /// Checks the text of a filter.
@@ -144,15 +144,18 @@ fn text(key: &Val) -> String {
     }
 }
 
-fn cell(value: &Val) -> Value {
+fn cell(value: &Val) -> Value<'static> {
     match value {
         Val::Null => Value::Null,
         Val::Bool(value) => Value::Bool(*value),
         Val::Num(Num::Int(value)) => i64::try_from(*value).map_or(Value::Invalid(CellError::Unreadable), Value::Int),
         Val::Num(Num::Float(value)) => Value::Float(*value),
         // As text, so that a label keeps all digits.
-        Val::Num(number @ (Num::BigInt(_) | Num::Dec(_))) => Value::Text(number.to_string()),
-        Val::TStr(bytes) => String::from_utf8(bytes.to_vec()).map_or(Value::Invalid(CellError::Utf8), Value::Text),
+        Val::Num(number @ (Num::BigInt(_) | Num::Dec(_))) => Value::Text(number.to_string().into()),
+        Val::TStr(bytes) => match String::from_utf8(bytes.to_vec()) {
+            Ok(text) => Value::Text(text.into()),
+            Err(_) => Value::Invalid(CellError::Utf8),
+        },
         Val::BStr(_) | Val::Arr(_) | Val::Obj(_) => Value::Invalid(CellError::Unreadable),
     }
 }

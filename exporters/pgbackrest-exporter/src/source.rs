@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::{
-    Connections, Query, Reason, Role, Rows, ServerFacts, ServerNotes, ServerProbe, Session, Source, SourceError,
+    Connections, Fetched, Query, Reason, Role, RowSink, ServerFacts, ServerNotes, ServerProbe, Session, Source,
+    SourceError,
 };
 use jaq_json::Val;
 use parking_lot::Mutex;
@@ -130,7 +131,7 @@ impl Session for BackrestSession {
         Ok(ServerProbe { facts, notes, fault: self.snapshot.fault(), ..ServerProbe::default() })
     }
 
-    async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
+    async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
         let deadline = Instant::now() + query.timeout;
         let late = || {
             let message = format!("{}: the filter did not end within {:?}", query.collector, query.timeout);
@@ -152,7 +153,10 @@ impl Session for BackrestSession {
             Err(_) => return Err(late()),
         };
         match table {
-            Ok(table) => Ok(Rows { columns: table.columns, cells: table.cells, received_bytes: 0, took }),
+            Ok(table) => {
+                sink.table(&table.columns, &table.cells);
+                Ok(Fetched { took, ..Fetched::default() })
+            }
             Err(FilterError::Late) => Err(late()),
             Err(error @ FilterError::Shape { .. }) => Err(SourceError::new(Reason::Shape, error.to_string())),
             Err(error) => Err(SourceError::new(Reason::Filter, error.to_string())),

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{Query, Reason, Role, Rows, ServerFacts, ServerProbe, Session, SourceError, Version};
+use engine::{Fetched, Query, Reason, Role, RowSink, ServerFacts, ServerProbe, Session, SourceError, Version};
 use parking_lot::Mutex;
 use pgclient::{Console, ConsoleError, ConsoleResult};
 use tokio::time::timeout_at;
@@ -111,7 +111,7 @@ impl Session for ConsoleSession {
         Ok(ServerProbe { facts, ..ServerProbe::default() })
     }
 
-    async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
+    async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
         let command = Command::parse(&query.text)
             .map_err(|error| SourceError::new(Reason::Command, format!("{}: {error}", query.collector)))?;
         let (mut result, took) = self.query(&command.text, query.timeout).await?;
@@ -120,7 +120,8 @@ impl Session for ConsoleSession {
             result = reported_version(self.console()?);
         }
         let table = shape(result, &command.shape);
-        Ok(Rows { columns: table.columns, cells: table.cells, received_bytes, took })
+        sink.table(&table.columns, &table.cells);
+        Ok(Fetched { received_bytes, took })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::command::Shape;
 pub(crate) struct ConsoleTable {
     pub(crate) columns: Vec<String>,
     /// Row after row.
-    pub(crate) cells: Vec<Value>,
+    pub(crate) cells: Vec<Value<'static>>,
 }
 
 /// Converts `result` to the requested shape.
@@ -40,9 +40,9 @@ fn rows(result: ConsoleResult) -> ConsoleTable {
 }
 
 /// A cell. Numbers stay text, which the engine parses.
-fn value(cell: TextCell) -> Value {
+fn value(cell: TextCell) -> Value<'static> {
     match cell {
-        Ok(Some(text)) if !text.is_empty() => Value::Text(text),
+        Ok(Some(text)) if !text.is_empty() => Value::Text(text.into()),
         Ok(_) => Value::Null,
         Err(NotUtf8) => Value::Invalid(CellError::Utf8),
     }
@@ -154,8 +154,8 @@ mod tests {
         }
     }
 
-    fn text(text: &str) -> Value {
-        Value::Text(text.to_owned())
+    fn text(text: &str) -> Value<'_> {
+        Value::Text(text.into())
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl<'a> Histogram<'a> {
     }
 
     /// Adds the row's observation, if it has one.
-    pub fn observe(&mut self, row: &[Value], set: &[u8]) -> Result<(), String> {
+    pub fn observe(&mut self, row: &[Value<'_>], set: &[u8]) -> Result<(), String> {
         let value = &row[self.cell];
         let name = &self.column.name;
         let observed = match number(value, self.column) {

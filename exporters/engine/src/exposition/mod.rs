@@ -1,14 +1,17 @@
 //! Samples as text: the Prometheus text format 0.0.4 and OpenMetrics 1.0, plain or gzipped.
 //!
-//! `text` writes names, labels and numbers; `result` encodes the rows of one collector, with `value` and `histogram`;
+//! `text` writes names, labels and numbers; `encoder` makes a `result` of the rows of one collector, with `value`,
+//! `label_sets` and `histogram`;
 //! `gzip` compresses families so that they can be joined; `headers` has their HELP and TYPE lines; `self_metrics` encodes
 //! the exporter's own metrics; `page` puts all of it in order; `format` negotiates how it is sent.
 
 mod drop_reason;
+mod encoder;
 mod format;
 mod gzip;
 mod headers;
 mod histogram;
+mod label_sets;
 mod page;
 mod result;
 mod self_metrics;
@@ -16,10 +19,11 @@ mod text;
 mod value;
 
 pub(crate) use drop_reason::DropReason;
+pub(crate) use encoder::{Encoder, Encoding};
 pub(crate) use format::{Format, accepts_gzip};
 pub(crate) use headers::Headers;
 pub(crate) use page::{Page, Part};
-pub(crate) use result::{EncodedResult, encode};
+pub(crate) use result::EncodedResult;
 pub(crate) use self_metrics::SelfMetrics;
 #[cfg(feature = "fuzzing")]
 pub(crate) use text::{close_labels, write_label};

@@ -5,27 +5,28 @@ use super::text::{Number, close_labels, write_label};
 use crate::collector::Column;
 use crate::rows::Value;
 
-/// The labels of a row as text, closed; empty if there are none.
-pub(super) fn label_set(
+/// Makes `set` the labels of a row as text, closed; empty if there are none.
+pub(super) fn write_label_set(
+    set: &mut Vec<u8>,
     labels: &[(usize, &Column)],
-    row: &[Value],
+    row: &[Value<'_>],
     constant: &[(String, String)],
-) -> Result<Vec<u8>, DropReason> {
-    let mut set = Vec::with_capacity(64);
+) -> Result<(), DropReason> {
+    set.clear();
     for (cell, column) in labels {
         let value = row[*cell].label()?;
-        write_label(&mut set, &column.exposed, &column.shown(&value));
+        write_label(set, &column.exposed, &column.shown(&value));
     }
     // A label of the collector's own wins.
     for (name, value) in constant.iter().filter(|(name, _)| !labels.iter().any(|(_, column)| column.exposed == *name)) {
-        write_label(&mut set, name, value);
+        write_label(set, name, value);
     }
-    close_labels(&mut set);
-    Ok(set)
+    close_labels(set);
+    Ok(())
 }
 
 /// The number that a cell stands for: `None` is no sample.
-pub(super) fn number(value: &Value, column: &Column) -> Result<Option<Number>, DropReason> {
+pub(super) fn number(value: &Value<'_>, column: &Column) -> Result<Option<Number>, DropReason> {
     let number = match value {
         Value::Null => match column.default {
             Some(default) => Number::Float(default),
@@ -61,7 +62,7 @@ mod tests {
     fn converts_cells_by_scale_and_default() {
         let columns = columns_of_test("- a: { usage: GAUGE }\n- b: { usage: GAUGE, scale: 1e-3, default: 7 }");
         let [plain, scaled] = columns.as_slice() else { panic!("two columns") };
-        let text = |text: &str| Value::Text(text.into());
+        let text = |text: &'static str| Value::Text(text.into());
         for (value, column, expected) in [
             (Value::Null, plain, Ok(None)),
             (Value::Null, scaled, Ok(Some(Number::Float(0.007)))),
@@ -82,11 +83,10 @@ mod tests {
         let columns = columns_of_test("- a: { usage: LABEL }\n- b: { usage: LABEL }\n- c: { usage: GAUGE }");
         let labels: Vec<(usize, &Column)> = columns[..2].iter().enumerate().collect();
         let constant = [("b".to_owned(), "no".to_owned()), ("site".to_owned(), "x".to_owned())];
-        let set = label_set(&labels, &[Value::Null, Value::Bool(false), Value::Int(1)], &constant).unwrap();
+        let mut set = b"of the row before".to_vec();
+        write_label_set(&mut set, &labels, &[Value::Null, Value::Bool(false), Value::Int(1)], &constant).unwrap();
         assert_eq!(String::from_utf8(set).unwrap(), "{a=\"\",b=\"false\",site=\"x\"}");
-        assert_eq!(
-            label_set(&labels, &[Value::Invalid(CellError::Utf8), Value::Null, Value::Null], &[]),
-            Err(DropReason::Utf8)
-        );
+        let unreadable = [Value::Invalid(CellError::Utf8), Value::Null, Value::Null];
+        assert_eq!(write_label_set(&mut Vec::new(), &labels, &unreadable, &[]), Err(DropReason::Utf8));
     }
 }

@@ -1,14 +1,12 @@
 //! Where the cells of a result are that a `top` looks at.
 
-use std::sync::Arc;
-
 use reason::Reason;
 
 use crate::collector::{Collector, Fold, Top, Usage};
 use crate::error::SourceError;
 use crate::exposition::DropReason;
 use crate::facts::Version;
-use crate::rows::Value;
+use crate::rows::{Row, Value};
 
 /// The label value of the aggregated label sets.
 const OTHER: &str = "other";
@@ -32,8 +30,8 @@ pub(super) struct Metric {
 }
 
 impl Metric {
-    pub fn number(&self, row: &[Value]) -> Option<f64> {
-        row[self.cell].number().unwrap_or(None).or(self.default)
+    pub fn number(&self, row: &Row<'_>) -> Option<f64> {
+        row.get(self.cell).number().unwrap_or(None).or(self.default)
     }
 }
 
@@ -62,30 +60,33 @@ impl Layout {
         if layout.by == usize::MAX { Err(missing(&top.by)) } else { Ok(layout) }
     }
 
-    /// The labels of a row as one text; `None` if one cannot be read.
-    pub fn key(&self, row: &[Value]) -> Option<Arc<str>> {
-        joined(self.labels.iter().map(|(cell, _)| &row[*cell])).map(Arc::from)
+    /// Makes `key` the labels of a row as one text; returns whether all can be read.
+    pub fn write_key(&self, row: &Row<'_>, key: &mut String) -> bool {
+        write_joined(key, self.labels.iter().map(|(cell, _)| row.get(*cell)))
     }
 
-    pub fn kept<'a>(&'a self, row: &'a [Value]) -> impl Iterator<Item = &'a Value> {
-        self.labels.iter().filter(|(_, kept)| *kept).map(|(cell, _)| &row[*cell])
+    pub fn kept<'a>(&self, row: &Row<'a>) -> impl Iterator<Item = Value<'a>> {
+        self.labels.iter().filter(|(_, kept)| *kept).map(|(cell, _)| row.get(*cell))
     }
 
-    pub fn kept_key(&self, row: &[Value]) -> String {
-        // What cannot be read has no key and does not come here.
-        joined(self.kept(row)).unwrap_or_default()
+    pub fn kept_key(&self, row: &Row<'_>) -> String {
+        let mut key = String::new();
+        // A row with a label that cannot be read does not come here.
+        write_joined(&mut key, self.kept(row));
+        key
     }
 
-    pub fn counter(&self, row: &[Value], at: usize) -> Option<f64> {
+    pub fn counter(&self, row: &Row<'_>, at: usize) -> Option<f64> {
         self.counters[at].number(row)
     }
 
     /// The cells of a row that are no numbers and so are not in the rest.
-    pub fn unreadable(&self, row: &[Value]) -> impl Iterator<Item = (DropReason, String)> {
+    pub fn unreadable(&self, row: &Row<'_>) -> impl Iterator<Item = (DropReason, String)> {
         let metrics = self.counters.iter().chain(&self.gauges);
         metrics.filter_map(|metric| {
-            let why = row[metric.cell].number().err()?;
-            Some((why.into(), format!("{:?} is no number", row[metric.cell])))
+            let value = row.get(metric.cell);
+            let why = value.number().err()?;
+            Some((why.into(), format!("{value:?} is no number")))
         })
     }
 
@@ -93,10 +94,10 @@ impl Layout {
     pub fn other_row(
         &self,
         width: usize,
-        kept: &[Value],
+        kept: &[Value<'static>],
         counters: &[Option<f64>],
         gauges: &[Option<f64>],
-    ) -> Vec<Value> {
+    ) -> Vec<Value<'static>> {
         let mut row = vec![Value::Null; width];
         let mut kept = kept.iter();
         for (cell, is_kept) in &self.labels {
@@ -110,13 +111,17 @@ impl Layout {
     }
 }
 
-fn joined<'a>(labels: impl Iterator<Item = &'a Value>) -> Option<String> {
-    let mut key = String::new();
+/// Returns whether all labels can be read.
+fn write_joined<'a>(key: &mut String, labels: impl Iterator<Item = Value<'a>>) -> bool {
+    key.clear();
     for (at, label) in labels.enumerate() {
         if at > 0 {
             key.push(SEPARATOR);
         }
-        key.push_str(&label.label().ok()?);
+        match label.label() {
+            Ok(text) => key.push_str(&text),
+            Err(_) => return false,
+        }
     }
-    Some(key)
+    true
 }

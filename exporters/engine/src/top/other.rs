@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use crate::collector::Fold;
-use crate::rows::Value;
+use crate::rows::{Row, Value};
 
 /// What is remembered of an aggregated series.
 #[derive(Debug, Default)]
@@ -10,14 +10,14 @@ pub(super) struct OtherSeries {
     /// The last result that it was in.
     pub result: u64,
     /// Its labels that are kept.
-    pub kept: Vec<Value>,
+    pub kept: Vec<Value<'static>>,
     pub counters: Vec<Option<f64>>,
     pub gauges: Vec<Option<f64>>,
 }
 
 impl OtherSeries {
     /// Adds a row, whose counters were `before` and are `now`.
-    pub fn add(&mut self, layout: &Layout, row: &[Value], before: &[f64], now: &[f64]) {
+    pub fn add(&mut self, layout: &Layout, row: &Row<'_>, before: &[f64], now: &[f64]) {
         for (at, (sum, now)) in self.counters.iter_mut().zip(now).enumerate() {
             if !now.is_nan() {
                 *sum.get_or_insert_default() += growth(before.get(at).copied().unwrap_or(f64::NAN), *now);

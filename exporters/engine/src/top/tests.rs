@@ -1,7 +1,9 @@
 //! Results in, what is shown out.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::*;
-use crate::rows::Value;
 use crate::tiers::Tiers;
 
 const COLUMNS: &str = "
@@ -25,21 +27,31 @@ fn collector(limit: usize, per: &str) -> Collector {
 /// Rows of calls by query; ten rows for each call, one dead row, the age 7 and the kind 1.
 fn rows(calls: &[(&str, i64)]) -> Rows {
     let columns = ["datname", "query", "calls", "rows", "dead", "age", "kind"].map(str::to_owned).to_vec();
-    let row = |&(query, calls): &(&str, i64)| {
-        let text = |text: &str| Value::Text(text.into());
-        let [dead, age, kind] = [1, 7, 1].map(Value::Int);
-        [text("app"), text(query), Value::Int(calls), Value::Int(calls * 10), dead, age, kind]
-    };
-    Rows { columns, cells: calls.iter().flat_map(row).collect(), ..Rows::default() }
+    let mut rows = Rows::default();
+    rows.table(&columns, &calls.iter().flat_map(|(query, calls)| row(query, *calls)).collect::<Vec<_>>());
+    rows
+}
+
+fn row(query: &str, calls: i64) -> [Value<'_>; 7] {
+    let text = |text| Value::Text(Cow::Borrowed(text));
+    let [dead, age, kind] = [1, 7, 1].map(Value::Int);
+    [text("app"), text(query), Value::Int(calls), Value::Int(calls * 10), dead, age, kind]
+}
+
+/// The rows that are shown of a result, and what is told of it.
+fn aggregate(top_n: &mut TopN, collector: &Collector, rows: &Rows) -> Result<(Rows, Aggregated), SourceError> {
+    let (top, mut shown) = (collector.top.as_ref().unwrap(), Rows::default());
+    let aggregated = top_n.aggregate(collector, top, Version(180_000), rows, &mut shown)?;
+    Ok((shown, aggregated))
 }
 
 /// What is shown of a result: query, calls, rows.
 fn shown(top_n: &mut TopN, collector: &Collector, calls: &[(&str, i64)]) -> Vec<(String, f64, f64)> {
-    let top = collector.top.as_ref().unwrap();
-    let aggregated = top_n.aggregate(collector, top, Version(180_000), rows(calls)).unwrap();
+    let (rows, aggregated) = aggregate(top_n, collector, &rows(calls)).unwrap();
     assert!(aggregated.drops.is_empty(), "{:?}", aggregated.drops);
-    let number = |cell: &Value| cell.number().unwrap().unwrap();
-    aggregated.rows.iter().map(|row| (row[1].label().unwrap().into(), number(&row[2]), number(&row[3]))).collect()
+    let number = |cell: Value| cell.number().unwrap().unwrap();
+    let shown = |row: Row<'_>| (row.get(1).label().unwrap().into_owned(), number(row.get(2)), number(row.get(3)));
+    rows.iter().map(shown).collect()
 }
 
 fn names(shown: &[(String, f64, f64)]) -> Vec<&str> {
@@ -49,11 +61,10 @@ fn names(shown: &[(String, f64, f64)]) -> Vec<&str> {
 #[test]
 fn the_busiest_are_shown_and_the_rest_is_one_row_that_sums() {
     let (collector, mut top_n) = (collector(2, "datname"), TopN::default());
-    let top = collector.top.clone().unwrap();
     let result = rows(&[("a", 5), ("b", 100), ("c", 3), ("d", 50)]);
-    let aggregated = top_n.aggregate(&collector, &top, Version(180_000), result).unwrap();
-    let rest = aggregated.rows.iter().last().unwrap();
-    assert_eq!((aggregated.rows.len(), aggregated.others), (3, 2));
+    let (shown, aggregated) = aggregate(&mut top_n, &collector, &result).unwrap();
+    let rest: Vec<Value> = shown.iter().last().unwrap().values().collect();
+    assert_eq!((shown.len(), aggregated.others), (3, 2));
     let (app, other) = (Value::Text("app".into()), Value::Text("other".into()));
     let [calls, rows, dead, age] = [8.0, 80.0, 2.0, 7.0].map(Value::Float);
     assert_eq!(rest, [app, other, calls, rows, dead, age, Value::Null]);
@@ -63,9 +74,8 @@ fn the_busiest_are_shown_and_the_rest_is_one_row_that_sums() {
 #[test]
 fn a_label_that_is_not_kept_is_other_too() {
     let (collector, mut top_n) = (collector(1, ""), TopN::default());
-    let top = collector.top.clone().unwrap();
-    let aggregated = top_n.aggregate(&collector, &top, Version(180_000), rows(&[("a", 5), ("b", 1)])).unwrap();
-    assert_eq!(aggregated.rows.iter().last().unwrap()[0], Value::Text("other".into()));
+    let (shown, _) = aggregate(&mut top_n, &collector, &rows(&[("a", 5), ("b", 1)])).unwrap();
+    assert_eq!(shown.iter().last().unwrap().get(0), Value::Text("other".into()));
 }
 
 #[test]
@@ -132,12 +142,15 @@ fn growth_of_the_page_is_growth_of_the_view() {
 #[test]
 fn what_cannot_be_counted_in_is_told() {
     let (collector, mut top_n) = (collector(1, ""), TopN::default());
-    let mut result = rows(&[("a", 5), ("b", 1), ("c", 1), ("c", 1)]);
-    result.cells[7 + 3] = Value::Text("many".into());
-    let aggregated = top_n.aggregate(&collector, collector.top.as_ref().unwrap(), Version(180_000), result).unwrap();
+    let mut result = rows(&[("a", 5), ("c", 1), ("c", 1)]);
+    let mut unreadable = row("b", 1);
+    unreadable[3] = Value::Text("many".into());
+    result.row(&unreadable);
+    let (_, aggregated) = aggregate(&mut top_n, &collector, &result).unwrap();
     let told: Vec<_> = aggregated.drops.iter().map(|(why, _)| *why).collect();
     assert_eq!(told, [DropReason::Duplicate, DropReason::Unreadable]);
-    let gone = Rows { columns: vec!["query".into()], cells: vec![Value::Null], ..Rows::default() };
-    let missing = top_n.aggregate(&collector, collector.top.as_ref().unwrap(), Version(180_000), gone);
+    let mut gone = Rows::default();
+    gone.table(&["query".to_owned()], &[Value::Null]);
+    let missing = aggregate(&mut top_n, &collector, &gone);
     assert_eq!(missing.unwrap_err().reason, reason::Reason::Shape);
 }

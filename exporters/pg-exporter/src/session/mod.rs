@@ -7,14 +7,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Health, Query, Reason, Role, Rows, ServerFacts, ServerProbe, Session, SourceError};
+use engine::{Fetched, Health, Query, Reason, Role, RowSink, ServerFacts, ServerProbe, Session, SourceError};
 use futures_util::{join, try_join};
 use tokio::runtime::Handle;
 use tokio_postgres::{Error, Row};
 
 use self::limits::{QueryError, QueryLimits};
-use self::statements::{reset_search_path, rows, set_search_path};
-use crate::decode::cell;
+use self::statements::{feed, reset_search_path, rows, set_search_path};
 use crate::facts;
 use crate::health;
 use crate::instance::own_work::Visit;
@@ -103,10 +102,7 @@ impl PgSession {
     ) -> Result<T, SourceError> {
         let pooled = self.pooled()?;
         let sql: Arc<str> = sql.into();
-        let query = async {
-            let (_, rows) = rows(pooled, &sql, None).await?;
-            rows.first().map(read).transpose()
-        };
+        let query = async { rows(pooled, &sql).await?.first().map(read).transpose() };
         let (found, _) = self.limited(query, self.connector.connect_timeout).await?;
         found.ok_or_else(|| {
             SourceError::new(Reason::Protocol, format!("{}: no row returned by {sql}", self.connector.label()))
@@ -149,7 +145,7 @@ impl PgSession {
     async fn facts(&self) -> Result<ServerFacts, SourceError> {
         let (pooled, sql) = (self.pooled()?, facts::SQL.into());
         let query = async {
-            let (_, rows) = rows(pooled, &sql, None).await?;
+            let rows = rows(pooled, &sql).await?;
             facts::read(&rows)
         };
         Ok(self.limited(query, self.connector.connect_timeout).await?.0)
@@ -188,9 +184,9 @@ impl PgSession {
         let mut own = work.counted();
         let query = async {
             let (instance, databases) = (instance::SQL.as_str().into(), databases.into());
-            try_join!(rows(pooled, &instance, None), rows(pooled, &databases, None))
+            try_join!(rows(pooled, &instance), rows(pooled, &databases))
         };
-        let (((_, instance), (_, databases)), _) = self.limited(query, self.connector.connect_timeout).await?;
+        let ((instance, databases), _) = self.limited(query, self.connector.connect_timeout).await?;
         // What was counted meanwhile may be in the numbers of the server or not.
         let after = work.counted();
         for (name, counted) in &after {
@@ -248,30 +244,24 @@ impl Session for PgSession {
         Ok(found)
     }
 
-    async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
+    async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
         let pooled = self.pooled()?;
         let run = async {
             // All are pipelined in this order.
-            let (_, ready, rows, reset) = join!(
+            let (_, ready, received, reset) = join!(
                 pooled.allow(query.timeout),
                 set_search_path(pooled, &query.search_path),
-                rows(pooled, &query.text, query.values.as_ref()),
+                feed(pooled, &query.text, query.values.as_ref(), sink),
                 reset_search_path(pooled, &query.search_path),
             );
             if ready.and(reset).is_err() {
                 // Other queries must not see the schemas of this one.
                 self.limits.break_connection();
             }
-            rows
+            received
         };
-        let ((columns, rows), took) = self.limited(run, query.timeout).await?;
-        let mut cells = Vec::with_capacity(columns.len() * rows.len());
-        let mut received_bytes = 0;
-        for row in &rows {
-            received_bytes += row.raw_size_bytes() as u64;
-            cells.extend((0..columns.len()).map(|at| cell(row, at)));
-        }
-        Ok(Rows { columns, cells, received_bytes, took })
+        let (received_bytes, took) = self.limited(run, query.timeout).await?;
+        Ok(Fetched { received_bytes, took })
     }
 }
 

@@ -2,29 +2,42 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, join, pin_mut};
+use engine::RowSink;
+use futures_util::{StreamExt, TryStreamExt, join, pin_mut};
 use postgres_types::Type;
-use tokio_postgres::{Error, Row, RowStream};
+use tokio_postgres::{Column, Error, Row, RowStream};
 
+use crate::decode::cell;
 use crate::pool::pooled_connection::PooledConnection;
 
 /// The argument of a query, if it has one: a list of texts.
 pub(super) type Values<'a> = Option<&'a Vec<String>>;
 
-/// The column names and rows of a query.
-pub(super) async fn rows(
+/// The rows of a statement about the server.
+pub(super) async fn rows(pooled: &PooledConnection, sql: &Arc<str>) -> Result<Vec<Row>, Error> {
+    start(pooled, sql, None).await?.try_collect().await
+}
+
+/// Hands the rows of a query to `sink` as they arrive; returns how many bytes they had.
+pub(super) async fn feed(
     pooled: &PooledConnection,
     sql: &Arc<str>,
     values: Values<'_>,
-) -> Result<(Vec<String>, Vec<Row>), Error> {
+    sink: &mut dyn RowSink,
+) -> Result<u64, Error> {
     let stream = start(pooled, sql, values).await?;
     pin_mut!(stream);
-    let mut rows: Vec<Row> = Vec::new();
+    let mut is_first = true;
+    let mut received_bytes = 0;
     while let Some(row) = stream.next().await {
-        rows.push(row?);
+        let row = row?;
+        received_bytes += row.raw_size_bytes() as u64;
+        if std::mem::take(&mut is_first) {
+            sink.columns(&row.columns().iter().map(Column::name).collect::<Vec<_>>());
+        }
+        sink.row(&(0..row.len()).map(|at| cell(&row, at)).collect::<Vec<_>>());
     }
-    let columns = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
-    Ok((columns.unwrap_or_default(), rows))
+    Ok(received_bytes)
 }
 
 /// Starts a query.

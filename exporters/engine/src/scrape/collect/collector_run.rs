@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use reason::Reason;
 use tokio::time::Instant;
 
-use crate::collector::{Collector, Lookup, quote};
+use crate::collector::{Collector, Lookup, Top, quote};
 use crate::error::SourceError;
-use crate::exposition::{EncodedResult, encode};
+use crate::exposition::{EncodedResult, Encoder, Encoding};
 use crate::facts::ServerFacts;
 use crate::plan::{Planned, version_of_columns};
-use crate::rows::{Rows, Value};
+use crate::rows::{Fetched, Row, RowSink, Rows, Value};
 use crate::scrape::shared::Shared;
 use crate::source::{Query, Session};
 use crate::store::CollectorKey;
@@ -30,15 +31,17 @@ pub(super) struct CollectorRun<'a, T> {
 impl<T: Session> CollectorRun<'_, T> {
     /// Asks the predicates, then the query, and encodes the rows.
     pub async fn run(&self) -> Result<Arc<EncodedResult>, SourceError> {
-        let (rows, skipped) = match &self.collector().lookup {
-            Some(lookup) => self.look_up(lookup).await?,
-            None => match self.unmet_predicate().await? {
-                Some(reason) => return Ok(Arc::new(EncodedResult::skipped(reason))),
-                None => (self.ask(&self.planned.query).await?, None),
-            },
+        let result = if let Some(lookup) = &self.collector().lookup {
+            self.look_up(lookup).await?
+        } else if let Some(reason) = self.unmet_predicate().await? {
+            return Ok(Arc::new(EncodedResult::skipped(reason)));
+        } else if let Some(top) = &self.collector().top {
+            self.busiest(top).await?
+        } else {
+            let mut encoder = self.encoder();
+            let fetched = self.ask(&self.planned.query, &mut encoder).await?;
+            encoder.finish(fetched.took)?
         };
-        let mut result = self.encode(rows)?;
-        result.skipped = skipped;
         if self.shared.compress.load(Ordering::Relaxed) {
             result.compress();
         }
@@ -49,17 +52,24 @@ impl<T: Session> CollectorRun<'_, T> {
         &self.shared.catalog.collectors[self.planned.collector]
     }
 
-    /// The rows as lines; where the collector has a `top`, the other label sets are summed first.
-    fn encode(&self, rows: Rows) -> Result<EncodedResult, SourceError> {
-        let (shared, planned) = (self.shared, self.planned);
-        let labels = &shared.settings.constant_labels;
-        let encode =
-            |rows| encode(&shared.catalog, planned.collector, rows, planned.version, &self.facts.database, labels);
-        let Some(top) = &self.collector().top else { return encode(&rows) };
-        let top_n = shared.store.top_n(self.key);
-        let Aggregated { rows, others, drops } =
-            top_n.lock().aggregate(self.collector(), top, planned.version, rows)?;
-        let mut result = encode(&rows)?;
+    fn encoder(&self) -> Encoder<'_> {
+        Encoder::new(Encoding {
+            catalog: &self.shared.catalog,
+            collector: self.planned.collector,
+            version: self.planned.version,
+            database: &self.facts.database,
+            constant_labels: &self.shared.settings.constant_labels,
+        })
+    }
+
+    /// The busiest label sets, and the sum of the others.
+    async fn busiest(&self, top: &Top) -> Result<EncodedResult, SourceError> {
+        let (mut rows, mut encoder) = (Rows::default(), self.encoder());
+        let fetched = self.ask(&self.planned.query, &mut rows).await?;
+        let top_n = self.shared.store.top_n(self.key);
+        let Aggregated { others, drops } =
+            top_n.lock().aggregate(self.collector(), top, self.planned.version, &rows, &mut encoder)?;
+        let mut result = encoder.finish(fetched.took)?;
         result.others = Some(others);
         for (why, example) in drops {
             result.dropped(why, 1, || example);
@@ -67,9 +77,9 @@ impl<T: Session> CollectorRun<'_, T> {
         Ok(result)
     }
 
-    /// Asks for details that are not known yet of what the other collector shows, at growing intervals. Gives all that are
-    /// known, and why none were asked for if a predicate does not hold.
-    async fn look_up(&self, lookup: &Lookup) -> Result<(Rows, Option<String>), SourceError> {
+    /// Asks for details that are not known yet of what the other collector shows, at growing intervals. The result has all
+    /// that are known, and why none were asked for if a predicate does not hold.
+    async fn look_up(&self, lookup: &Lookup) -> Result<EncodedResult, SourceError> {
         let details = self.shared.store.details(self.key);
         let missing = details.lock().missing(&self.shown(lookup));
         let mut skipped = None;
@@ -77,12 +87,16 @@ impl<T: Session> CollectorRun<'_, T> {
             skipped = self.unmet_predicate().await?;
             if skipped.is_none() && details.lock().may_ask(Instant::now()) {
                 let query = Query { values: Some(missing.clone()), ..self.planned.query.clone() };
-                let answer = self.ask(&query).await?;
+                let mut answer = Rows::default();
+                self.ask(&query, &mut answer).await?;
                 details.lock().take(missing, &answer, &lookup.label)?;
             }
         }
-        let rows = details.lock().rows();
-        Ok((rows, skipped))
+        let mut encoder = self.encoder();
+        details.lock().feed(&mut encoder);
+        let mut result = encoder.finish(Duration::ZERO)?;
+        result.skipped = skipped;
+        Ok(result)
     }
 
     /// The values of the label in what the other collector shows now.
@@ -111,10 +125,12 @@ impl<T: Session> CollectorRun<'_, T> {
         if let Some(answer) = self.shared.store.predicate(self.key, index, predicate.ttl) {
             return Ok(answer);
         }
-        let rows = self.ask(query).await?;
-        let answer = match rows.cells.as_slice() {
-            [] | [Value::Null] => false,
-            [Value::Bool(answer)] => *answer,
+        let mut rows = Rows::default();
+        self.ask(query, &mut rows).await?;
+        let mut cells = rows.iter().flat_map(Row::values);
+        let answer = match (cells.next(), cells.next()) {
+            (None | Some(Value::Null), None) => false,
+            (Some(Value::Bool(answer)), None) => answer,
             _ => {
                 let found = format!("{} rows of {} columns", rows.len(), rows.columns.len());
                 let message =
@@ -126,16 +142,16 @@ impl<T: Session> CollectorRun<'_, T> {
         Ok(answer)
     }
 
-    async fn ask(&self, query: &Query) -> Result<Rows, SourceError> {
+    async fn ask(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
         let begun = Instant::now();
-        let rows = self.session.fetch(query).await;
+        let fetched = self.session.fetch(query, sink).await;
         let counters = &self.shared.counters;
         counters.queries.inc();
-        let took = rows.as_ref().map_or_else(|_| begun.elapsed(), |rows| rows.took);
+        let took = fetched.as_ref().map_or_else(|_| begun.elapsed(), |fetched| fetched.took);
         counters.query_seconds.inc_by(took.as_secs_f64());
-        if let Ok(rows) = &rows {
-            counters.received_bytes.inc_by(rows.received_bytes);
+        if let Ok(fetched) = &fetched {
+            counters.received_bytes.inc_by(fetched.received_bytes);
         }
-        rows
+        fetched
     }
 }

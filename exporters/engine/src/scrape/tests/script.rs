@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::SourceError;
 use crate::facts::{Health, OtherDatabase, Role, ServerFacts, ServerProbe, Version};
-use crate::rows::{Rows, Value};
+use crate::rows::{Fetched, RowSink, Value};
 use crate::source::{Connections, Query, Session, Source};
 
 /// What becomes of a question.
@@ -168,11 +168,11 @@ impl Session for ScriptedSession {
     }
 
     /// One row with the role as a number: 0 for a primary.
-    async fn fetch(&self, query: &Query) -> Result<Rows, SourceError> {
+    async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
         let place = self.database.as_ref().map(|name| format!(" @{name}")).unwrap_or_default();
         let took = self.script.answer(format!("{}{place}", query.text)).await?;
         let standby = self.script.found.lock().facts.role == Role::Standby;
-        let cells = vec![Value::Int(i64::from(standby))];
-        Ok(Rows { columns: vec!["n".to_owned()], cells, took, ..Rows::default() })
+        sink.table(&["n".to_owned()], &[Value::Int(i64::from(standby))]);
+        Ok(Fetched { took, ..Fetched::default() })
     }
 }
