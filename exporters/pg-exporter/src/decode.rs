@@ -137,23 +137,28 @@ fn numeric(raw: &[u8]) -> Option<Value<'static>> {
         0xF000 => return Some(Value::Float(f64::NEG_INFINITY)),
         _ => return None,
     };
-    let groups: Vec<u16> = (0..count).map(|at| word(8 + 2 * at)).collect::<Option<_>>()?;
-    let mut digits = String::with_capacity(4 * count + 8);
-    for group in &groups {
-        // Writing to a string does not fail.
-        write!(digits, "{group:04}").ok()?;
+    let mut text = String::with_capacity(4 * count + 16);
+    text.push_str(if negative { "-" } else { "" });
+    for at in 0..count {
+        let group = word(8 + 2 * at).filter(|group| *group < 10_000)?;
+        text.extend([1000, 100, 10, 1].map(|unit| char::from(b'0' + (group / unit % 10) as u8)));
     }
-    // The decimal point is after `weight + 1` groups. As an exponent, the standard parser rounds correctly.
+    // The decimal point is after `weight + 1` groups.
     let exponent = 4 * (weight + 1 - i32::try_from(count).ok()?);
-    let sign = if negative { "-" } else { "" };
-    let whole = (0..=8).contains(&exponent).then(|| format!("{sign}{digits}{}", "0".repeat(exponent as usize)));
-    if let Some(value) = whole.and_then(|whole| whole.parse().ok()) {
-        return Some(Value::Int(value));
+    if (0..=8).contains(&exponent) {
+        let digits = text.len();
+        text.extend(std::iter::repeat_n('0', exponent as usize));
+        if let Ok(value) = text.parse() {
+            return Some(Value::Int(value));
+        }
+        text.truncate(digits);
     }
-    if digits.is_empty() {
+    if count == 0 {
         return Some(Value::Int(0));
     }
-    format!("{sign}{digits}e{exponent}").parse().ok().map(Value::Float)
+    // As an exponent, the standard parser rounds correctly. Writing to a string does not fail.
+    write!(text, "e{exponent}").ok()?;
+    text.parse().ok().map(Value::Float)
 }
 
 /// Family, prefix length, is-cidr, length, address.
