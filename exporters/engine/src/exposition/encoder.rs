@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use reason::Reason;
 
 use super::drop_reason::DropReason;
@@ -28,6 +27,8 @@ pub(crate) struct Encoding<'a> {
     pub version: Version,
     pub database: &'a str,
     pub constant_labels: &'a [(String, String)],
+    /// The result before this one: the new one will be about as long.
+    pub before: Option<&'a EncodedResult>,
 }
 
 /// Takes the rows of one collector and makes its result.
@@ -113,6 +114,11 @@ impl<'a> Encoder<'a> {
     }
 }
 
+/// Enough for lines that had this length the last time: numbers grow, and so does the number of rows.
+fn room(length: usize) -> usize {
+    length + length / 32 + 128
+}
+
 /// Where the cells of a result go, and the lines written so far.
 struct Layout<'a> {
     collector: &'a Collector,
@@ -147,7 +153,8 @@ impl<'a> Layout<'a> {
                 }
                 (Usage::Gauge | Usage::Counter, Some(cell), &[family]) => {
                     let name = catalog.families[family].name.as_str();
-                    layout.metrics.push(Metric { cell, column, family, name, lines: Vec::new() });
+                    let lines = Vec::with_capacity(encoding.before.map_or(0, |before| room(before.length(family))));
+                    layout.metrics.push(Metric { cell, column, family, name, lines });
                 }
                 (Usage::Gauge | Usage::Counter, None, _) => {
                     result.dropped(DropReason::Missing, 1, || format!("the result has no column {}", column.name));
@@ -164,7 +171,7 @@ impl<'a> Layout<'a> {
 
     /// How many samples a row has, histograms aside.
     fn samples(&self, row: &[Value<'_>]) -> usize {
-        let there = |metric: &&Metric<'_>| row[metric.cell] != Value::Null || metric.column.default.is_some();
+        let there = |metric: &&Metric<'_>| !matches!(row[metric.cell], Value::Null) || metric.column.default.is_some();
         self.metrics.iter().filter(there).count()
     }
 
@@ -210,7 +217,6 @@ impl<'a> Layout<'a> {
             result.dropped(DropReason::Cap, written.over, || format!("max_series is {cap}"));
             families.extend(written.families);
         }
-        let filled = families.into_iter().filter(|(_, lines)| !lines.is_empty());
-        result.families = filled.map(|(family, lines)| (family, Bytes::from(lines.into_boxed_slice()))).collect();
+        result.set_lines(families.into_iter());
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use crc32fast::Hasher;
 
 use super::format::Format;
-use super::gzip::{self, Deflated};
+use super::gzip::{Compressors, Deflated};
 use crate::collector::Family;
 
 /// The headers of a catalog's families, encoded once and shared by all pages.
@@ -30,7 +31,7 @@ impl Headers {
 pub(super) struct Header {
     text: Bytes,
     open_metrics: Bytes,
-    deflated: OnceLock<[Deflated; 2]>,
+    deflated: OnceLock<Deflated>,
 }
 
 impl Header {
@@ -57,15 +58,12 @@ impl Header {
         }
     }
 
-    pub(super) fn deflated(&self, format: Format) -> &Bytes {
-        let [text, open_metrics] = self.deflated.get_or_init(|| {
-            let mut both = gzip::deflate([&self.text, &self.open_metrics].into_iter()).into_iter();
-            [both.next().unwrap_or_default(), both.next().unwrap_or_default()]
-        });
-        match format {
-            Format::Text => &text.0,
-            Format::OpenMetrics => &open_metrics.0,
-        }
+    pub(super) fn deflated(&self, format: Format, compressors: &Compressors) -> (Bytes, &Hasher) {
+        let both = self.deflated.get_or_init(|| compressors.deflate([&*self.text, &*self.open_metrics]));
+        both.family(match format {
+            Format::Text => 0,
+            Format::OpenMetrics => 1,
+        })
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use crc32fast::Hasher;
 
 use super::format::Format;
-use super::gzip;
-use super::headers::Headers;
+use super::gzip::{self, Compressors, Deflated};
+use super::headers::{Header, Headers};
 use super::result::EncodedResult;
 use super::self_metrics::{OwnFamily, SelfMetrics};
 
@@ -36,33 +37,51 @@ pub(crate) struct Page {
     pub repeated: BTreeMap<usize, u64>,
 }
 
+/// How a page is sent.
+#[derive(Clone, Copy)]
+pub(crate) struct PageEncoding<'a> {
+    pub format: Format,
+    pub gzip: bool,
+    pub compressors: &'a Compressors,
+}
+
+/// The lines of a part as the page has them.
+enum Lines {
+    Plain(Arc<[Bytes]>),
+    Deflated(Arc<Deflated>),
+}
+
 impl Page {
     /// Puts a page together out of results that are already encoded.
-    pub fn build(headers: &Headers, parts: &[Part], own: SelfMetrics, format: Format, gzip: bool) -> Self {
-        let mut by_family: Vec<Vec<(&Part, usize)>> = vec![Vec::new(); headers.iter().len()];
-        for part in parts {
-            for (at, (family, _)) in part.result.families.iter().enumerate() {
-                by_family[*family].push((part, at));
+    pub fn build(headers: &Headers, parts: &[Part], own: SelfMetrics, encoding: PageEncoding<'_>) -> Self {
+        let PageEncoding { format, gzip, compressors } = encoding;
+        let lines = |part: &Part| match gzip {
+            true => Lines::Deflated(part.result.deflated(compressors)),
+            false => Lines::Plain(part.result.plain()),
+        };
+        let lines: Vec<Lines> = parts.iter().map(lines).collect();
+        let mut by_family: Vec<Vec<(&Part, &Lines, usize)>> = vec![Vec::new(); headers.iter().len()];
+        for (part, lines) in parts.iter().zip(&lines) {
+            for (at, family) in part.result.families.iter().enumerate() {
+                by_family[*family].push((part, lines, at));
             }
         }
         let mut own = own.into_families().into_iter().peekable();
-        let mut writer = Writer::new(gzip);
+        let mut writer = Writer::new(encoding);
         let mut repeated = BTreeMap::new();
         for ((next, header), found) in headers.iter().zip(&by_family).filter(|(_, found)| !found.is_empty()) {
             while let Some((name, family)) = own.next_if(|(name, _)| name < next) {
-                writer.own_family(&name, family, format);
+                writer.own_family(&name, family);
             }
-            writer.family(header.bytes(format), || header.deflated(format));
+            writer.header(header);
             if may_repeat(found) {
                 writer.plain(without_repeats(found, &mut repeated));
             } else {
-                for (part, at) in found {
-                    writer.family(&part.result.families[*at].1, || part.result.deflated(*at));
-                }
+                found.iter().for_each(|(_, lines, at)| writer.family(lines, *at));
             }
         }
         for (name, family) in own {
-            writer.own_family(&name, family, format);
+            writer.own_family(&name, family);
         }
         if format == Format::OpenMetrics {
             writer.plain(b"# EOF\n".to_vec());
@@ -73,16 +92,17 @@ impl Page {
 }
 
 /// Lines can only repeat when two results do not carry different databases in their labels.
-fn may_repeat(found: &[(&Part, usize)]) -> bool {
+fn may_repeat(found: &[(&Part, &Lines, usize)]) -> bool {
     let mut databases = HashSet::new();
-    found.len() > 1 && !found.iter().all(|(part, _)| part.result.scoped && databases.insert(part.database))
+    found.len() > 1 && !found.iter().all(|(part, ..)| part.result.scoped && databases.insert(part.database))
 }
 
-fn without_repeats(found: &[(&Part, usize)], repeated: &mut BTreeMap<usize, u64>) -> Vec<u8> {
+fn without_repeats(found: &[(&Part, &Lines, usize)], repeated: &mut BTreeMap<usize, u64>) -> Vec<u8> {
+    let plain: Vec<Bytes> = found.iter().map(|(part, _, at)| part.result.plain()[*at].clone()).collect();
     let mut seen: HashSet<&[u8]> = HashSet::new();
     let mut kept = Vec::new();
-    for (part, at) in found {
-        for line in part.result.families[*at].1.split_inclusive(|byte| *byte == b'\n') {
+    for ((part, ..), lines) in found.iter().zip(&plain) {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
             let series = line.iter().rposition(|byte| *byte == b' ').map_or(line, |end| &line[..end]);
             if seen.insert(series) {
                 kept.extend_from_slice(line);
@@ -95,40 +115,52 @@ fn without_repeats(found: &[(&Part, usize)], repeated: &mut BTreeMap<usize, u64>
 }
 
 /// Collects families into chunks, plain or compressed.
-struct Writer {
-    gzip: Option<crc32fast::Hasher>,
-    plain_length: u64,
+struct Writer<'a> {
+    encoding: PageEncoding<'a>,
+    /// Of the plain text of a compressed page.
+    checksum: Hasher,
     pending: BytesMut,
     chunks: Vec<Bytes>,
 }
 
-impl Writer {
-    fn new(gzip: bool) -> Self {
-        let pending = BytesMut::from(if gzip { gzip::HEAD } else { &[] });
-        Self { gzip: gzip.then(crc32fast::Hasher::new), plain_length: 0, pending, chunks: Vec::new() }
+impl<'a> Writer<'a> {
+    fn new(encoding: PageEncoding<'a>) -> Self {
+        let pending = BytesMut::from(if encoding.gzip { gzip::HEAD } else { &[] });
+        Self { encoding, checksum: Hasher::new(), pending, chunks: Vec::new() }
     }
 
-    /// Adds a family that is kept both plain and, on demand, compressed.
-    fn family<'a>(&mut self, plain: &'a Bytes, deflated: impl FnOnce() -> &'a Bytes) {
-        self.plain_length += plain.len() as u64;
-        match &mut self.gzip {
-            Some(crc) => {
-                crc.update(plain);
-                self.push(deflated());
-            }
-            None => self.push(plain),
+    fn header(&mut self, header: &Header) {
+        let PageEncoding { format, gzip, compressors } = self.encoding;
+        if gzip {
+            self.deflated(header.deflated(format, compressors));
+        } else {
+            self.push(header.bytes(format));
         }
+    }
+
+    fn family(&mut self, lines: &Lines, at: usize) {
+        match lines {
+            Lines::Plain(plain) => self.push(&plain[at]),
+            Lines::Deflated(deflated) => self.deflated(deflated.family(at)),
+        }
+    }
+
+    fn deflated(&mut self, (bytes, checksum): (Bytes, &Hasher)) {
+        self.checksum.combine(checksum);
+        self.push(&bytes);
     }
 
     /// Adds text of this page alone.
     fn plain(&mut self, text: Vec<u8>) {
-        let text = Bytes::from(text);
-        let deflated = if self.gzip.is_some() { gzip::deflate([&text].into_iter()).remove(0).0 } else { Bytes::new() };
-        self.family(&text, || &deflated);
+        if self.encoding.gzip {
+            self.deflated(self.encoding.compressors.deflate([&*text]).family(0));
+        } else {
+            self.push(&text.into());
+        }
     }
 
-    fn own_family(&mut self, name: &str, family: OwnFamily, format: Format) {
-        let mut text = family.header(name).bytes(format).to_vec();
+    fn own_family(&mut self, name: &str, family: OwnFamily) {
+        let mut text = family.header(name).bytes(self.encoding.format).to_vec();
         text.extend_from_slice(&family.lines);
         self.plain(text);
     }
@@ -152,8 +184,8 @@ impl Writer {
     }
 
     fn finish(mut self) -> (Vec<Bytes>, u64) {
-        if let Some(crc) = self.gzip.take() {
-            self.pending.extend_from_slice(&gzip::tail(crc.finalize(), self.plain_length));
+        if self.encoding.gzip {
+            self.pending.extend_from_slice(&gzip::tail(std::mem::take(&mut self.checksum)));
         }
         self.flush();
         let length = self.chunks.iter().map(|chunk| chunk.len() as u64).sum();

@@ -9,6 +9,9 @@ pub(super) enum Number {
     Float(f64),
 }
 
+/// No number has more characters.
+const LONGEST_NUMBER: usize = 24;
+
 /// Appends a number as both formats write it.
 pub(super) fn write_number(out: &mut Vec<u8>, number: Number) {
     match number {
@@ -45,6 +48,7 @@ pub(crate) fn close_labels(out: &mut Vec<u8>) {
 
 /// Appends one sample; `labels` is empty or a closed label set.
 pub(super) fn write_sample(out: &mut Vec<u8>, name: &str, labels: &[u8], number: Number) {
+    out.reserve(name.len() + labels.len() + LONGEST_NUMBER + 2);
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(labels);
     out.push(b' ');

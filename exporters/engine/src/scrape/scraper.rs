@@ -1,7 +1,6 @@
 //! One server: wires what collects, what is remembered and what is rendered.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -16,7 +15,7 @@ use super::shared::Shared;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::error::SourceError;
-use crate::exposition::DropReason;
+use crate::exposition::{Compressors, DropReason};
 use crate::facts::Health;
 use crate::source::Source;
 
@@ -30,15 +29,22 @@ pub(crate) struct Scraper<S: Source> {
 }
 
 impl<S: Source> Scraper<S> {
-    pub fn new(catalog: Arc<Catalog>, source: Arc<S>, settings: ScrapeSettings, counters: Arc<Counters>) -> Self {
-        let shared = Shared::new(catalog.clone(), settings, counters.clone(), source.target());
+    pub fn new(
+        catalog: Arc<Catalog>,
+        source: Arc<S>,
+        settings: ScrapeSettings,
+        counters: Arc<Counters>,
+        compressors: Arc<Compressors>,
+    ) -> Self {
+        let shared = Shared::new(catalog.clone(), settings, counters.clone(), source.target(), compressors);
         Self { catalog, source, counters, shared: Arc::new(shared), collection: Mutex::default() }
     }
 
     /// The same server with other collectors. What is remembered of a `top` that has not changed is taken over: else the
     /// counters of `other` would begin anew.
     pub fn with(&self, catalog: Arc<Catalog>) -> Self {
-        let new = Self::new(catalog, self.source.clone(), self.shared.settings.clone(), self.counters.clone());
+        let (settings, compressors) = (self.shared.settings.clone(), self.shared.compressors.clone());
+        let new = Self::new(catalog, self.source.clone(), settings, self.counters.clone(), compressors);
         new.shared.store.inherit(&self.shared.store, |index| {
             let old = &self.catalog.collectors[index];
             new.catalog.index_of(&old.key).filter(|index| new.catalog.collectors[*index].top == old.top)
@@ -49,11 +55,14 @@ impl<S: Source> Scraper<S> {
     /// Collects by `deadline`, whatever the server does, and makes the server's part of a page of what is there. What did
     /// not come in time is missing from it and reported as failed.
     pub(super) async fn scrape(&self, deadline: Instant, gzip: bool) -> TargetPage {
-        self.shared.compress.fetch_or(gzip, Ordering::Relaxed);
+        self.shared.demand.note(gzip);
         let collection = self.join_collection(deadline);
         collection.wait(deadline).await;
         let snapshot = Snapshot::new(&self.shared, &collection.schedules, self.probe_since(collection.started()));
-        target_page(&self.shared, snapshot, self.source.connections())
+        let page = target_page(&self.shared, snapshot, self.source.connections());
+        let (wanted, compressors) = (self.shared.demand.wanted(), &self.shared.compressors);
+        page.parts.iter().for_each(|part| part.result.keep(wanted, compressors));
+        page
     }
 
     /// The collection that runs, if it may still take its time, or a new one.

@@ -1,7 +1,6 @@
 //! What the parts of a scrape share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,7 +11,7 @@ use super::server::ServerState;
 use super::settings::ScrapeSettings;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
-use crate::exposition::DropReason;
+use crate::exposition::{Compressors, Demand, DropReason};
 use crate::facts::{ServerFacts, ServerProbe};
 use crate::plan::{Plan, plan};
 use crate::store::{CollectorKey, Store};
@@ -27,12 +26,19 @@ pub(super) struct Shared {
     pub store: Store,
     pub server: ServerState,
     pub health: HealthCache,
-    /// Whether some scraper accepts gzip: then results are compressed as they come, while the server works on the next.
-    pub compress: AtomicBool,
+    /// How results are kept: compressed ones are compressed as they come, while the server works on the next.
+    pub demand: Demand,
+    pub compressors: Arc<Compressors>,
 }
 
 impl Shared {
-    pub fn new(catalog: Arc<Catalog>, settings: ScrapeSettings, counters: Arc<Counters>, target: String) -> Self {
+    pub fn new(
+        catalog: Arc<Catalog>,
+        settings: ScrapeSettings,
+        counters: Arc<Counters>,
+        target: String,
+        compressors: Arc<Compressors>,
+    ) -> Self {
         Self {
             catalog,
             settings,
@@ -41,7 +47,8 @@ impl Shared {
             store: Store::new(),
             server: ServerState::default(),
             health: HealthCache::new(),
-            compress: AtomicBool::new(false),
+            demand: Demand::default(),
+            compressors,
         }
     }
 

@@ -17,7 +17,7 @@ use super::settings::ScrapeSettings;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::error::SourceError;
-use crate::exposition::{DropReason, Format, Headers, Page, Part, SelfMetrics};
+use crate::exposition::{Compressors, DropReason, Format, Headers, Page, PageEncoding, Part, SelfMetrics};
 use crate::facts::Health;
 use crate::labels::Labels;
 use crate::source::Source;
@@ -30,6 +30,7 @@ pub(crate) struct Targets<S: Source> {
     pub catalog: Arc<Catalog>,
     pub scrapers: Vec<Arc<Scraper<S>>>,
     headers: Headers,
+    compressors: Arc<Compressors>,
     settings: ScrapeSettings,
     history: Arc<History>,
 }
@@ -37,7 +38,7 @@ pub(crate) struct Targets<S: Source> {
 impl<S: Source> Targets<S> {
     /// Scrapers for these sources.
     pub fn new(catalog: Catalog, sources: Vec<S>, settings: ScrapeSettings) -> Self {
-        let catalog = Arc::new(catalog);
+        let (catalog, compressors) = (Arc::new(catalog), Arc::<Compressors>::default());
         let several = sources.len() > 1;
         let scraper = |source: S| {
             let mut settings = settings.clone();
@@ -45,10 +46,11 @@ impl<S: Source> Targets<S> {
                 settings.constant_labels = with_target(&settings.constant_labels, source.target());
             }
             let counters = Arc::new(Counters::new(&settings.namespace, &settings.constant_labels));
-            Arc::new(Scraper::new(catalog.clone(), Arc::new(source), settings, counters))
+            Arc::new(Scraper::new(catalog.clone(), Arc::new(source), settings, counters, compressors.clone()))
         };
         let scrapers = sources.into_iter().map(scraper).collect();
-        Self { scrapers, headers: Headers::of(&catalog.families), catalog, settings, history: Arc::default() }
+        let headers = Headers::of(&catalog.families);
+        Self { scrapers, headers, compressors, catalog, settings, history: Arc::default() }
     }
 
     /// The same servers with other collectors.
@@ -56,7 +58,8 @@ impl<S: Source> Targets<S> {
         let catalog = Arc::new(catalog);
         let scrapers = self.scrapers.iter().map(|scraper| Arc::new(scraper.with(catalog.clone()))).collect();
         let (settings, history) = (self.settings.clone(), self.history.clone());
-        Self { scrapers, headers: Headers::of(&catalog.families), catalog, settings, history }
+        let (headers, compressors) = (Headers::of(&catalog.families), self.compressors.clone());
+        Self { scrapers, headers, compressors, catalog, settings, history }
     }
 
     /// Answers a scrape by `deadline`, whatever the servers do.
@@ -75,7 +78,8 @@ impl<S: Source> Targets<S> {
         if !self.settings.disable_intro {
             own.merge(process_metrics(&self.settings, asked));
         }
-        let page = Page::build(&self.headers, &parts, own, format, gzip);
+        let encoding = PageEncoding { format, gzip, compressors: &self.compressors };
+        let page = Page::build(&self.headers, &parts, own, encoding);
         if let Some(first) = self.scrapers.first() {
             for (collector, count) in &page.repeated {
                 let example = "another result of the page has the same series";

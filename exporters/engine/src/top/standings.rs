@@ -1,8 +1,9 @@
 //! How each label set of a result stands: what its counters were, and whether it is shown.
 
-use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 /// Results for which a label set may be out of the busiest before it gives its place to a busier one.
 const RESULTS_OUT: u32 = 3;

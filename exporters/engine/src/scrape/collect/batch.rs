@@ -47,6 +47,7 @@ impl<T: Session> Batch<'_, T> {
                 facts: self.facts,
                 planned: &planned,
                 key: &key,
+                before: self.shared.store.state(&key).last_success.map(|success| success.result),
             };
             let fetched = run.run().await;
             match &fetched {

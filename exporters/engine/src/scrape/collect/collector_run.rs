@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reason::Reason;
@@ -26,6 +25,8 @@ pub(super) struct CollectorRun<'a, T> {
     pub facts: &'a ServerFacts,
     pub planned: &'a Planned,
     pub key: &'a CollectorKey,
+    /// Its last result.
+    pub before: Option<Arc<EncodedResult>>,
 }
 
 impl<T: Session> CollectorRun<'_, T> {
@@ -42,9 +43,7 @@ impl<T: Session> CollectorRun<'_, T> {
             let fetched = self.ask(&self.planned.query, &mut encoder).await?;
             encoder.finish(fetched.took)?
         };
-        if self.shared.compress.load(Ordering::Relaxed) {
-            result.compress();
-        }
+        result.keep(self.shared.demand.wanted(), &self.shared.compressors);
         Ok(Arc::new(result))
     }
 
@@ -59,6 +58,7 @@ impl<T: Session> CollectorRun<'_, T> {
             version: self.planned.version,
             database: &self.facts.database,
             constant_labels: &self.shared.settings.constant_labels,
+            before: self.before.as_deref(),
         })
     }
 

@@ -4,6 +4,7 @@
 //! expire when a test lets them.
 
 mod databases;
+mod encodings;
 mod failures;
 mod script;
 mod self_metrics;

@@ -167,12 +167,12 @@ impl Session for ScriptedSession {
         Ok(found)
     }
 
-    /// One row with the role as a number: 0 for a primary.
+    /// One row with the role as a number: 0 for a primary. A query that fails does so after its row.
     async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
         let place = self.database.as_ref().map(|name| format!(" @{name}")).unwrap_or_default();
-        let took = self.script.answer(format!("{}{place}", query.text)).await?;
+        let answered = self.script.answer(format!("{}{place}", query.text)).await;
         let standby = self.script.found.lock().facts.role == Role::Standby;
         sink.table(&["n".to_owned()], &[Value::Int(i64::from(standby))]);
-        Ok(Fetched { took, ..Fetched::default() })
+        Ok(Fetched { took: answered?, ..Fetched::default() })
     }
 }
