@@ -150,7 +150,7 @@ class Page:
                  (f"count(up{{{who}}} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-exporter", w=6),
             stat("Failing collectors", "Collectors whose last run failed. Only their own metrics are missing; the Exporters dashboard shows the reason.",
                  (f"count({failing}) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-exporter", w=6),
-            stat("Oldest cached result", "Age of the oldest metric shown. Slow collectors are cached for up to 5 minutes; anything older is failing.",
+            stat("Oldest cached result", "Age of the oldest metric shown. Slow collectors and databases without activity are cached for up to 5 minutes, and longer with dozens of such databases. Anything else that is older is failing.",
                  (f"max({ages})", ""), unit="s", steps=above((600, 1800)), link="pg-exporter", w=6),
             stat("Scrape duration / timeout", "Slowest scrape as % of a scrape timeout of 10 s, which is assumed. Above 80 % the exporter starts dropping results.",
                  (f"max(scrape_duration_seconds{{{who}}}) / 10", ""), unit="percentunit", steps=above(SCRAPE), link="pg-exporter", w=6),

@@ -134,6 +134,13 @@ pub struct ServerFacts {
     pub schemas: BTreeSet<String>,
 }
 
+impl ServerFacts {
+    /// Whether a query in this database may read other servers, so that its result changes though nothing happens here.
+    pub(crate) fn reads_other_servers(&self) -> bool {
+        self.extensions.keys().any(|name| name.ends_with("_fdw") || name == "dblink")
+    }
+}
+
 /// What one probe of one database of a server found.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServerProbe {

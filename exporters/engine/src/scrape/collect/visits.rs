@@ -22,7 +22,8 @@ pub(super) fn visits<'a>(shared: &Shared, schedules: &Schedules, main: &'a Serve
         if !schedule.is_due() {
             continue;
         }
-        let served = schedule.serving_unchanged(|due| is_unchanged(shared, other, due));
+        let may_serve = !schedule.probe.facts.reads_other_servers();
+        let served = schedule.serving_unchanged(|due| may_serve && is_unchanged(shared, other, due));
         if served.is_due() {
             schedules.set(served);
             visits.push(other);

@@ -72,6 +72,18 @@ async fn what_has_failed_or_is_not_known_to_be_unchanged_is_fetched() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_database_that_may_read_other_servers_is_always_visited() {
+    for extension in ["postgres_fdw", "dblink"] {
+        let bench = Bench::new(&[("each", "")]);
+        bench.script.databases_with_changes(&[("a", 1)]);
+        bench.script.change(|found| drop(found.facts.extensions.insert(extension.to_owned(), Default::default())));
+        bench.scrape().await;
+        later(&bench, 15).await;
+        assert_eq!(opened(&bench), ["a", "a"], "{extension}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_result_is_of_the_changes_before_its_fetch() {
     let bench = Bench::new(&[("each", "")]);
     bench.script.databases_with_changes(&[("a", 1)]);
