@@ -117,9 +117,8 @@ fn act<O: Args, S: Source>(
     let explains = options.explain || matches!(command, Some(Task::Explain));
     let wait_for_first = explains || options.fail_fast;
     let context = Context { longest_query, wait_for_first };
-    // One thread: a second one costs more CPU time and memory than it saves of the time that the servers take anyway.
     // Inside the runtime, since a source may begin tasks of its own.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {
         let Sources { sources, probe_timeout } = connect(own, &context)?;
         distinct(&sources)?;
