@@ -2,6 +2,7 @@
 
 mod check;
 mod origin;
+mod shared_query;
 mod sql_texts;
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use self::check::{check_branches, check_lookups, own_families, query_diagnostics};
 use self::origin::{read_texts, sql_file, whole};
+use self::shared_query::share_queries;
 use self::sql_texts::SqlTextCache;
 use crate::collector::{Collector, Diagnostic, Family, read_file};
 use crate::facts::Version;
@@ -103,6 +105,7 @@ impl Catalog {
             warnings.extend(told.warnings);
         }
         collectors.sort_by_key(|collector: &Collector| collector.priority);
+        share_queries(&mut collectors, &mut diagnostics);
         check_branches(&collectors, &mut diagnostics);
         check_lookups(&collectors, &mut diagnostics);
         if let Some(check) = check_query {

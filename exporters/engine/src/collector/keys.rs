@@ -110,7 +110,7 @@ impl Key {
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
-    about: "The keys of a collector. It has exactly one of `query`, `from` and `from_file`.",
+    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file` and `query_of`.",
     keys: &[
         Key::new(
             "name",
@@ -142,6 +142,12 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
             KeyType::Text,
             "Name of a `.sql` file beside this one that holds a whole query; the select list is built on its result.",
             "pg_seq.sql",
+        ),
+        Key::ours(
+            "query_of",
+            KeyType::Text,
+            "Collector with `from` or `from_file` whose query it shares, with its columns in the select list: when both are due, it runs once. Of rows with equal labels the first counts. Its `ttl`, `tags`, versions and the like are of that collector.",
+            "pg_autovacuum_table",
         ),
         Key::new(
             "predicate_queries",

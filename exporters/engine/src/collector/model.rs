@@ -22,6 +22,10 @@ pub(crate) struct Collector {
     /// Link to the documentation of what it reads.
     pub source: Option<String>,
     pub ask: Ask,
+    /// The collector whose query it shares.
+    pub query_of: Option<String>,
+    /// The columns of all collectors that share the query; `None`: its own.
+    pub selected: Option<Arc<[Column]>>,
     pub predicates: Vec<Predicate>,
     /// Schemas that its SQL looks names up in beside `pg_catalog`.
     pub search_path: Arc<[String]>,
@@ -177,14 +181,9 @@ impl Collector {
         match &self.ask {
             Ask::Query(query) => query.clone(),
             Ask::From(from) => {
-                let list: Vec<String> = self
-                    .columns_in(version)
-                    .filter(|(_, column)| column.usage != Usage::Discard)
-                    .map(|(_, column)| match &column.expression {
-                        Some(expression) => format!("{expression} AS {}", quote(&column.name)),
-                        None => quote(&column.name),
-                    })
-                    .collect();
+                let columns = self.selected.as_deref().unwrap_or(&self.columns);
+                let selected = |column: &&Column| column.usage != Usage::Discard && column.versions.contains(version);
+                let list: Vec<String> = columns.iter().filter(selected).map(Column::select_item).collect();
                 format!("SELECT {}\nFROM {from}", list.join(",\n       "))
             }
         }
@@ -222,6 +221,14 @@ impl Collector {
 }
 
 impl Column {
+    /// Its item of the select list.
+    pub fn select_item(&self) -> String {
+        match &self.expression {
+            Some(expression) => format!("{expression} AS {}", quote(&self.name)),
+            None => quote(&self.name),
+        }
+    }
+
     /// A value of this label as it is shown: without passwords, and of a statement without its constants.
     pub fn shown<'a>(&self, value: &'a str) -> Cow<'a, str> {
         if self.is_statement { redact::statement(value).into() } else { redact::secrets(value) }

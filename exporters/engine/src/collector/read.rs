@@ -96,6 +96,8 @@ fn read_collector(
         description: fields.text("desc").unwrap_or_default(),
         grant: fields.text("grant"),
         source: fields.text("source"),
+        query_of: fields.text("query_of"),
+        selected: None,
         predicates,
         search_path: read_search_path(&fields, diagnostics),
         tags: read_tags(&fields, diagnostics),

@@ -101,6 +101,10 @@ impl<'a> Encoder<'a> {
             return Ok(());
         }
         if self.seen.contains(set) {
+            // The rows of a shared query repeat what all of them have in common.
+            if layout.collector.query_of.is_some() {
+                return Ok(());
+            }
             result.dropped(DropReason::Duplicate, samples, || {
                 format!("two rows have the labels {}", String::from_utf8_lossy(set))
             });

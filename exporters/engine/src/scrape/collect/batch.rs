@@ -8,6 +8,7 @@ use reason::Reason;
 use tokio::time::Instant;
 
 use super::collector_run::CollectorRun;
+use super::shared_query::{Part, parts};
 use crate::error::SourceError;
 use crate::exposition::EncodedResult;
 use crate::facts::ServerFacts;
@@ -32,11 +33,12 @@ pub(super) struct Batch<'a, T> {
 impl<T: Session> Batch<'_, T> {
     /// Fetches all that is due. Returns whether the connection ended before that.
     pub async fn fetch_all(&self, due: Vec<Planned>) -> bool {
-        join_all(due.into_iter().map(|planned| self.fetch(planned))).await.contains(&true)
+        let parts = parts(&self.shared.catalog, due);
+        join_all(parts.into_iter().map(|(planned, part)| self.fetch(planned, part))).await.contains(&true)
     }
 
     /// Fetches one collector and notes what became of it. Returns whether the connection ended before that.
-    async fn fetch(&self, planned: Planned) -> bool {
+    async fn fetch(&self, planned: Planned, part: Part) -> bool {
         let key = CollectorKey { collector: planned.collector, database: self.facts.database.as_str().into() };
         // Boxed: each layer that a future is handed through by value would hold it twice, kilobytes for every query.
         let run = Box::pin(async {
@@ -49,7 +51,7 @@ impl<T: Session> Batch<'_, T> {
                 key: &key,
                 before: self.shared.store.state(&key).last_success.map(|success| success.result),
             };
-            let fetched = run.run().await;
+            let fetched = run.run(part).await;
             match &fetched {
                 Ok(result) => self.note_success(&key, result.clone(), planned.fingerprint),
                 Err(error) if error.reason == Reason::Closed && self.may_retry => {}

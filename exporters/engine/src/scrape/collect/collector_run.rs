@@ -7,6 +7,7 @@ use std::time::Duration;
 use reason::Reason;
 use tokio::time::Instant;
 
+use super::shared_query::{Part, SharedRows, Sharer};
 use crate::collector::{Collector, Lookup, Top, quote};
 use crate::error::SourceError;
 use crate::exposition::{EncodedResult, Encoder, Encoding};
@@ -31,7 +32,7 @@ pub(super) struct CollectorRun<'a, T> {
 
 impl<T: Session> CollectorRun<'_, T> {
     /// Asks the predicates, then the query, and encodes the rows.
-    pub async fn run(&self) -> Result<Arc<EncodedResult>, SourceError> {
+    pub async fn run(&self, part: Part) -> Result<Arc<EncodedResult>, SourceError> {
         let result = if let Some(lookup) = &self.collector().lookup {
             self.look_up(lookup).await?
         } else if let Some(reason) = self.unmet_predicate().await? {
@@ -39,9 +40,13 @@ impl<T: Session> CollectorRun<'_, T> {
         } else if let Some(top) = &self.collector().top {
             self.busiest(top).await?
         } else {
-            let mut encoder = self.encoder();
-            let fetched = self.ask(&self.planned.query, &mut encoder).await?;
-            encoder.finish(fetched.took)?
+            match part {
+                Part::Runs(sharers) => self.all_rows(sharers).await?,
+                Part::Waits(result) => match result.await {
+                    Ok(result) => result?,
+                    Err(_) => self.all_rows(Vec::new()).await?,
+                },
+            }
         };
         result.keep(self.shared.demand.wanted(), &self.shared.compressors);
         Ok(Arc::new(result))
@@ -52,14 +57,34 @@ impl<T: Session> CollectorRun<'_, T> {
     }
 
     fn encoder(&self) -> Encoder<'_> {
+        self.encoder_of(self.planned, self.before.as_deref())
+    }
+
+    fn encoder_of<'b>(&'b self, planned: &Planned, before: Option<&'b EncodedResult>) -> Encoder<'b> {
         Encoder::new(Encoding {
             catalog: &self.shared.catalog,
-            collector: self.planned.collector,
-            version: self.planned.version,
+            collector: planned.collector,
+            version: planned.version,
             database: &self.facts.database,
             constant_labels: &self.shared.settings.constant_labels,
-            before: self.before.as_deref(),
+            before,
         })
+    }
+
+    /// All rows of the query, encoded for this collector and for those that share it.
+    async fn all_rows(&self, sharers: Vec<Sharer>) -> Result<EncodedResult, SourceError> {
+        let mut rows = SharedRows {
+            own: self.encoder(),
+            sharers: sharers.iter().map(|sharer| self.encoder_of(&sharer.planned, None)).collect(),
+        };
+        let fetched = self.ask(&self.planned.query, &mut rows).await;
+        for (sharer, encoder) in sharers.into_iter().zip(rows.sharers) {
+            // What the query took is counted once.
+            let result = fetched.clone().and_then(|_| encoder.finish(Duration::ZERO));
+            // One that got its result from a fetch that ran already does not wait.
+            sharer.result.send(result).ok();
+        }
+        rows.own.finish(fetched?.took)
     }
 
     /// The busiest label sets, and the sum of the others.

@@ -8,6 +8,7 @@ mod encodings;
 mod failures;
 mod script;
 mod self_metrics;
+mod shared_query;
 mod sharing;
 mod timing;
 mod unchanged;
@@ -42,6 +43,10 @@ impl Bench {
             .iter()
             .map(|(name, keys)| format!("{name}: {{ query: {name}, {keys} metrics: [ n: {{ usage: GAUGE }} ] }}\n"))
             .collect();
+        Self::of_file(text)
+    }
+
+    fn of_file(text: String) -> Self {
         let folder = EmbeddedFolder { name: "test", files: vec![("test.yml".to_owned(), text)] };
         let catalog = Catalog::load(&Origin::Embedded(folder), &Tiers::default(), &[]).unwrap();
         let script = Arc::<Script>::default();
