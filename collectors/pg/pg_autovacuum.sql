@@ -6,8 +6,8 @@
 -- above the threshold: a table is due from 1 on, and not before. It is absent where nothing
 -- triggers: autovacuum_enabled is off for the table, the insert threshold is -1, there is no
 -- transaction id to freeze. SQL cannot see that multixacts are frozen earlier when the space for
--- their members runs short. The text serves both collectors: the counts stand in each row, and
--- there is always one, since the catalogs are tables too. OFFSET 0 keeps what is computed once, the
+-- their members runs short. The counts stand in each row, and there is always one, since the
+-- catalogs are tables too. OFFSET 0 keeps what is computed once, the
 -- thresholds of a set of storage parameters and the ratios of a table, from being computed at each use.
 WITH stored AS MATERIALIZED (
   SELECT reltoastrelid, reloptions FROM pg_catalog.pg_class WHERE relkind IN ('r', 'm', 't') AND reloptions IS NOT NULL

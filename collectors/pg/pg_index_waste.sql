@@ -8,7 +8,8 @@
 --   prefix     its columns are the first ones of another btree's: that one serves the same queries, if larger
 -- Only valid indexes that have their table and their first column in common are compared. Expressions
 -- are compared as stored, less the places where they stood in their command (which 17 no longer
--- stores). Names are looked up last, for few rows. Nothing here waits for a locked table.
+-- stores). Names are looked up last, for few rows. The sums stand in each row, and there is one
+-- without a wasteful index. Nothing here waits for a locked table.
 WITH x AS MATERIALIZED (
   SELECT x.indexrelid, x.indrelid, x.indkey[0] AS first_column, x.indisvalid, i.relam, i.relpages,
          NOT (x.indisunique OR x.indisexclusion OR x.indisreplident OR i.relispartition) AS for_queries
@@ -16,73 +17,80 @@ WITH x AS MATERIALIZED (
     JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid AND i.relkind = 'i'
     JOIN pg_catalog.pg_namespace AS n ON n.oid = i.relnamespace AND @user_schema:n.nspname@
    WHERE x.indislive AND x.indrelid >= 12000
+), waste AS MATERIALIZED (
+  SELECT reason, indexrelid, indrelid, other,
+         greatest(relpages, 0) * (SELECT pg_catalog.current_setting('block_size')::bigint) AS bytes
+    FROM (
+      SELECT CASE WHEN indisvalid THEN 'unused' ELSE 'invalid' END AS reason, indexrelid, indrelid, relpages, NULL::oid AS other
+        FROM x
+       WHERE indisvalid AND for_queries AND pg_catalog.pg_stat_get_numscans(indexrelid) = 0
+          OR NOT indisvalid AND indexrelid <> ALL (ARRAY(
+               SELECT index_relid FROM pg_catalog.pg_stat_progress_create_index WHERE datname = pg_catalog.current_database()))
+      UNION ALL
+      SELECT CASE WHEN twin IS NULL THEN 'prefix' ELSE 'duplicate' END, indexrelid, indrelid, relpages, coalesce(twin, longer)
+        FROM (
+          SELECT indexrelid, indrelid, relpages,
+                 CASE WHEN place > 1 AND NOT indisreplident AND (uniqueness IS NULL OR uniqueness = twin_uniqueness) THEN first END AS twin,
+                 CASE WHEN plain AND uniqueness IS NULL AND NOT indisreplident AND indnatts = indnkeyatts AND indnkeyatts < next_nkeyatts
+                       AND pg_catalog.starts_with(next_keys, keys || ' ') AND pg_catalog.starts_with(next_classes, classes || ' ')
+                       AND pg_catalog.starts_with(next_collations, collations || ' ') AND pg_catalog.starts_with(next_options, options || ' ')
+                   THEN next
+                 END AS longer
+            FROM (
+              SELECT *,
+                     pg_catalog.row_number() OVER same AS place,
+                     pg_catalog.first_value(indexrelid) OVER same AS first,
+                     pg_catalog.first_value(uniqueness) OVER same AS twin_uniqueness,
+                     pg_catalog.lead(indexrelid) OVER longer AS next,
+                     pg_catalog.lead(indnkeyatts) OVER longer AS next_nkeyatts,
+                     pg_catalog.lead(keys) OVER longer AS next_keys,
+                     pg_catalog.lead(classes) OVER longer AS next_classes,
+                     pg_catalog.lead(collations) OVER longer AS next_collations,
+                     pg_catalog.lead(options) OVER longer AS next_options
+                FROM (
+                  SELECT d.indexrelid, d.indrelid, d.indnatts, d.indnkeyatts, d.indisprimary, d.indisreplident, x.relpages,
+                         x.relam = 403 AND d.indexprs IS NULL AND d.indpred IS NULL AS plain,
+                         CASE WHEN d.indisexclusion THEN 'exclusion ' || d.indexrelid
+                              WHEN d.indisunique THEN pg_catalog.concat(d.indimmediate, @since:15:d.indnullsnotdistinct:false@)
+                         END AS uniqueness,
+                         d.indkey::text AS keys, d.indclass::text AS classes, d.indcollation::text AS collations, d.indoption::text AS options,
+                         pg_catalog.concat_ws(' ', d.indclass[0], d.indcollation[0], d.indoption[0]) AS first_key,
+                         pg_catalog.regexp_replace(pg_catalog.concat(d.indexprs, ' where ', d.indpred), ':location -?[0-9]+', '', 'g') AS expressions
+                    FROM (SELECT indrelid, first_column FROM x WHERE indisvalid GROUP BY 1, 2 HAVING pg_catalog.count(*) > 1) AS alike
+                    JOIN x ON x.indrelid = alike.indrelid AND x.first_column = alike.first_column AND x.indisvalid
+                    JOIN pg_catalog.pg_index AS d ON d.indexrelid = x.indexrelid
+                ) AS x
+              WINDOW same AS (
+                PARTITION BY indrelid, indnkeyatts, keys, classes, collations, options, expressions
+                ORDER BY indisprimary DESC, indisreplident DESC, uniqueness DESC NULLS LAST, indexrelid
+              ), longer AS (
+                PARTITION BY indrelid, plain, first_key ORDER BY (keys || ' ') COLLATE "C", classes, collations, options, indexrelid DESC
+              )
+            ) AS x
+        ) AS x
+       WHERE coalesce(twin, longer) IS NOT NULL
+    ) AS r
+), sums AS (
+  SELECT pg_catalog.count(*) FILTER (WHERE reason = 'invalid') AS invalid,
+         pg_catalog.count(*) FILTER (WHERE reason = 'unused') AS unused,
+         pg_catalog.count(*) FILTER (WHERE reason = 'duplicate') AS duplicate,
+         pg_catalog.count(*) FILTER (WHERE reason = 'prefix') AS prefix,
+         coalesce(pg_catalog.sum(bytes) FILTER (WHERE reason = 'invalid'), 0) AS invalid_bytes,
+         coalesce(pg_catalog.sum(bytes) FILTER (WHERE reason = 'unused'), 0) AS unused_bytes,
+         coalesce(pg_catalog.sum(bytes) FILTER (WHERE reason = 'duplicate'), 0) AS duplicate_bytes,
+         coalesce(pg_catalog.sum(bytes) FILTER (WHERE reason = 'prefix'), 0) AS prefix_bytes
+    FROM waste
 )
-SELECT w.reason, w.bytes, w.indexes, w.all_bytes,
+SELECT sums.*, w.reason, w.bytes,
        @qualified_name:n.nspname:t.relname@ AS relname,
        @qualified_name:n.nspname:i.relname@ AS idxname,
        @qualified_name:n.nspname:o.relname@ AS twin
-  FROM (
-    SELECT *, pg_catalog.count(*) OVER reason AS indexes, pg_catalog.sum(bytes) OVER reason AS all_bytes,
-           pg_catalog.row_number() OVER (PARTITION BY reason ORDER BY bytes DESC, indexrelid) AS rank
-      FROM (
-        SELECT reason, indexrelid, indrelid, other,
-               greatest(relpages, 0) * (SELECT pg_catalog.current_setting('block_size')::bigint) AS bytes
-          FROM (
-            SELECT CASE WHEN indisvalid THEN 'unused' ELSE 'invalid' END AS reason, indexrelid, indrelid, relpages, NULL::oid AS other
-              FROM x
-             WHERE indisvalid AND for_queries AND pg_catalog.pg_stat_get_numscans(indexrelid) = 0
-                OR NOT indisvalid AND indexrelid <> ALL (ARRAY(
-                     SELECT index_relid FROM pg_catalog.pg_stat_progress_create_index WHERE datname = pg_catalog.current_database()))
-            UNION ALL
-            SELECT CASE WHEN twin IS NULL THEN 'prefix' ELSE 'duplicate' END, indexrelid, indrelid, relpages, coalesce(twin, longer)
-              FROM (
-                SELECT indexrelid, indrelid, relpages,
-                       CASE WHEN place > 1 AND NOT indisreplident AND (uniqueness IS NULL OR uniqueness = twin_uniqueness) THEN first END AS twin,
-                       CASE WHEN plain AND uniqueness IS NULL AND NOT indisreplident AND indnatts = indnkeyatts AND indnkeyatts < next_nkeyatts
-                             AND pg_catalog.starts_with(next_keys, keys || ' ') AND pg_catalog.starts_with(next_classes, classes || ' ')
-                             AND pg_catalog.starts_with(next_collations, collations || ' ') AND pg_catalog.starts_with(next_options, options || ' ')
-                         THEN next
-                       END AS longer
-                  FROM (
-                    SELECT *,
-                           pg_catalog.row_number() OVER same AS place,
-                           pg_catalog.first_value(indexrelid) OVER same AS first,
-                           pg_catalog.first_value(uniqueness) OVER same AS twin_uniqueness,
-                           pg_catalog.lead(indexrelid) OVER longer AS next,
-                           pg_catalog.lead(indnkeyatts) OVER longer AS next_nkeyatts,
-                           pg_catalog.lead(keys) OVER longer AS next_keys,
-                           pg_catalog.lead(classes) OVER longer AS next_classes,
-                           pg_catalog.lead(collations) OVER longer AS next_collations,
-                           pg_catalog.lead(options) OVER longer AS next_options
-                      FROM (
-                        SELECT d.indexrelid, d.indrelid, d.indnatts, d.indnkeyatts, d.indisprimary, d.indisreplident, x.relpages,
-                               x.relam = 403 AND d.indexprs IS NULL AND d.indpred IS NULL AS plain,
-                               CASE WHEN d.indisexclusion THEN 'exclusion ' || d.indexrelid
-                                    WHEN d.indisunique THEN pg_catalog.concat(d.indimmediate, @since:15:d.indnullsnotdistinct:false@)
-                               END AS uniqueness,
-                               d.indkey::text AS keys, d.indclass::text AS classes, d.indcollation::text AS collations, d.indoption::text AS options,
-                               pg_catalog.concat_ws(' ', d.indclass[0], d.indcollation[0], d.indoption[0]) AS first_key,
-                               pg_catalog.regexp_replace(pg_catalog.concat(d.indexprs, ' where ', d.indpred), ':location -?[0-9]+', '', 'g') AS expressions
-                          FROM (SELECT indrelid, first_column FROM x WHERE indisvalid GROUP BY 1, 2 HAVING pg_catalog.count(*) > 1) AS alike
-                          JOIN x ON x.indrelid = alike.indrelid AND x.first_column = alike.first_column AND x.indisvalid
-                          JOIN pg_catalog.pg_index AS d ON d.indexrelid = x.indexrelid
-                      ) AS x
-                    WINDOW same AS (
-                      PARTITION BY indrelid, indnkeyatts, keys, classes, collations, options, expressions
-                      ORDER BY indisprimary DESC, indisreplident DESC, uniqueness DESC NULLS LAST, indexrelid
-                    ), longer AS (
-                      PARTITION BY indrelid, plain, first_key ORDER BY (keys || ' ') COLLATE "C", classes, collations, options, indexrelid DESC
-                    )
-                  ) AS x
-              ) AS x
-             WHERE coalesce(twin, longer) IS NOT NULL
-          ) AS r
-      ) AS r
-    WINDOW reason AS (PARTITION BY reason)
-  ) AS w
+  FROM sums
+  LEFT JOIN (
+    SELECT *, pg_catalog.row_number() OVER (PARTITION BY reason ORDER BY bytes DESC, indexrelid) AS rank FROM waste
+  ) AS w ON w.rank <= 20
   LEFT JOIN pg_catalog.pg_class AS i ON i.oid = w.indexrelid
   LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = i.relnamespace
   LEFT JOIN pg_catalog.pg_class AS t ON t.oid = w.indrelid
   LEFT JOIN pg_catalog.pg_class AS o ON o.oid = w.other
- WHERE w.rank <= 20
  ORDER BY w.rank, w.reason
