@@ -12,7 +12,7 @@ use super::yaml::{Kind, Node, Position};
 pub(crate) type SqlFile<'a> = dyn Fn(&Path) -> Result<String, String> + 'a;
 
 /// The keys of which a collector has one.
-const ASKS: [&str; 4] = ["query", "from", "from_file", "query_of"];
+pub(super) const ASKS: [&str; 4] = ["query", "from", "from_file", "query_of"];
 /// The keys that a collector with `query_of` takes from the other one.
 const SHARED: [&str; 11] = [
     "predicate_queries",

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::ask::ASKS;
 use super::keys::{COLLECTOR, COLUMN, Item, Key, KeyMap, KeyType, TIERS};
 
 /// A number as a text, as files of pg_exporter have them.
@@ -16,7 +17,7 @@ const VERSION: &str = r"^\s*[0-9]+(\.[0-9]+){0,2}\s*$";
 /// JSON that cannot be written, which does not happen with such plain data.
 pub(crate) fn json_schema() -> Result<String, serde_json::Error> {
     let mut branch = object(&COLLECTOR);
-    branch["oneOf"] = json!([{ "required": ["query"] }, { "required": ["from"] }, { "required": ["from_file"] }]);
+    branch["oneOf"] = ASKS.iter().map(|ask| json!({ "required": [ask] })).collect();
     let no_expression = json!({ "additionalProperties": { "not": { "required": ["expr"] } } });
     branch["if"] = json!({ "required": ["query"] });
     branch["then"] = json!({ "properties": { "metrics": { "items": no_expression } } });

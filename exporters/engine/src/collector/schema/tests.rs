@@ -17,6 +17,7 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "macros.yml",
     "metric_name.yml",
     "overlapping_columns.yml",
+    "query_of.yml",
 ];
 
 fn root() -> PathBuf {
