@@ -66,6 +66,11 @@ impl EncodedResult {
         self.families.iter().position(|one| *one == family).map_or(0, |at| self.lengths[at])
     }
 
+    /// How many bytes the lines of all families have.
+    pub fn size(&self) -> usize {
+        self.lengths.iter().sum()
+    }
+
     /// The lines of its families.
     pub(super) fn plain(&self) -> Arc<[Bytes]> {
         let mut lines = self.lines.lock();

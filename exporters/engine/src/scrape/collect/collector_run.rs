@@ -19,6 +19,9 @@ use crate::source::{Query, Session};
 use crate::store::CollectorKey;
 use crate::top::Aggregated;
 
+/// Lines of so many bytes take longer to compress than it takes to hand them to another thread.
+const LARGE: usize = 64 * 1024;
+
 /// One run of a collector.
 pub(super) struct CollectorRun<'a, T> {
     pub shared: &'a Shared,
@@ -48,8 +51,21 @@ impl<T: Session> CollectorRun<'_, T> {
                 },
             }
         };
-        result.keep(self.shared.demand.wanted(), &self.shared.compressors);
-        Ok(Arc::new(result))
+        let result = Arc::new(result);
+        self.keep(&result).await;
+        Ok(result)
+    }
+
+    /// Compresses the lines if scrapers want them so; many lines beside the collection, which goes on meanwhile.
+    async fn keep(&self, result: &Arc<EncodedResult>) {
+        let (wanted, compressors) = (self.shared.demand.wanted(), self.shared.compressors.clone());
+        if wanted.deflated && result.size() >= LARGE {
+            let result = result.clone();
+            // Should it panic, the lines stay as they are and the page compresses them.
+            tokio::task::spawn_blocking(move || result.keep(wanted, &compressors)).await.ok();
+        } else {
+            result.keep(wanted, &compressors);
+        }
     }
 
     fn collector(&self) -> &Collector {
