@@ -13,6 +13,8 @@ use crate::store::Standing;
 
 /// A query that took longer than this goes behind the others of its batch.
 const SLOW: Duration = Duration::from_millis(100);
+/// A query that took longer than this waits until every database was read: as many of them would take all the time.
+const LONG: Duration = Duration::from_millis(500);
 
 /// What a collection does about a collector. A page is made by it too, so that a result which was fresh when the
 /// collection began is served though it expires meanwhile.
@@ -60,6 +62,16 @@ pub(super) struct Due {
     pub success_at: Option<Instant>,
     /// How often something had happened in the database before that, if that is known.
     pub changes: Option<u64>,
+    /// How long the last run took.
+    duration: Duration,
+}
+
+/// Which of the collectors that are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Round {
+    /// Those that were quick the last time.
+    Quick,
+    All,
 }
 
 impl DatabaseSchedule {
@@ -72,20 +84,19 @@ impl DatabaseSchedule {
         now: Instant,
     ) -> Self {
         let mut scheduled = Vec::with_capacity(plan.planned.len());
-        let mut due: Vec<(bool, Due)> = Vec::new();
+        let mut due: Vec<Due> = Vec::new();
         for planned in plan.planned {
             let standing = standing(&planned);
             let disposition = disposition(&standing, started, now);
             let (collector, fingerprint) = (planned.collector, planned.fingerprint);
             scheduled.push(Scheduled { collector, fingerprint, disposition });
             if disposition == Disposition::Due {
-                let (success_at, changes) = (standing.success_at, standing.changes);
-                due.push((standing.duration > SLOW, Due { planned, success_at, changes }));
+                let Standing { success_at, changes, duration, .. } = standing;
+                due.push(Due { planned, success_at, changes, duration });
             }
         }
-        due.sort_by_key(|(slow, _)| *slow);
-        let due = Mutex::new(due.into_iter().map(|(_, due)| due).collect());
-        Self { probe, scheduled, skipped: plan.skipped.into(), due }
+        due.sort_by_key(|due| due.duration > SLOW);
+        Self { probe, scheduled, skipped: plan.skipped.into(), due: Mutex::new(due) }
     }
 
     /// The same schedule, except that what has not changed is served from the store.
@@ -100,9 +111,16 @@ impl DatabaseSchedule {
         Self { probe: self.probe.clone(), scheduled, skipped: self.skipped.clone(), due: Mutex::new(due) }
     }
 
-    /// What is to be fetched, slow ones last; nothing the second time.
-    pub fn take_due(&self) -> Vec<Planned> {
-        std::mem::take(&mut *self.due.lock()).into_iter().map(|due| due.planned).collect()
+    /// What is to be fetched in this round, slow ones last; nothing the second time.
+    pub fn take_due(&self, round: Round) -> Vec<Planned> {
+        let taken =
+            self.due.lock().extract_if(.., |due| round == Round::All || due.duration <= LONG).collect::<Vec<_>>();
+        taken.into_iter().map(|due| due.planned).collect()
+    }
+
+    /// Whether something is left for another round.
+    pub fn has_more(&self) -> bool {
+        !self.due.lock().is_empty()
     }
 
     /// When the oldest of the results came that are to be fetched again.

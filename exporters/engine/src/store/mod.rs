@@ -48,6 +48,8 @@ struct Inner {
     top_n: HashMap<CollectorKey, Arc<Mutex<TopN>>>,
     details: HashMap<CollectorKey, Arc<Mutex<Details>>>,
     logged_drops: HashSet<(usize, DropReason)>,
+    /// The longest run of each collector in any database, by index into the catalog.
+    longest: HashMap<usize, Duration>,
 }
 
 impl Store {
@@ -57,6 +59,13 @@ impl Store {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock()
+    }
+
+    /// Notes how long a run took.
+    fn ran(&self, key: &CollectorKey, duration: Duration) {
+        let mut inner = self.lock();
+        let longest = inner.longest.entry(key.collector).or_default();
+        *longest = duration.max(*longest);
     }
 
     fn with<T>(&self, key: &CollectorKey, change: impl FnOnce(&mut CollectorState) -> T) -> T {
@@ -75,7 +84,12 @@ impl Store {
     pub fn standing(&self, key: &CollectorKey, plan_fingerprint: u64) -> Standing {
         let is_fresh = self.results.has(&ResultKey { key: key.clone(), plan_fingerprint });
         let inner = self.lock();
-        let Some(state) = inner.states.get(key) else { return Standing { is_fresh, ..Standing::default() } };
+        // One that has not run in this database yet is taken for as slow as elsewhere.
+        let elsewhere = inner.longest.get(&key.collector).copied().unwrap_or_default();
+        let Some(state) = inner.states.get(key).filter(|state| state.has_run()) else {
+            let is_in_flight = inner.states.get(key).is_some_and(|state| state.in_flight > 0);
+            return Standing { is_fresh, is_in_flight, duration: elsewhere, ..Standing::default() };
+        };
         Standing {
             is_fresh,
             success_at: state.success_of(plan_fingerprint).map(|success| success.at),
@@ -133,6 +147,7 @@ impl Store {
         ttl: Duration,
         changes: Option<u64>,
     ) -> u32 {
+        self.ran(key, result.took);
         self.with(key, |state| {
             let at = Instant::now();
             state.skips += u64::from(result.skipped.is_some());
@@ -147,6 +162,7 @@ impl Store {
 
     /// Notes a failure; tries come at growing intervals up to the time to live. Returns whether it is news.
     pub fn failed(&self, key: &CollectorKey, error: SourceError, ttl: Duration, duration: Duration) -> bool {
+        self.ran(key, duration);
         self.with(key, |state| {
             let before = state.failure.take();
             let in_a_row = before.as_ref().map_or(0, |failure| failure.in_a_row) + 1;

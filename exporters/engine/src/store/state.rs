@@ -61,6 +61,11 @@ pub(crate) struct CollectorState {
 }
 
 impl CollectorState {
+    /// Whether it ended at least once, well or not.
+    pub(super) fn has_run(&self) -> bool {
+        self.last_success.is_some() || self.failure.is_some()
+    }
+
     /// The last result of this plan.
     pub fn success_of(&self, plan_fingerprint: u64) -> Option<&LastSuccess> {
         self.last_success.as_ref().filter(|success| success.plan_fingerprint == plan_fingerprint)

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::database::DatabaseReader;
 use super::visits::visits;
-use crate::facts::ServerProbe;
-use crate::scrape::schedule::Schedules;
+use crate::facts::{OtherDatabase, ServerProbe};
+use crate::scrape::schedule::{Round, Schedules};
 use crate::scrape::shared::Shared;
 use crate::source::Source;
 
@@ -65,7 +65,7 @@ struct Run<S> {
 impl<S: Source> Run<S> {
     async fn all(&self) {
         let (probed, probe) = oneshot::channel();
-        let main = tokio::spawn(collect_main(self.reader(None, None), probed));
+        let main = tokio::spawn(collect_main(self.reader(None, None, Round::All), probed));
         // The other databases are known as soon as the probe is there, while the main one's queries still run.
         if let Ok(main) = probe.await {
             self.others(&main).await;
@@ -75,16 +75,24 @@ impl<S: Source> Run<S> {
         }
     }
 
-    fn reader(&self, database: Option<Arc<str>>, changes: Option<u64>) -> DatabaseReader<S> {
+    fn reader(&self, database: Option<Arc<str>>, changes: Option<u64>, round: Round) -> DatabaseReader<S> {
         let (source, shared, schedules) = (self.source.clone(), self.shared.clone(), self.schedules.clone());
-        DatabaseReader { source, shared, schedules, database, changes }
+        DatabaseReader { source, shared, schedules, database, changes, round }
     }
 
-    /// Reads the databases beside the main one in which something is due, a few at a time.
+    /// Reads the databases beside the main one in which something is due: the quick collectors of all, then the others.
     async fn others(&self, main: &ServerProbe) {
-        let collections = visits(&self.shared, &self.schedules, main).into_iter().map(|database| async move {
+        let mut visits = visits(&self.shared, &self.schedules, main);
+        self.read_all(&visits, Round::Quick).await;
+        visits.retain(|database| self.schedules.get(&database.name).is_some_and(|schedule| schedule.has_more()));
+        self.read_all(&visits, Round::All).await;
+    }
+
+    /// Reads these databases, a few at a time, as long as there is time.
+    async fn read_all(&self, databases: &[&OtherDatabase], round: Round) {
+        let collections = databases.iter().map(|database| async move {
             if Instant::now() < self.deadline {
-                let reader = self.reader(Some(database.name.as_str().into()), database.changes);
+                let reader = self.reader(Some(database.name.as_str().into()), database.changes, round);
                 if let Err(panic) = tokio::spawn(collect_other(reader)).await {
                     tracing::error!(%panic, "a collection of a database ended in a panic");
                 }

@@ -7,7 +7,7 @@ use reason::Reason;
 use super::batch::Batch;
 use crate::error::SourceError;
 use crate::facts::ServerProbe;
-use crate::scrape::schedule::{DatabaseSchedule, Schedules};
+use crate::scrape::schedule::{DatabaseSchedule, Round, Schedules};
 use crate::scrape::server::ProbeResult;
 use crate::scrape::shared::Shared;
 use crate::source::{Session, Source};
@@ -22,6 +22,7 @@ pub(super) struct DatabaseReader<S> {
     pub database: Option<Arc<str>>,
     /// How often something had happened in it before, if that is known.
     pub changes: Option<u64>,
+    pub round: Round,
 }
 
 impl<S: Source> DatabaseReader<S> {
@@ -76,7 +77,9 @@ impl<S: Source> DatabaseReader<S> {
     /// Fetches what is due. Returns whether the connection ended before that.
     async fn fetch_due(&self, session: &S::Session, schedule: &DatabaseSchedule, may_retry: bool) -> bool {
         let (shared, facts, main) = (&*self.shared, &schedule.probe.facts, self.is_main());
-        Batch { shared, session, facts, main, changes: self.changes, may_retry }.fetch_all(schedule.take_due()).await
+        Batch { shared, session, facts, main, changes: self.changes, may_retry }
+            .fetch_all(schedule.take_due(self.round))
+            .await
     }
 
     fn is_main(&self) -> bool {
@@ -101,7 +104,7 @@ impl<S: Source> DatabaseReader<S> {
     /// No session: everything that is still due counts as failed for that reason, but nothing is to pause for it.
     fn fail_due(&self, error: &SourceError) {
         let Some(schedule) = self.reschedule() else { return };
-        for planned in schedule.take_due() {
+        for planned in schedule.take_due(Round::All) {
             let key =
                 CollectorKey { collector: planned.collector, database: schedule.probe.facts.database.as_str().into() };
             let collector = &self.shared.catalog.collectors[key.collector].key;

@@ -92,3 +92,22 @@ async fn a_database_that_comes_again_is_another_one() {
     let page = bench.scrape().await;
     assert_eq!((success_in(&page, "kept", "a"), bench.script.count("kept @a")), (Some(1.0), 2), "{page}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn slow_collectors_of_many_databases_cost_no_quick_ones() {
+    let bench = Bench::new(&[("quick", ""), ("slow", "timeout: 5,")]);
+    let names: Vec<String> = (0..20).map(|n| format!("d{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    bench.script.databases(&names);
+    for name in &names {
+        bench.script.on(&format!("slow @{name}"), [after(3_000)]);
+    }
+    // From the second database on it is known that they are slow.
+    for _ in 0..2 {
+        let page = bench.scrape().await;
+        let there = |collector| names.iter().filter(|name| success_in(&page, collector, name) == Some(1.0)).count();
+        assert_eq!(there("quick"), 20, "{page}");
+        assert!((4..20).contains(&there("slow")), "as many as there is time for: {page}");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+}
