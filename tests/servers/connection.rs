@@ -1,5 +1,7 @@
 //! The ways to a server: conninfo in every form, files, TLS, the settings that connections carry, and what the log says.
 
+mod bytes;
+mod drivers;
 mod tls;
 
 use std::fs;

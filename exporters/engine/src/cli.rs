@@ -1,10 +1,10 @@
 //! The command line: flags of the engine and of one exporter together, with pg_exporter's spellings.
 
 use std::any::TypeId;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exporter::Exporter;
@@ -133,7 +133,16 @@ fn with_plain_negations(command: &Command, arguments: impl Iterator<Item = OsStr
 }
 
 /// Adds the name of the variable that a bad value came from, if the flag itself was not given.
-fn with_name_of_variable(mut error: clap::Error, command: &Command) -> clap::Error {
+fn with_name_of_variable(error: clap::Error, command: &Command) -> clap::Error {
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        let is_foreign = |variable: &&OsStr| std::env::var_os(variable).is_some_and(|value| value.to_str().is_none());
+        if let Some(variable) = command.get_arguments().filter_map(Arg::get_env).find(is_foreign) {
+            return with_tip(
+                error,
+                format!("the value of the environment variable {} is not UTF-8", variable.display()),
+            );
+        }
+    }
     let (Some(ContextValue::String(flag)), Some(ContextValue::String(value))) =
         (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
     else {
@@ -141,8 +150,13 @@ fn with_name_of_variable(mut error: clap::Error, command: &Command) -> clap::Err
     };
     let variable = command.get_arguments().find(|arg| arg.to_string() == *flag).and_then(Arg::get_env);
     if let Some(variable) = variable.filter(|variable| std::env::var(variable).is_ok_and(|found| found == *value)) {
-        let tip = format!("this is the value of the environment variable {}", variable.to_string_lossy());
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        let tip = format!("this is the value of the environment variable {}", variable.display());
+        return with_tip(error, tip);
     }
+    error
+}
+
+fn with_tip(mut error: clap::Error, tip: String) -> clap::Error {
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     error
 }

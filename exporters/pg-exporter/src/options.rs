@@ -83,8 +83,9 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
 impl PgOptions {
     /// The source for these flags and the environment.
     pub(crate) fn connect(self, context: &Context) -> Result<Sources<PostgresSource>, Box<dyn Error + Send + Sync>> {
-        let (from, conninfo) = self.conninfo()?;
-        let target = Target::parse(&conninfo, &Environment::from_process()).map_err(|error| match error {
+        let environment = Environment::from_process();
+        let (from, conninfo) = self.conninfo(&environment)?;
+        let target = Target::parse(&conninfo, &environment).map_err(|error| match error {
             TargetError::Syntax { .. } => format!("{from}: {error}"),
             // Other errors may be about a variable or the service file.
             _ => error.to_string(),
@@ -106,17 +107,20 @@ impl PgOptions {
 
     /// The conninfo and where it comes from: `--url`, else PG_EXPORTER_URL, PGURL, or the file that PG_EXPORTER_URL_FILE
     /// names, else empty.
-    fn conninfo(&self) -> Result<(&'static str, String), Box<dyn Error + Send + Sync>> {
-        let variable = |name| Some((name, std::env::var(name).ok().filter(|value| !value.is_empty())?));
-        let given = self.url.clone().map(|given| ("--url", given));
-        if let Some(given) = given.or_else(|| variable("PG_EXPORTER_URL")).or_else(|| variable("PGURL")) {
-            return Ok(given);
+    fn conninfo(&self, environment: &Environment) -> Result<(&'static str, String), Box<dyn Error + Send + Sync>> {
+        const FILE: &str = "PG_EXPORTER_URL_FILE";
+        if let Some(given) = &self.url {
+            return Ok(("--url", given.clone()));
         }
-        let Some((name, path)) = variable("PG_EXPORTER_URL_FILE") else { return Ok(("", String::new())) };
-        match files::read_text_or_pipe(Path::new(&path)) {
-            Ok(text) if text.trim().is_empty() => Err(format!("{name}: {path} is empty").into()),
-            Ok(text) => Ok((name, text.trim().to_owned())),
-            Err(error) => Err(format!("{name}: cannot read {path}: {error}").into()),
+        if let Some((name, given)) = environment.first(&["PG_EXPORTER_URL", "PGURL"])? {
+            return Ok((name, given.to_owned()));
+        }
+        let Some(path) = environment.value(FILE).map(Path::new) else { return Ok(("", String::new())) };
+        let shown = path.display();
+        match files::read_text_or_pipe(path) {
+            Ok(text) if text.trim().is_empty() => Err(format!("{FILE}: {shown} is empty").into()),
+            Ok(text) => Ok((FILE, text.trim().to_owned())),
+            Err(error) => Err(format!("{FILE}: cannot read {shown}: {error}").into()),
         }
     }
 }

@@ -69,17 +69,17 @@ impl PgBouncerOptions {
             })?;
             Ok(PgBouncerSource::new(target.with_application_name_default("pgbouncer-exporter"), connect_timeout))
         };
-        let sources: Result<Vec<_>, String> = self.given()?.iter().map(source).collect();
+        let sources: Result<Vec<_>, String> = self.given(&environment)?.iter().map(source).collect();
         Ok(Sources { sources: sources?, probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT) })
     }
 
     /// The targets of `--url` and `--targets`, else one from the environment.
-    fn given(&self) -> Result<Vec<Given>, OptionsError> {
+    fn given(&self, environment: &Environment) -> Result<Vec<Given>, OptionsError> {
         let mut given: Vec<Given> = self.url.iter().map(|conninfo| ("--url".to_owned(), conninfo.clone())).collect();
         if let Some(file) = &self.targets {
             given.extend(from_file(file)?);
         }
-        if given.is_empty() { Ok(vec![from_environment()?]) } else { Ok(given) }
+        if given.is_empty() { Ok(vec![from_environment(environment)?]) } else { Ok(given) }
     }
 }
 
@@ -97,16 +97,18 @@ fn from_file(file: &Path) -> Result<Vec<Given>, OptionsError> {
 }
 
 /// The first variable that is set, else the file that PG_EXPORTER_URL_FILE names, else empty.
-fn from_environment() -> Result<Given, OptionsError> {
-    const VARIABLES: [&str; 3] = ["PG_EXPORTER_URL", "PGURL", "PGBOUNCER_EXPORTER_CONNECTION_STRING"];
-    let variable = |name: &str| Some((name.to_owned(), std::env::var(name).ok().filter(|value| !value.is_empty())?));
-    if let Some(given) = VARIABLES.into_iter().find_map(variable) {
-        return Ok(given);
+fn from_environment(environment: &Environment) -> Result<Given, OptionsError> {
+    const FILE: &str = "PG_EXPORTER_URL_FILE";
+    if let Some((name, given)) =
+        environment.first(&["PG_EXPORTER_URL", "PGURL", "PGBOUNCER_EXPORTER_CONNECTION_STRING"])?
+    {
+        return Ok((name.to_owned(), given.to_owned()));
     }
-    let Some((name, path)) = variable("PG_EXPORTER_URL_FILE") else { return Ok(Given::default()) };
-    match files::read_text_or_pipe(Path::new(&path)) {
-        Ok(text) if text.trim().is_empty() => Err(format!("{name}: {path} is empty").into()),
-        Ok(text) => Ok((name, text.trim().to_owned())),
-        Err(error) => Err(format!("{name}: cannot read {path}: {error}").into()),
+    let Some(path) = environment.value(FILE).map(Path::new) else { return Ok(Given::default()) };
+    let shown = path.display();
+    match files::read_text_or_pipe(path) {
+        Ok(text) if text.trim().is_empty() => Err(format!("{FILE}: {shown} is empty").into()),
+        Ok(text) => Ok((FILE.to_owned(), text.trim().to_owned())),
+        Err(error) => Err(format!("{FILE}: cannot read {shown}: {error}").into()),
     }
 }

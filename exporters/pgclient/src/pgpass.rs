@@ -14,8 +14,8 @@ pub(crate) struct PasswordLookup<'a> {
 }
 
 /// The password of the first matching line, if the file is usable.
-pub(crate) fn find(file: &Path, wanted: &PasswordLookup<'_>) -> Option<String> {
-    read(file).ok()?.lines().find_map(|line| password(line, wanted))
+pub(crate) fn find(file: &Path, wanted: &PasswordLookup<'_>) -> Option<Vec<u8>> {
+    first_match(&read(file).ok()?, wanted)
 }
 
 /// Why the file is ignored; `None` if it is used or missing.
@@ -23,10 +23,10 @@ pub(crate) fn problem(file: &Path) -> Option<String> {
     read(file).err().map(|problem| format!("password file {} ignored: {problem}", file.display()))
 }
 
-/// The text of the file; a missing file counts as empty.
-fn read(file: &Path) -> Result<String, String> {
+/// The content of the file, which may be any bytes as in libpq; a missing file counts as empty.
+fn read(file: &Path) -> Result<Vec<u8>, String> {
     let (opened, metadata) = match files::open(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         opened => opened.map_err(|error| error.to_string())?,
     };
     let mode = metadata.permissions().mode() & 0o777;
@@ -34,36 +34,42 @@ fn read(file: &Path) -> Result<String, String> {
     if metadata.is_file() && mode & 0o077 != 0 {
         return Err(format!("it has group or world access (mode 0{mode:o}, expected 0600 or less)"));
     }
-    files::bounded(opened, &metadata).and_then(files::text).map_err(|error| error.to_string())
+    files::bounded(opened, &metadata).map_err(|error| error.to_string())
 }
 
-fn password(line: &str, wanted: &PasswordLookup<'_>) -> Option<String> {
-    if line.starts_with('#') {
+fn first_match(content: &[u8], wanted: &PasswordLookup<'_>) -> Option<Vec<u8>> {
+    let lines = content.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines.into_iter().find_map(|line| password(line, wanted))
+}
+
+fn password(line: &[u8], wanted: &PasswordLookup<'_>) -> Option<Vec<u8>> {
+    if line.starts_with(b"#") {
         return None;
     }
     let mut fields = fields(line);
     let (host, port, database, user) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    let matches = (host == "*" || wanted.hosts.contains(&host))
-        && (port == "*" || port == wanted.port.to_string())
-        && (database == "*" || database == wanted.database)
-        && (user == "*" || user == wanted.user);
+    let is = |field: &[u8], value: &str| field == b"*" || field == value.as_bytes();
+    let matches = wanted.hosts.iter().any(|name| is(&host, name))
+        && is(&port, &wanted.port.to_string())
+        && is(&database, wanted.database)
+        && is(&user, wanted.user);
     fields.next().filter(|password| matches && !password.is_empty())
 }
 
 /// The fields of a line, with `\:` and `\\` unescaped.
-fn fields(line: &str) -> impl Iterator<Item = String> {
-    let mut rest = line.chars();
+fn fields(line: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let mut rest = line.iter().copied();
     let mut ended = false;
     std::iter::from_fn(move || {
         if ended {
             return None;
         }
-        let mut field = String::new();
+        let mut field = Vec::new();
         loop {
             match rest.next() {
-                Some('\\') => field.extend(rest.next()),
-                Some(':') => return Some(field),
-                Some(c) => field.push(c),
+                Some(b'\\') => field.extend(rest.next()),
+                Some(b':') => return Some(field),
+                Some(byte) => field.push(byte),
                 None => {
                     ended = true;
                     return Some(field);
@@ -80,7 +86,7 @@ mod tests {
     fn look_up(text: &str, host: &str, port: u16, database: &str, user: &str) -> Option<String> {
         let hosts = [host.to_owned()];
         let wanted = PasswordLookup { hosts: &hosts, port, database, user };
-        text.lines().find_map(|line| password(line, &wanted))
+        first_match(text.as_bytes(), &wanted).map(|password| String::from_utf8(password).unwrap())
     }
 
     #[test]
@@ -104,6 +110,15 @@ mod tests {
     }
 
     #[test]
+    fn compares_and_returns_bytes() {
+        let hosts = ["db1".to_owned()];
+        let wanted = |user| PasswordLookup { hosts: &hosts, port: 5432, database: "d", user };
+        let content = b"# \xe9\n*:*:*:caf\xe9:latin\n*:*:*:caf\xc3\xa9:p\xffw\r\n*:*:*:*:rest";
+        assert_eq!(first_match(content, &wanted("caf\u{e9}")).unwrap(), b"p\xffw");
+        assert_eq!(first_match(content, &wanted("mon")).unwrap(), b"rest");
+    }
+
+    #[test]
     fn ignores_file_with_group_or_world_access() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "*:*:*:*:s3cret\n").unwrap();
@@ -111,7 +126,7 @@ mod tests {
         let wanted = PasswordLookup { hosts: &hosts, port: 5432, database: "d", user: "u" };
         let set_mode = |mode| std::fs::set_permissions(file.path(), PermissionsExt::from_mode(mode)).unwrap();
         set_mode(0o600);
-        assert_eq!(find(file.path(), &wanted).unwrap(), "s3cret");
+        assert_eq!(find(file.path(), &wanted).unwrap(), b"s3cret");
         assert_eq!(problem(file.path()), None);
         set_mode(0o640);
         assert_eq!(find(file.path(), &wanted), None);

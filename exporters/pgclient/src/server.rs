@@ -151,6 +151,12 @@ fn host(name: &str, index: usize) -> Result<Host, TargetError> {
         _ if name.contains("://") || name.contains('@') => {
             Err(TargetError::value("host", "expected a host name, found a URL: give the URL as the whole conninfo"))
         }
+        // The same for a list of parameters as other drivers write it.
+        _ if name.contains(|c: char| c == ';' || c == '=' || c.is_ascii_whitespace()) => {
+            let problem =
+                "expected a host name, found several parameters (separate key=value pairs by spaces, not ';')";
+            Err(TargetError::value("host", problem))
+        }
         _ => Ok(Host::Tcp(name.to_owned())),
     }
 }

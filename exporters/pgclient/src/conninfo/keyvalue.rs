@@ -3,22 +3,23 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::parameters::Parameters;
+use super::given::Given;
 use crate::error::TargetError;
 
 /// Parses a `key=value` string. If a parameter is given twice, the last value counts.
-pub(crate) fn parse(text: &str) -> Result<Parameters, TargetError> {
+pub(crate) fn parse(text: &str) -> Result<Given, TargetError> {
     let mut reader = Reader { rest: text.chars().peekable(), at: 1 };
-    let mut parameters = Parameters::new();
+    let mut given = Given::default();
     reader.skip_spaces();
     while reader.rest.peek().is_some() {
         let name = reader.name()?;
         reader.skip_spaces();
-        let value = reader.value()?;
-        parameters.insert(name, value);
+        let at = reader.at;
+        let value = reader.value()?.into_bytes();
+        given.insert(&name, value).map_err(|_| TargetError::Syntax { at, problem: "this is not UTF-8" })?;
         reader.skip_spaces();
     }
-    Ok(parameters)
+    Ok(given)
 }
 
 struct Reader<'a> {
@@ -87,22 +88,18 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Vec<(String, String)> {
-        parse(text).unwrap().into_iter().collect()
-    }
-
-    fn pair(name: &str, value: &str) -> (String, String) {
-        (name.to_owned(), value.to_owned())
+    fn parsed(text: &str) -> Vec<String> {
+        parse(text).unwrap().pairs()
     }
 
     #[test]
     fn parses_quotes_escapes_and_spaces() {
         assert_eq!(
             parsed(r"  dbname = 'my db'  host=a\ b password='it\'s \\ x'  options='' "),
-            [pair("dbname", "my db"), pair("host", "a b"), pair("options", ""), pair("password", r"it's \ x")]
+            ["dbname=my db", "host=a b", "options=", r"password=it's \ x"]
         );
-        assert_eq!(parsed("port=5432\nport=5433"), [pair("port", "5433")]);
-        assert_eq!(parsed(""), []);
+        assert_eq!(parsed("port=5432\nport=5433"), ["port=5433"]);
+        assert!(parsed("").is_empty());
     }
 
     #[test]
@@ -110,7 +107,7 @@ mod tests {
         for (text, at) in
             [("host=db1 password=my s3cret", 22), ("password='s3cret", 10), ("=s3cret", 1), ("host='a'  s3cret  ", 11)]
         {
-            let error = parse(text).unwrap_err();
+            let error = parse(text).err().unwrap();
             assert!(matches!(error, TargetError::Syntax { at: found, .. } if found == at), "{text}: {error}");
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
         }

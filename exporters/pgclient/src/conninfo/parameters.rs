@@ -1,21 +1,22 @@
 //! The parameters of a connection by libpq's names, read as numbers and keywords.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
+use super::foreign::instead_of;
 use crate::error::TargetError;
 
 /// Values by libpq's parameter name, or by the name of a server setting.
 pub(crate) type Parameters = BTreeMap<String, String>;
 
 /// Parameters that are used.
-const EFFECTIVE: [&str; 29] = [
+const EFFECTIVE: [&str; 33] = [
     "application_name",
     "channel_binding",
     "client_encoding",
     "connect_timeout",
     "dbname",
     "fallback_application_name",
+    "gssencmode",
     "host",
     "hostaddr",
     "keepalives",
@@ -23,6 +24,7 @@ const EFFECTIVE: [&str; 29] = [
     "keepalives_idle",
     "keepalives_interval",
     "load_balance_hosts",
+    "min_protocol_version",
     "options",
     "passfile",
     "password",
@@ -32,55 +34,83 @@ const EFFECTIVE: [&str; 29] = [
     "ssl_max_protocol_version",
     "ssl_min_protocol_version",
     "sslcert",
+    "sslcertmode",
     "sslkey",
     "sslmode",
     "sslnegotiation",
     "sslrootcert",
+    "sslsni",
     "target_session_attrs",
     "tcp_user_timeout",
     "user",
 ];
 
-/// Parameters of libpq that are accepted and ignored: GSSAPI, TLS compression and protocols other than 3.0 are not supported.
-const WITHOUT_EFFECT: [&str; 17] = [
-    "authtype",
-    "gssdelegation",
-    "gssencmode",
-    "gsslib",
-    "krbsrvname",
-    "max_protocol_version",
-    "min_protocol_version",
-    "oauth_client_id",
-    "oauth_client_secret",
-    "oauth_issuer",
-    "oauth_scope",
-    "requiressl",
-    "sslcertmode",
-    "sslcompression",
-    "sslkeylogfile",
-    "sslsni",
-    "tty",
+/// Parameters that ask at most for what is done anyway.
+const WITHOUT_EFFECT: [&str; 2] = ["max_protocol_version", "sslcompression"];
+
+/// Parameters of libpq and of Go's drivers that are accepted and ignored, with the reason for a warning.
+const IGNORED: [(&[&str], &str); 6] = [
+    (&["authtype", "tty"], "libpq ignores it too"),
+    (&["gssdelegation", "gsslib", "krbspn", "krbsrvname"], "GSSAPI is not supported"),
+    (&["oauth_client_id", "oauth_client_secret", "oauth_issuer", "oauth_scope"], "OAuth is not supported"),
+    (
+        &[
+            "binary_parameters",
+            "default_query_exec_mode",
+            "description_cache_capacity",
+            "disable_prepared_binary_result",
+            "min_read_buffer_size",
+            "prefer_simple_protocol",
+            "statement_cache_capacity",
+            "statement_cache_mode",
+        ],
+        "it is about another driver's way to send queries",
+    ),
+    (&["sslinline"], "sslcert, sslkey and sslrootcert are paths of files"),
+    (&["sslkeylogfile", "sslpassword"], "only files with an unencrypted key are read, and no keys are written"),
 ];
 
+/// Parameters whose values are never shown.
+pub(crate) const SECRETS: [&str; 2] = ["oauth_client_secret", "sslpassword"];
+
 /// Parameters that ask for an unsupported check or mode, each with what to do instead. Ignoring them would mislead.
-const UNSUPPORTED: [(&str, &str); 8] = [
+const UNSUPPORTED: [(&str, &str); 7] = [
     ("replication", "remove it, the exporter opens ordinary sessions"),
     ("require_auth", "remove it, or use channel_binding=require or a client certificate"),
     ("requirepeer", "remove it, or connect over TCP with sslmode=verify-full"),
     ("scram_client_key", "set password instead"),
     ("scram_server_key", "set password instead"),
-    ("sslcrl", "remove it"),
-    ("sslcrldir", "remove it"),
-    ("sslpassword", "set sslkey to a file that is not encrypted"),
+    ("sslcrl", "remove it, revocation lists are not checked"),
+    ("sslcrldir", "remove it, revocation lists are not checked"),
 ];
+
+/// Server settings of one word that a session can set. Other words with capital letters are no settings.
+const ONE_WORD_SETTINGS: [&str; 9] =
+    ["datestyle", "geqo", "intervalstyle", "jit", "role", "seed", "timezone", "xmlbinary", "xmloption"];
+
+/// Why the parameter is ignored, if it is.
+pub(crate) fn ignored(name: &str) -> Option<&'static str> {
+    IGNORED.iter().find(|(names, _)| names.contains(&name)).map(|(_, why)| *why)
+}
+
+/// The name under which a parameter is kept: a server setting in lower case, since its case has no meaning to a server.
+pub(crate) fn canonical_name(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let is_setting = match lower.as_str() {
+        "application_name" | "client_encoding" => true,
+        lower if !is_server_setting(lower) => false,
+        lower => lower.contains(['_', '.']) || ONE_WORD_SETTINGS.contains(&lower),
+    };
+    if is_setting && instead_of(&lower).is_none() { lower } else { name.to_owned() }
+}
 
 /// Whether the name is a server setting rather than a libpq parameter.
 pub(crate) fn is_server_setting(name: &str) -> bool {
-    !EFFECTIVE.contains(&name) && !WITHOUT_EFFECT.contains(&name)
+    !EFFECTIVE.contains(&name) && !WITHOUT_EFFECT.contains(&name) && ignored(name).is_none()
 }
 
-/// The parameter as a number, if given.
-pub(crate) fn number<N: FromStr>(parameters: &Parameters, name: &str) -> Result<Option<N>, TargetError> {
+/// The parameter as a number, if given. As in libpq it may be negative and have spaces around it.
+pub(crate) fn number(parameters: &Parameters, name: &str) -> Result<Option<i32>, TargetError> {
     parameters
         .get(name)
         .map(|value| value.trim().parse().map_err(|_| TargetError::value(name, "expected a whole number")))
@@ -103,23 +133,26 @@ pub(crate) fn keyword<T: Copy>(
     }
 }
 
-/// Refuses parameters that are unsupported and names that cannot be settings.
+/// Refuses parameters that are unsupported or another driver's, and names that cannot be settings.
 pub(crate) fn check_name(name: &str) -> Result<(), TargetError> {
-    if let Some((_, instead)) = UNSUPPORTED.iter().find(|(unsupported, _)| *unsupported == name) {
-        return Err(TargetError::Unsupported { parameter: name.to_owned(), instead });
-    }
+    let unsupported = UNSUPPORTED.iter().find(|(unsupported, _)| *unsupported == name).map(|(_, instead)| *instead);
     if !is_server_setting(name) {
         return Ok(());
     }
+    if let Some(instead) = unsupported.or_else(|| instead_of(name)) {
+        return Err(TargetError::Unsupported { parameter: name.to_owned(), instead });
+    }
+    let lower = name.to_ascii_lowercase();
+    if !is_server_setting(&lower) || UNSUPPORTED.iter().any(|(unsupported, _)| *unsupported == lower) {
+        return Err(TargetError::value(name, "unknown parameter: names of connection parameters are in lower case"));
+    }
     // An impossible name is not quoted: it may be part of a password with an unquoted space.
-    let plausible = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c));
-    if !plausible {
-        let problem = "unknown parameter: expected a libpq parameter or a server setting in lower case";
-        return Err(TargetError::value("conninfo", problem));
+    let plausible = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c))
+        && ((!name.contains("pass") && !name.contains("pwd")) || name == "password_encryption" || name.contains('.'));
+    if plausible {
+        Ok(())
+    } else {
+        Err(TargetError::value("conninfo", "unknown parameter: expected one of libpq or a server setting"))
     }
-    if (name.contains("pass") || name.contains("pwd")) && name != "password_encryption" {
-        return Err(TargetError::value(name, "unknown parameter (did you mean password or passfile?)"));
-    }
-    Ok(())
 }

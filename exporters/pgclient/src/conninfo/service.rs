@@ -1,9 +1,10 @@
 //! The connection service file, `pg_service.conf`: named sets of parameters.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::parameters::Parameters;
+use super::given::Given;
 use crate::environment::Environment;
 use crate::error::TargetError;
 
@@ -11,58 +12,63 @@ use crate::error::TargetError;
 ///
 /// Searches `file` if given, else `PGSERVICEFILE` or `~/.pg_service.conf`, then the system-wide `pg_service.conf` in
 /// `PGSYSCONFDIR`. The first file that defines the service counts.
-pub(crate) fn parameters(service: &str, file: Option<&str>, env: &Environment) -> Result<Parameters, TargetError> {
+pub(crate) fn parameters(service: &str, file: Option<&OsStr>, env: &Environment) -> Result<Given, TargetError> {
     let files = candidates(file, env);
     for path in &files {
-        let text = match files::read_text_or_pipe(path) {
-            Ok(text) => text,
+        let content = match files::read_file_or_pipe(path) {
+            Ok(content) => content,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(failure(service, format!("cannot read {}: {error}", path.display()))),
         };
-        if let Some(parameters) = find(&text, service, path)? {
-            return Ok(parameters);
+        if let Some(found) = find(&content, service, path)? {
+            return Ok(found);
         }
     }
     let searched: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
     Err(failure(service, format!("not found in {}", searched.join(", "))))
 }
 
-fn candidates(file: Option<&str>, env: &Environment) -> Vec<PathBuf> {
+fn candidates(file: Option<&OsStr>, env: &Environment) -> Vec<PathBuf> {
     let own = file
-        .or_else(|| env.variable("PGSERVICEFILE"))
+        .or_else(|| env.value("PGSERVICEFILE"))
         .map(|path| env.expand(path))
         .or_else(|| env.home_file(".pg_service.conf"));
-    let system = env.variable("PGSYSCONFDIR").unwrap_or("/etc/postgresql-common");
+    let system = env.value("PGSYSCONFDIR").unwrap_or(OsStr::new("/etc/postgresql-common"));
     own.into_iter().chain([Path::new(system).join("pg_service.conf")]).collect()
 }
 
-fn find(text: &str, service: &str, path: &Path) -> Result<Option<Parameters>, TargetError> {
-    let mut found: Option<Parameters> = None;
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+/// The parameters of the service. Only its own lines have to be UTF-8, apart from the password.
+fn find(content: &[u8], service: &str, path: &Path) -> Result<Option<Given>, TargetError> {
+    let mut found: Option<Given> = None;
+    for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
-        if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        if let Some(section) = line.strip_prefix(b"[").and_then(|line| line.strip_suffix(b"]")) {
             if found.is_some() {
                 break;
             }
-            if section == service {
-                found = Some(Parameters::new());
+            if section == service.as_bytes() {
+                found = Some(Given::default());
             }
             continue;
         }
-        let Some(parameters) = &mut found else { continue };
-        let at = || format!("{}, line {}", path.display(), index + 1);
-        let Some((name, value)) = line.split_once('=') else {
-            return Err(failure(service, format!("{}: expected name=value", at())));
+        let Some(given) = &mut found else { continue };
+        let refused = |problem: &str| failure(service, format!("{}, line {}: {problem}", path.display(), index + 1));
+        let mut parts = line.splitn(2, |byte| *byte == b'=');
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+            return Err(refused("expected name=value"));
         };
-        let name = name.trim();
+        let not_utf8 = || refused("it is not UTF-8: save it in that encoding");
+        let name = str::from_utf8(name.trim_ascii()).map_err(|_| not_utf8())?;
         if matches!(name, "service" | "servicefile") {
-            return Err(failure(service, format!("{}: a service cannot name another service", at())));
+            return Err(refused("a service cannot name another service"));
         }
         // If a parameter is given twice, the first value counts here, as in libpq.
-        parameters.entry(name.to_owned()).or_insert_with(|| value.trim().to_owned());
+        if !given.has(name) {
+            given.insert(name, value.trim_ascii().to_vec()).map_err(|_| not_utf8())?;
+        }
     }
     Ok(found)
 }
@@ -75,20 +81,30 @@ fn failure(service: &str, problem: String) -> TargetError {
 mod tests {
     use super::*;
 
-    const FILE: &str = "# ours\n[prod]\nhost=db1\nport = 5433\npassword=a=b #c\n\n[test]\nhost=db2\n[broken]\ns3cret\n";
+    const FILE: &[u8] = b"# ours \xe9\n[pr\xe9d]\nhost=\xe9\n[prod]\nhost=db1\nport = 5433\npassword=a=b #c\n\n[test]\nhost=db2\n[broken]\ns3cret\n";
 
     #[test]
     fn finds_section_of_a_service() {
         let prod = find(FILE, "prod", Path::new("f")).unwrap().unwrap();
-        let pairs: Vec<_> = prod.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(pairs, [("host", "db1"), ("password", "a=b #c"), ("port", "5433")]);
+        assert_eq!(prod.pairs(), ["host=db1", "password=a=b #c", "port=5433"]);
         assert!(find(FILE, "other", Path::new("f")).unwrap().is_none());
     }
 
     #[test]
     fn reports_bad_line_without_quoting_it() {
-        let error = find(FILE, "broken", Path::new("f")).unwrap_err();
-        assert_eq!(error.to_string(), "service \"broken\": f, line 10: expected name=value");
+        let error = find(FILE, "broken", Path::new("f")).err().unwrap();
+        assert_eq!(error.to_string(), "service \"broken\": f, line 12: expected name=value");
+    }
+
+    #[test]
+    fn takes_any_bytes_as_password_only() {
+        let given = find(b"[a]\r\npassword=p\xffw\r\n", "a", Path::new("f")).unwrap().unwrap();
+        assert_eq!(given.password.unwrap(), b"p\xffw");
+        for line in ["user=m\u{ff}", "us\u{ff}er=m"] {
+            let file: Vec<u8> = format!("[a]\n{line}\n").chars().map(|c| c as u8).collect();
+            let error = find(&file, "a", Path::new("f")).err().unwrap().to_string();
+            assert_eq!(error, "service \"a\": f, line 2: it is not UTF-8: save it in that encoding");
+        }
     }
 
     #[test]
@@ -101,9 +117,9 @@ mod tests {
             ("PGSERVICEFILE", own.to_str().unwrap()),
             ("PGSYSCONFDIR", folder.path().to_str().unwrap()),
         ]);
-        assert_eq!(parameters("a", None, &env).unwrap()["host"], "own");
-        assert_eq!(parameters("b", None, &env).unwrap()["host"], "system");
-        let error = parameters("c", None, &env).unwrap_err().to_string();
+        assert_eq!(parameters("a", None, &env).unwrap().parameters["host"], "own");
+        assert_eq!(parameters("b", None, &env).unwrap().parameters["host"], "system");
+        let error = parameters("c", None, &env).err().unwrap().to_string();
         assert!(error.contains("not found in") && error.contains("own.conf"), "{error}");
     }
 }

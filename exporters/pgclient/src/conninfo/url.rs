@@ -1,17 +1,16 @@
 //! Parses a conninfo in the form of a URL: `postgres://user:password@host1:5432,host2/database?sslmode=require`.
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 
-use super::parameters::Parameters;
+use super::given::Given;
 use crate::error::TargetError;
 
 /// Parses the part of the URL after `postgres://`. Positions in errors count from the start of `whole`, of which `rest`
 /// is the tail.
 ///
-/// Parameters after `?` win over those before it. `ssl=true` is JDBC's spelling of `sslmode=require`.
-pub(crate) fn parse(whole: &str, rest: &str) -> Result<Parameters, TargetError> {
+/// Parameters after `?` win over those before it. `ssl=true` is JDBC's spelling of `sslmode=require`. A password may decode to
+/// any bytes.
+pub(crate) fn parse(whole: &str, rest: &str) -> Result<Given, TargetError> {
     let url = Url { whole };
     let (before_query, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, database) = before_query.split_once('/').unwrap_or((before_query, ""));
@@ -24,17 +23,19 @@ pub(crate) fn parse(whole: &str, rest: &str) -> Result<Parameters, TargetError> 
         ));
     }
 
-    let mut parameters = Parameters::new();
+    let mut given = Given::default();
     let (user, password) = user.split_once(':').unwrap_or((user, ""));
     for (name, encoded) in [("user", user), ("password", password), ("dbname", database)] {
         if !encoded.is_empty() {
-            parameters.insert(name.to_owned(), url.decode(encoded)?);
+            url.set(&mut given, name, encoded)?;
         }
     }
-    url.hosts(hosts, &mut parameters)?;
-    url.query(query, &mut parameters)?;
-    Ok(parameters)
+    url.hosts(hosts, &mut given)?;
+    url.query(query, &mut given)?;
+    Ok(given)
 }
+
+const NOT_UTF8: &str = "this does not decode to UTF-8";
 
 struct Url<'a> {
     whole: &'a str,
@@ -48,17 +49,27 @@ impl Url<'_> {
         TargetError::Syntax { at, problem }
     }
 
-    fn hosts(&self, hosts: &str, parameters: &mut Parameters) -> Result<(), TargetError> {
+    /// Sets a parameter to a decoded value.
+    fn set(&self, given: &mut Given, name: &str, encoded: &str) -> Result<(), TargetError> {
+        let value = self.decode(encoded)?;
+        given.insert(name, value).map_err(|_| self.error(encoded, NOT_UTF8))
+    }
+
+    fn text(&self, encoded: &str) -> Result<String, TargetError> {
+        String::from_utf8(self.decode(encoded)?).map_err(|_| self.error(encoded, NOT_UTF8))
+    }
+
+    fn hosts(&self, hosts: &str, given: &mut Given) -> Result<(), TargetError> {
         if hosts.is_empty() {
             return Ok(());
         }
         let split = hosts.split(',').map(|host| self.host_and_port(host)).collect::<Result<Vec<_>, _>>()?;
         let (names, ports): (Vec<String>, Vec<&str>) = split.into_iter().unzip();
         if names.iter().any(|name| !name.is_empty()) {
-            parameters.insert("host".to_owned(), names.join(","));
+            given.parameters.insert("host".to_owned(), names.join(","));
         }
         if ports.iter().any(|port| !port.is_empty()) {
-            parameters.insert("port".to_owned(), ports.join(","));
+            given.parameters.insert("port".to_owned(), ports.join(","));
         }
         Ok(())
     }
@@ -84,24 +95,24 @@ impl Url<'_> {
                  percent-encode '/', '@', ':' and '?' in a user name or password)",
             ));
         }
-        Ok((self.decode(host)?, port))
+        Ok((self.text(host)?, port))
     }
 
-    fn query(&self, query: &str, parameters: &mut Parameters) -> Result<(), TargetError> {
+    fn query(&self, query: &str, given: &mut Given) -> Result<(), TargetError> {
         for part in query.split('&').filter(|part| !part.is_empty()) {
             let Some((name, value)) = part.split_once('=') else {
                 return Err(self.error(part, "expected name=value (percent-encode '&' and '?' in a value)"));
             };
-            match (self.decode(name)?.as_str(), self.decode(value)?) {
-                ("ssl", value) if value == "true" => parameters.insert("sslmode".to_owned(), "require".to_owned()),
-                (name, value) => parameters.insert(name.to_owned(), value),
-            };
+            match self.text(name)?.as_str() {
+                "ssl" if value == "true" => self.set(given, "sslmode", "require")?,
+                name => self.set(given, name, value)?,
+            }
         }
         Ok(())
     }
 
     /// Percent-decodes a part. Unlike the crate, it refuses a malformed sequence, as libpq does.
-    fn decode(&self, part: &str) -> Result<String, TargetError> {
+    fn decode(&self, part: &str) -> Result<Vec<u8>, TargetError> {
         for (at, _) in part.match_indices('%') {
             let after = &part[at + 1..];
             let digits = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
@@ -111,8 +122,7 @@ impl Url<'_> {
                 );
             }
         }
-        let decoded = percent_decode_str(part).decode_utf8();
-        decoded.map(Cow::into_owned).map_err(|_| self.error(part, "this does not decode to UTF-8"))
+        Ok(percent_decode_str(part).collect())
     }
 }
 
@@ -121,8 +131,7 @@ mod tests {
     use super::*;
 
     fn parsed(rest: &str) -> String {
-        let parameters = parse(rest, rest).unwrap();
-        parameters.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        parse(rest, rest).unwrap().pairs().join(" ")
     }
 
     #[test]
@@ -162,13 +171,15 @@ mod tests {
             ("mon:s3cret%zz@db1", 12),
             ("mon:s3cret%2@db1", 12),
             ("mon:s3cret%00@db1", 12),
-            ("mon:s3cret%ff@db1", 5),
+            ("s3cret%ff@db1", 1),
+            ("mon@s3cret%ff", 5),
+            ("mon@db1?user=s3cret%ff", 14),
             ("mon@db1?password=s3&cret", 21),
             ("mon:s3cret@[::1", 12),
             ("mon:s3cret@[::1]5432", 17),
             ("2001:db8::1/db", 6),
         ] {
-            let error = parse(rest, rest).unwrap_err();
+            let error = parse(rest, rest).err().unwrap();
             assert!(matches!(error, TargetError::Syntax { at: found, .. } if found == at), "{rest}: {error}");
             assert!(!format!("{error} {error:?}").contains("s3c"), "{error}");
         }
@@ -177,5 +188,8 @@ mod tests {
     #[test]
     fn decodes_utf8_and_keeps_plus_sign() {
         assert_eq!(parsed("h/a%20b%2f%25%C3%A9+"), "dbname=a b/%é+ host=h");
+        for rest in ["mon:p%FFw@db1", "mon@db1?password=p%ffw"] {
+            assert_eq!(parse(rest, rest).unwrap().password.unwrap(), b"p\xffw", "{rest}");
+        }
     }
 }

@@ -43,6 +43,13 @@ pub enum TargetError {
 }
 
 impl TargetError {
+    /// For a variable or a file's parameter that is not UTF-8.
+    pub(crate) fn not_utf8(parameter: &str) -> Self {
+        let problem = "the value is not UTF-8: set it in that encoding (a password may be any bytes: in PGPASSWORD, \
+                       in a password file, or percent-encoded in a URL)";
+        Self::value(parameter, problem)
+    }
+
     pub(crate) fn value(parameter: &str, problem: impl Into<String>) -> Self {
         Self::Value { parameter: parameter.to_owned(), problem: problem.into() }
     }

@@ -10,8 +10,8 @@ use crate::error::TargetError;
 
 // By default, an idle connection whose peer is gone is detected within 30 seconds; with the system's defaults it takes two
 // hours. There is no user timeout by default, see `socket::reachability`.
-const KEEPALIVES_IDLE: u64 = 10;
-const KEEPALIVES_INTERVAL: u64 = 10;
+const KEEPALIVES_IDLE: u32 = 10;
+const KEEPALIVES_INTERVAL: u32 = 10;
 const KEEPALIVES_COUNT: u32 = 2;
 
 /// The driver's configuration as far as it is the same for every server and database.
@@ -29,24 +29,25 @@ pub(super) fn driver_template(user: &str, given: &Parameters) -> Result<Config, 
     if let Some(binding) = keyword(given, "channel_binding", &bindings)? {
         config.channel_binding(binding);
     }
-    if let Some(on) = number::<u32>(given, "keepalives")? {
+    if let Some(on) = number(given, "keepalives")? {
         config.keepalives(on != 0);
     }
-    // For these, 0 means the system's default.
-    let seconds = number(given, "keepalives_idle")?.unwrap_or(KEEPALIVES_IDLE);
+    // For these, 0 means the system's default, as does a negative number.
+    let positive = |name| Ok::<_, TargetError>(number(given, name)?.map(|number| u32::try_from(number).unwrap_or(0)));
+    let seconds = positive("keepalives_idle")?.unwrap_or(KEEPALIVES_IDLE);
     if seconds > 0 {
-        config.keepalives_idle(Duration::from_secs(seconds));
+        config.keepalives_idle(Duration::from_secs(seconds.into()));
     }
-    let seconds = number(given, "keepalives_interval")?.unwrap_or(KEEPALIVES_INTERVAL);
+    let seconds = positive("keepalives_interval")?.unwrap_or(KEEPALIVES_INTERVAL);
     if seconds > 0 {
-        config.keepalives_interval(Duration::from_secs(seconds));
+        config.keepalives_interval(Duration::from_secs(seconds.into()));
     }
-    let count = number(given, "keepalives_count")?.unwrap_or(KEEPALIVES_COUNT);
+    let count = positive("keepalives_count")?.unwrap_or(KEEPALIVES_COUNT);
     if count > 0 {
         config.keepalives_retries(count);
     }
-    if let Some(milliseconds) = number(given, "tcp_user_timeout")?.filter(|milliseconds| *milliseconds > 0) {
-        config.tcp_user_timeout(Duration::from_millis(milliseconds));
+    if let Some(milliseconds) = positive("tcp_user_timeout")?.filter(|milliseconds| *milliseconds > 0) {
+        config.tcp_user_timeout(Duration::from_millis(milliseconds.into()));
     }
     Ok(config)
 }

@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_postgres::Config;
+use tracing::warn;
 
 use self::driver::driver_template;
 use self::redacted::{encode_name, url_host, url_query};
 use crate::conninfo;
-use crate::conninfo::parameters::{Parameters, keyword, number};
+use crate::conninfo::given::Given;
+use crate::conninfo::parameters::{Parameters, SECRETS, ignored, keyword, number};
 use crate::environment::Environment;
 use crate::error::{ConnectError, TargetError};
 use crate::pgpass;
@@ -26,10 +28,10 @@ use crate::tls::{TlsMode, TlsSettings};
 /// Its `Debug` is [`Target::redacted`].
 #[derive(Clone)]
 pub struct Target {
-    /// As given, without the password; for [`Target::redacted`].
+    /// As given, without secrets; for [`Target::redacted`].
     given: Parameters,
     user: String,
-    password: Option<String>,
+    password: Option<Vec<u8>>,
     password_file: Option<PathBuf>,
     database: Option<String>,
     options: StartupOptions,
@@ -53,11 +55,11 @@ impl Target {
     /// # Errors
     /// Names the parameter or the position in the string; never quotes the string, which may contain a password.
     pub fn parse(conninfo: &str, env: &Environment) -> Result<Self, TargetError> {
-        let mut given = conninfo::read(conninfo, env)?;
-        let password = given.remove("password");
+        let Given { parameters: mut given, password } = conninfo::read(conninfo, env)?;
+        warn_of_ignored(&given);
+        given.retain(|name, _| !SECRETS.contains(&name.as_str()));
         let user = given.get("user").map(String::as_str).or_else(|| env.user()).ok_or(TargetError::NoUser)?;
-        let encodings = ["UTF8", "utf8", "UTF-8", "utf-8", "auto"].map(|name| (name, ()));
-        keyword(&given, "client_encoding", &encodings)?;
+        check_values(&given)?;
         Ok(Self {
             user: user.to_owned(),
             password,
@@ -67,7 +69,7 @@ impl Target {
             },
             database: given.get("dbname").cloned(),
             options: StartupOptions::from_parameters(&given),
-            connect_timeout: number(&given, "connect_timeout")?.filter(|s| *s > 0).map(Duration::from_secs),
+            connect_timeout: connect_timeout(&given)?,
             template: driver_template(user, &given)?,
             servers: Servers::from_parameters(&given, env.socket_folders())?,
             shuffle: keyword(&given, "load_balance_hosts", &[("disable", false), ("random", true)])?.unwrap_or(false),
@@ -80,6 +82,11 @@ impl Target {
     /// The database name. Without one the server uses the database named like the user.
     pub fn database(&self) -> Option<&str> {
         self.database.as_deref()
+    }
+
+    /// The database that a connection leads to.
+    pub fn database_name(&self) -> &str {
+        self.database.as_deref().unwrap_or(&self.user)
     }
 
     /// The same servers, another database. The name may contain any characters.
@@ -177,11 +184,11 @@ impl Target {
         self.password_file.as_deref().filter(|_| self.password.is_none()).and_then(pgpass::problem)
     }
 
-    fn password_from_file(&self, server: &ServerAddress) -> Option<String> {
+    fn password_from_file(&self, server: &ServerAddress) -> Option<Vec<u8>> {
         let wanted = pgpass::PasswordLookup {
             hosts: &server.names_in_password_file(),
             port: server.port,
-            database: self.database.as_deref().unwrap_or(&self.user),
+            database: self.database_name(),
             user: &self.user,
         };
         pgpass::find(self.password_file.as_deref()?, &wanted)
@@ -191,6 +198,35 @@ impl Target {
     pub(crate) fn tls_mode(&self, server: &ServerAddress) -> TlsMode {
         if server.is_unix() { TlsMode::Disable } else { self.tls.mode }
     }
+}
+
+fn warn_of_ignored(given: &Parameters) {
+    for (name, why) in given.keys().filter_map(|name| Some((name, ignored(name)?))) {
+        warn!("connection parameter {name} ignored: {why}");
+    }
+}
+
+/// No limit if it is 0 or negative, as in libpq.
+fn connect_timeout(given: &Parameters) -> Result<Option<Duration>, TargetError> {
+    let seconds = number(given, "connect_timeout")?.and_then(|seconds| u64::try_from(seconds).ok());
+    Ok(seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs))
+}
+
+/// Refuses values that ask for something unsupported.
+fn check_values(given: &Parameters) -> Result<(), TargetError> {
+    if let Some(encoding) = given.get("client_encoding") {
+        let name: String = encoding.chars().filter(char::is_ascii_alphanumeric).collect();
+        if !["utf8", "unicode", "auto"].contains(&name.to_ascii_lowercase().as_str()) {
+            return Err(TargetError::value("client_encoding", "expected UTF8, which the exporter always uses"));
+        }
+    }
+    if given.get("gssencmode").is_some_and(|mode| !["disable", "prefer"].contains(&mode.as_str())) {
+        return Err(TargetError::value("gssencmode", "expected disable or prefer: GSSAPI is not supported"));
+    }
+    if given.get("min_protocol_version").is_some_and(|version| version != "3.0") {
+        return Err(TargetError::value("min_protocol_version", "expected 3.0, which the exporter uses"));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Target {

@@ -166,8 +166,8 @@ fn builder(
 fn roots(parameters: &Parameters, env: &Environment) -> Option<Vec<PathBuf>> {
     match parameters.get("sslrootcert").map(String::as_str) {
         Some("system") => {
-            let own = env.variable("SSL_CERT_FILE").into_iter();
-            Some(own.chain(SYSTEM_ROOTS).map(PathBuf::from).collect())
+            let own = env.value("SSL_CERT_FILE").map(PathBuf::from);
+            Some(own.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).collect())
         }
         Some(file) => Some(vec![env.expand(file)]),
         None => env.home_file(".postgresql/root.crt").filter(|file| file.exists()).map(|file| vec![file]),
@@ -230,7 +230,7 @@ mod tests {
 
     fn settings(conninfo: &str) -> Result<TlsSettings, String> {
         let env = Environment::from_variables([("HOME", "/nonexistent")]);
-        let parameters = crate::conninfo::read(conninfo, &env).unwrap();
+        let parameters = crate::conninfo::read(conninfo, &env).map_err(|error| error.to_string())?.parameters;
         TlsSettings::from_parameters(&parameters, &env).map_err(|error| error.to_string())
     }
 
