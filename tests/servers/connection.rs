@@ -2,6 +2,7 @@
 
 mod bytes;
 mod drivers;
+mod keys;
 mod tls;
 
 use std::fs;

@@ -102,6 +102,7 @@ fn tls_is_as_strict_as_sslmode_asks() {
     // A role that has to show a certificate of its own.
     let show = |who: &Issued| {
         let (certificate, key) = (path("client.crt", &who.certificate), path("client.key", &who.key));
+        fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
         target("certified", &format!("sslmode=verify-full sslrootcert={root} sslcert={certificate} sslkey={key}"))
     };
     let exporter = show(&authority.issue("certified"));

@@ -1,20 +1,26 @@
 //! TLS by libpq's `sslmode` and related parameters, with rustls.
 
+mod certificates;
+mod client;
 pub(crate) mod describe;
+mod error;
+mod public_key;
 mod verifier;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion};
 use tokio_postgres::config::SslNegotiation;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use self::certificates::certificates;
+use self::client::ClientFiles;
+pub(crate) use self::error::TlsError;
 use self::verifier::ServerCertVerification;
 use crate::conninfo::parameters::{Parameters, keyword};
 use crate::environment::Environment;
@@ -56,32 +62,8 @@ pub(crate) struct TlsSettings {
     roots: Option<Vec<PathBuf>>,
     client: Option<ClientFiles>,
     versions: Vec<&'static SupportedProtocolVersion>,
-}
-
-#[derive(Clone)]
-struct ClientFiles {
-    certificate: PathBuf,
-    key: PathBuf,
-    /// Default paths, used only if both files exist.
-    by_default: bool,
-}
-
-/// Why the TLS files cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsError {
-    #[error("cannot read {what} {}: {error}", file.display())]
-    File { what: &'static str, file: PathBuf, error: std::io::Error },
-    #[error("cannot read {what} {}: {error}", file.display())]
-    Pem { what: &'static str, file: PathBuf, error: rustls::pki_types::pem::Error },
-    // The parser's message may quote a line of the key.
-    #[error("client key {}: contains no valid unencrypted private key", file.display())]
-    Key { file: PathBuf },
-    #[error("{what} {}: contains no usable certificate", file.display())]
-    Empty { what: &'static str, file: PathBuf },
-    #[error("no root certificates to verify the server (set sslrootcert=FILE or sslrootcert=system)")]
-    NoRoots,
-    #[error("{0}")]
-    Setup(#[from] rustls::Error),
+    /// Whether to send the server's name.
+    name_indication: bool,
 }
 
 impl TlsSettings {
@@ -99,12 +81,22 @@ impl TlsSettings {
         if negotiation == SslNegotiation::Direct && mode < TlsMode::Require {
             return Err(TargetError::value("sslnegotiation", "direct requires sslmode=require or stricter"));
         }
+        for name in ["sslcert", "sslkey", "sslrootcert"] {
+            // Shown with the value, a key would get into the log.
+            if parameters.get(name).is_some_and(|value| value.contains("-----BEGIN")) {
+                let problem = "expected the path of a file, found the content: write it to a file and name that";
+                return Err(TargetError::value(name, problem));
+            }
+        }
+        let shows_certificate = keyword(parameters, "sslcertmode", &[("disable", false), ("allow", true)])?;
+        let client = ClientFiles::from_parameters(parameters, env).filter(|_| shows_certificate.unwrap_or(true));
         Ok(Self {
             mode,
             negotiation,
             roots: roots(parameters, env),
-            client: client_files(parameters, env),
+            client,
             versions: versions(parameters)?,
+            name_indication: keyword(parameters, "sslsni", &[("0", false), ("1", true)])?.unwrap_or(true),
         })
     }
 
@@ -117,10 +109,12 @@ impl TlsSettings {
     /// A connector with the certificates that the files contain now.
     pub(crate) fn connector(&self) -> Result<MakeRustlsConnect, TlsError> {
         let builder = self.with_verification(builder(&self.versions)?)?;
-        let mut config = match self.client_certificate()? {
-            Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+        let certificate = self.client.as_ref().map(ClientFiles::resolver).transpose()?.flatten();
+        let mut config = match certificate {
+            Some(certificate) => builder.with_client_cert_resolver(certificate),
             None => builder.with_no_client_auth(),
         };
+        config.enable_sni = self.name_indication;
         if self.negotiation == SslNegotiation::Direct {
             config.alpn_protocols = vec![b"postgresql".to_vec()];
         }
@@ -142,17 +136,6 @@ impl TlsSettings {
         let verifier = ServerCertVerification::new(trusted, self.mode == TlsMode::VerifyFull, algorithms);
         Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
     }
-
-    fn client_certificate(&self) -> Result<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>, TlsError> {
-        let Some(files) = &self.client else { return Ok(None) };
-        if files.by_default && !(files.certificate.exists() && files.key.exists()) {
-            return Ok(None);
-        }
-        let chain = certificates("client certificate", &files.certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(&content("unencrypted client key", &files.key)?);
-        let key = key.map_err(|_| TlsError::Key { file: files.key.clone() })?;
-        Ok(Some((chain, key)))
-    }
 }
 
 fn builder(
@@ -172,18 +155,6 @@ fn roots(parameters: &Parameters, env: &Environment) -> Option<Vec<PathBuf>> {
         Some(file) => Some(vec![env.expand(file)]),
         None => env.home_file(".postgresql/root.crt").filter(|file| file.exists()).map(|file| vec![file]),
     }
-}
-
-fn client_files(parameters: &Parameters, env: &Environment) -> Option<ClientFiles> {
-    let named = |name, default| match parameters.get(name) {
-        Some(file) => Some(env.expand(file)),
-        None => env.home_file(default),
-    };
-    Some(ClientFiles {
-        certificate: named("sslcert", ".postgresql/postgresql.crt")?,
-        key: named("sslkey", ".postgresql/postgresql.key")?,
-        by_default: !parameters.contains_key("sslcert"),
-    })
 }
 
 fn versions(parameters: &Parameters) -> Result<Vec<&'static SupportedProtocolVersion>, TargetError> {
@@ -208,20 +179,6 @@ fn versions(parameters: &Parameters) -> Result<Vec<&'static SupportedProtocolVer
 fn trusted(files: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let file = files.iter().find(|file| file.exists()).or(files.first()).ok_or(TlsError::NoRoots)?;
     certificates("root certificate", file)
-}
-
-fn content(what: &'static str, file: &Path) -> Result<Vec<u8>, TlsError> {
-    files::read(file).map_err(|error| TlsError::File { what, file: file.to_owned(), error })
-}
-
-fn certificates(what: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let failed = |error| TlsError::Pem { what, file: file.to_owned(), error };
-    let content = content(what, file)?;
-    let certificates = CertificateDer::pem_slice_iter(&content).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    if certificates.is_empty() {
-        return Err(TlsError::Empty { what, file: file.to_owned() });
-    }
-    Ok(certificates)
 }
 
 #[cfg(test)]
@@ -256,6 +213,23 @@ mod tests {
         assert_eq!(settings("").unwrap().versions.len(), 2);
         assert_eq!(settings("ssl_min_protocol_version=TLSv1.3").unwrap().versions, [&TLS13]);
         assert!(settings("ssl_max_protocol_version=TLSv1.1").is_err());
+    }
+
+    #[test]
+    fn refuses_content_in_place_of_a_path() {
+        for name in ["sslcert", "sslkey", "sslrootcert"] {
+            let error = settings(&format!("sslinline=true {name}='-----BEGIN s3cret'")).err().unwrap();
+            assert!(error.starts_with(&format!("{name}: expected the path of a file")), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn sends_certificate_and_name_unless_told_otherwise() {
+        assert!(settings("").unwrap().client.is_some() && settings("sslcertmode=allow").unwrap().client.is_some());
+        assert!(settings("sslcertmode=disable").unwrap().client.is_none());
+        assert_eq!(settings("sslcertmode=require").err().unwrap(), "sslcertmode: expected one of disable, allow");
+        assert!(settings("sslsni=1").unwrap().name_indication && !settings("sslsni=0").unwrap().name_indication);
     }
 
     #[test]

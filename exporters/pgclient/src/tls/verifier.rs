@@ -5,9 +5,11 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::{
     WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
 };
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use super::public_key::version_1_key;
 
 /// Verifies a server's certificate as far as configured. That the server has the certificate's key is always verified.
 #[derive(Debug)]
@@ -32,6 +34,22 @@ impl ServerCertVerification {
             roots
         });
         Self { roots, trusted: trusted.unwrap_or_default(), name, algorithms }
+    }
+}
+
+impl ServerCertVerification {
+    /// Verifies the signature by the key of a version 1 certificate; otherwise the error remains.
+    fn verify_with_version_1_key(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+        error: Error,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        match version_1_key(certificate) {
+            Some(key) => verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms),
+            None => Err(error),
+        }
     }
 }
 
@@ -65,6 +83,7 @@ impl ServerCertVerifier for ServerCertVerification {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(message, certificate, signature, &self.algorithms)
+            .or_else(|error| self.verify_with_version_1_key(message, certificate, signature, error))
     }
 
     fn verify_tls13_signature(
@@ -73,52 +92,11 @@ impl ServerCertVerifier for ServerCertVerification {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms).or_else(|error| {
-            match version_1_key(certificate) {
-                Some(key) => verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms),
-                None => Err(error),
-            }
-        })
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+            .or_else(|error| self.verify_with_version_1_key(message, certificate, signature, error))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-/// The public key of an X.509 version 1 certificate, as `openssl x509 -req` makes without an extension file. Such a
-/// certificate cannot be part of a chain, but its key can be used if no chain is verified.
-fn version_1_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
-    if ParsedCertificate::try_from(certificate).is_ok() {
-        return None;
-    }
-    let mut store = RootCertStore::empty();
-    store.add(certificate.clone().into_owned()).ok()?;
-    let content = store.roots.first()?.subject_public_key_info.as_ref();
-    Some(in_sequence(content)?.into())
-}
-
-/// The DER content wrapped in a SEQUENCE.
-fn in_sequence(content: &[u8]) -> Option<Vec<u8>> {
-    let [high, low] = u16::try_from(content.len()).ok()?.to_be_bytes();
-    let header: &[u8] = match content.len() {
-        0..0x80 => &[0x30, low],
-        0x80..0x100 => &[0x30, 0x81, low],
-        _ => &[0x30, 0x82, high, low],
-    };
-    Some([header, content].concat())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn encodes_sequence_lengths() {
-        let header = |length: usize| in_sequence(&vec![0; length]).map(|der| der[..der.len() - length].to_vec());
-        assert_eq!(header(0x7f).unwrap(), [0x30, 0x7f]);
-        assert_eq!(header(0x80).unwrap(), [0x30, 0x81, 0x80]);
-        assert_eq!(header(0x100).unwrap(), [0x30, 0x82, 1, 0]);
-        assert_eq!(header(0x10000), None);
     }
 }
