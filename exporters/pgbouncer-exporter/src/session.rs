@@ -14,6 +14,10 @@ use crate::command::Command;
 use crate::console_slots::ConsolePermit;
 use crate::shape::shape;
 
+/// What to do if the target is not PgBouncer.
+pub(crate) const POSTGRES_HINT: &str = "(the target is PostgreSQL: read it with pg-exporter, --url and port 9630; \
+                                        pgbouncer-exporter needs the port of PgBouncer, by default 6432)";
+
 /// How long PgBouncer may take to end a closed session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -96,7 +100,9 @@ impl Session for ConsoleSession {
         let console = self.console()?;
         let Some(version) = console.version() else {
             let found = console.reported_version();
-            let message = format!("{}: not a PgBouncer console: the server reports version {found:?}", self.label);
+            let label = &self.label;
+            let message =
+                format!("{label}: not a PgBouncer console: the server reports version {found:?} {POSTGRES_HINT}");
             return Err(SourceError::new(Reason::NoConsole, message));
         };
         // This checks that the console responds. Before 1.12 the version is in a notice, so the one reported at connect is used.

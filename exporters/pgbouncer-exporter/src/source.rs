@@ -8,7 +8,7 @@ use engine::{Connections, Reason, Source, SourceError};
 use pgclient::{ConnectError, ConsoleTarget};
 
 use crate::console_slots::ConsoleSlots;
-use crate::session::ConsoleSession;
+use crate::session::{ConsoleSession, POSTGRES_HINT};
 
 /// How many consoles may be open at once: one for a collection and one for a health endpoint.
 const BUDGET: usize = 2;
@@ -28,6 +28,10 @@ impl PgBouncerSource {
 
     fn error(&self, error: &ConnectError) -> SourceError {
         let mut message = error.to_string();
+        // Every PgBouncer has a console, and none has this file.
+        if error.sqlstate() == Some("3D000") || message.contains("pg_hba.conf") {
+            return SourceError::new(Reason::NoConsole, format!("{message} {POSTGRES_HINT}"));
+        }
         if message.contains("not allowed") {
             let user = self.target.user();
             message.push_str(&format!(

@@ -90,13 +90,18 @@ impl Connection {
         self.reported.get(name).map(String::as_str)
     }
 
+    /// Whether it leads to PgBouncer's admin console and not to PostgreSQL.
+    pub fn is_console(&self) -> bool {
+        self.parameter("server_version").is_some_and(|version| version.ends_with(CONSOLE_VERSION_SUFFIX))
+    }
+
     /// Asks the server to cancel the running query, over a separate connection. The server does not report whether it did.
     ///
     /// # Errors
     /// If the request cannot be delivered within `timeout`. Always on a PgBouncer console, which would treat it as RESUME:
     /// there the request is not sent.
     pub async fn cancel(&self, timeout: Duration) -> Result<(), ConnectError> {
-        if self.parameter("server_version").is_some_and(|version| version.ends_with(CONSOLE_VERSION_SUFFIX)) {
+        if self.is_console() {
             return Err(ConnectError::new(
                 &self.server,
                 Reason::Other,

@@ -9,12 +9,10 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use crate::connection::{CONSOLE_VERSION_SUFFIX, Connection};
 use crate::environment::Environment;
-use crate::error::{ConnectError, ConsoleError, TargetError};
+use crate::error::{CONSOLE_DATABASE, ConnectError, ConsoleError, TargetError};
 use crate::slot::ConnectionSlot;
 use crate::target::Target;
 
-/// The database name of the console.
-const DATABASE: &str = "pgbouncer";
 /// PgBouncer's default port.
 const PORT: &str = "6432";
 
@@ -30,12 +28,15 @@ impl ConsoleTarget {
     /// # Errors
     /// As [`Target::parse`], and if the database is another one.
     pub fn parse(conninfo: &str, env: &Environment) -> Result<Self, TargetError> {
-        let env = env.clone().with_default("PGPORT", PORT).with_default("PGDATABASE", DATABASE);
+        let env = env.clone().with_default("PGPORT", PORT).with_default("PGDATABASE", CONSOLE_DATABASE);
         let target = Target::parse(conninfo, &env)?;
-        if target.database() != Some(DATABASE) {
+        if target.database() != Some(CONSOLE_DATABASE) {
             return Err(TargetError::value(
                 "dbname (or PGDATABASE)",
-                format!("expected {DATABASE}, the database name of the admin console"),
+                format!(
+                    "expected {CONSOLE_DATABASE}, the database name of the admin console (for a database of PostgreSQL \
+                     use pg-exporter)"
+                ),
             ));
         }
         Ok(Self(target.without_settings().with_any_session()))
@@ -169,7 +170,8 @@ mod tests {
 
     #[test]
     fn rejects_other_database() {
-        let expected = "dbname (or PGDATABASE): expected pgbouncer, the database name of the admin console";
+        let expected = "dbname (or PGDATABASE): expected pgbouncer, the database name of the admin console \
+                        (for a database of PostgreSQL use pg-exporter)";
         assert_eq!(parse("postgres://mon@db1/app", &[]).unwrap_err(), expected);
         assert_eq!(parse("", &[("PGDATABASE", "app")]).unwrap_err(), expected);
     }

@@ -46,6 +46,8 @@ pub enum Reason {
     Shape,
     /// A collector marked `fatal` failed.
     Fatal,
+    /// The server is a PgBouncer's console, where PostgreSQL is expected.
+    Console,
     /// PgBouncer does not admit the user to its console.
     NoConsole,
     /// PgBouncer does not know the command.
@@ -93,6 +95,7 @@ impl Reason {
             Self::Protocol => "protocol",
             Self::Shape => "shape",
             Self::Fatal => "fatal",
+            Self::Console => "console",
             Self::NoConsole => "no_console",
             Self::Command => "command",
             Self::Filter => "filter",

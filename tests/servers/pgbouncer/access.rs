@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
-use lab::{BouncerRelease, PgBouncer, Process};
-use support::{pgbouncer_exporter, scrape, until};
+use lab::{BouncerRelease, Exporter, PgBouncer, Process};
+use support::{binary, pgbouncer_exporter, scrape, until};
 
 use super::{exporter, exporter_of, on_every_release};
 
@@ -46,6 +46,10 @@ fn refuses_a_database_or_server_that_is_no_console() {
         server.psql("postgres", "create database pgbouncer").unwrap();
         let (reason, line) = told(&server.url("monitor", "pgbouncer"));
         assert!(reason == "no_console" && line.contains("the server reports version"), "{line}");
+        assert!(line.contains("read it with pg-exporter, --url and port 9630"), "{line}");
+        server.psql("postgres", "drop database pgbouncer").unwrap();
+        let (reason, line) = told(&server.url("monitor", "pgbouncer"));
+        assert!(reason == "no_console" && line.contains("read it with pg-exporter"), "{line}");
 
         let mut command = Process::command(pgbouncer_exporter());
         let output = command.env("PG_EXPORTER_URL", server.url("monitor", "postgres")).output().unwrap();
@@ -55,6 +59,37 @@ fn refuses_a_database_or_server_that_is_no_console() {
             error.contains("dbname (or PGDATABASE): expected pgbouncer, the database name of the admin console"),
             "{error}"
         );
+        assert!(error.contains("use pg-exporter"), "{error}");
+    });
+}
+
+#[test]
+fn pg_exporter_at_a_console_names_the_program_to_use() {
+    on_every_release(|release, server| {
+        let plain = PgBouncer::builder(release).database("app", server, "").start().unwrap();
+        // One that ignores settings lets the exporter in.
+        let ignored =
+            "extra_float_digits,options,statement_timeout,lock_timeout,default_transaction_read_only,search_path";
+        let lenient =
+            PgBouncer::builder(release).database("app", server, "").setting("ignore_startup_parameters", ignored);
+        let lenient = lenient.start().unwrap();
+        let url = plain.url("monitor", "pgbouncer");
+        let separator = if url.contains('?') { '&' } else { '?' };
+        for (url, expected) in [
+            (url.clone(), "console"),
+            (lenient.url("monitor", "pgbouncer"), "console"),
+            (format!("{url}{separator}target_session_attrs=primary"), "console"),
+            (lenient.url("stranger", "pgbouncer"), "auth"),
+        ] {
+            let exporter = Exporter::start(binary(), &[], &[("PG_EXPORTER_URL", &url)]).unwrap();
+            let page = scrape(&exporter);
+            let (log, explain) = (exporter.log(), exporter.get("/explain").unwrap().text());
+            assert_eq!(page.reason(), Some(expected), "{release}: {log}");
+            for text in [&log, &explain] {
+                assert!(text.contains("read it with pgbouncer-exporter, --url and port 9631"), "{release}: {text}");
+            }
+            assert!(!log.contains("refused a session setting"), "{release}: {log}");
+        }
     });
 }
 

@@ -17,6 +17,12 @@ use crate::tracking::{SessionTracking, SettingSet, Tracking};
 /// What to do if nothing listens at the address.
 const REFUSED_HINT: &str = "(is PostgreSQL running there? set --url or PG_EXPORTER_URL)";
 
+/// What to do if the target is not PostgreSQL.
+const CONSOLE_HINT: &str = "(the target is PgBouncer's admin console: read it with pgbouncer-exporter, --url and port 9631; \
+                            pg-exporter needs the port of PostgreSQL and one of its databases)";
+/// The name of the console's database, which PgBouncer allows for nothing else.
+const CONSOLE_DATABASE: &str = "pgbouncer";
+
 /// Where and how sessions are opened.
 pub(crate) struct Connector {
     target: Target,
@@ -48,7 +54,7 @@ impl Connector {
 
     /// The name of `database`, or of the main one.
     pub(crate) fn database_name<'a>(&'a self, database: Option<&'a str>) -> &'a str {
-        database.or(self.target.database()).unwrap_or(self.target.user())
+        database.unwrap_or(self.target.database_name())
     }
 
     /// The target of a database, or of the main one, with what is known about the server. Its sessions switch off these
@@ -66,6 +72,11 @@ impl Connector {
         connection: Connection,
         switched_off: SettingSet,
     ) -> Result<PooledConnection, SourceError> {
+        if connection.is_console() {
+            let version = connection.parameter("server_version").unwrap_or_default();
+            let message = format!("{}: the server reports version {version:?} {CONSOLE_HINT}", connection.label());
+            return Err(SourceError::new(Reason::Console, message));
+        }
         self.transaction_timeout.note(&connection);
         let work = purpose.database().filter(|_| reports_on_request(&connection)).map(|name| self.work.of(name));
         // A health session runs nothing that a database's owner could change, and must not wait for a lock.
@@ -94,10 +105,12 @@ impl Connector {
     }
 }
 
-/// A failed attempt to connect, with a hint if no server answers at the address.
-pub(super) fn connect_error(error: &ConnectError) -> SourceError {
+/// A failed attempt to connect to a database, with a hint if no server answers at the address, or a console.
+pub(super) fn connect_error(error: &ConnectError, database: &str) -> SourceError {
     let message = match (error.reason(), error.sqlstate()) {
         (Reason::Refused, None) => format!("{error} {REFUSED_HINT}"),
+        (Reason::Console, _) => format!("{error} {CONSOLE_HINT}"),
+        _ if database == CONSOLE_DATABASE && error.is_of_pooler() => format!("{error} {CONSOLE_HINT}"),
         _ => error.to_string(),
     };
     SourceError::new(error.reason(), message)

@@ -67,6 +67,7 @@ impl Opener {
     fn error(&self, error: &ConnectError) -> SourceError {
         let not_ended = (error.reason() == Reason::BackendsNotEnded).then(|| self.slots.not_ended());
         let not_ended = not_ended.flatten().map(|not_ended| not_ended.error(&self.connector.label()));
-        not_ended.unwrap_or_else(|| connect_error(error))
+        let database = self.connector.database_name(self.purpose.database());
+        not_ended.unwrap_or_else(|| connect_error(error, database))
     }
 }

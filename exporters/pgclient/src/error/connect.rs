@@ -5,7 +5,7 @@ use std::io;
 
 use reason::Reason;
 
-use super::refusal::reason_of_refusal;
+use super::refusal::{CONSOLE_DATABASE, reason_of_refusal};
 use crate::tls::describe::describe;
 
 /// Why a connection failed: the server, its message or the system's, and the SQLSTATE if the server sent one.
@@ -42,6 +42,20 @@ impl ConnectError {
             self.message = format!("{}; {problem}", self.message);
         }
         self
+    }
+
+    /// The same error of a connection to this database. That PgBouncer refuses the settings of a session with its own
+    /// database tells that a console was taken for PostgreSQL: the settings are not the problem.
+    pub(crate) fn at_database(mut self, database: &str) -> Self {
+        if database == CONSOLE_DATABASE && self.reason == Reason::UnknownSetting && self.is_of_pooler() {
+            self.reason = Reason::Console;
+        }
+        self
+    }
+
+    /// Whether PgBouncer refused the connection: PostgreSQL has other codes for its refusals.
+    pub fn is_of_pooler(&self) -> bool {
+        self.sqlstate() == Some("08P01")
     }
 
     pub(crate) fn unresolved(server: &str, error: &io::Error) -> Self {
@@ -113,7 +127,7 @@ impl ConnectError {
     /// Whether other servers and addresses would fail in the same way.
     pub(crate) fn is_final(&self) -> bool {
         let is_same_everywhere =
-            matches!(self.reason, Reason::Auth | Reason::NoDatabase | Reason::Permission | Reason::UnknownSetting);
+            matches!(self.reason, Reason::Auth | Reason::Console | Reason::NoDatabase | Reason::Permission);
         is_same_everywhere && self.sqlstate.is_some() || self.is_about_a_setting()
     }
 

@@ -5,6 +5,8 @@ mod console;
 mod refusal;
 mod target;
 
+pub(crate) use refusal::CONSOLE_DATABASE;
+
 pub use connect::ConnectError;
 pub use console::ConsoleError;
 pub use target::TargetError;

@@ -2,6 +2,9 @@
 
 use reason::Reason;
 
+/// The database name of PgBouncer's console.
+pub(crate) const CONSOLE_DATABASE: &str = "pgbouncer";
+
 /// The reason for a SQLSTATE and its message.
 pub(super) fn reason_of_refusal(sqlstate: &str, message: &str) -> Reason {
     match sqlstate {

@@ -120,6 +120,7 @@ impl Attempt {
         let endpoint = ServerEndpoint { connector, tls, host_name, permit: stream.permit() };
         let (client, driver) = config.connect_raw(stream, endpoint.handshake()).await.map_err(|error| {
             let error = ConnectError::from_driver(label, &error);
+            let error = error.at_database(self.target.database_name());
             error.or_ignored_password_file(|| self.target.ignored_password_file())
         })?;
         endpoint.connector.restore_user_timeout(socket);
@@ -151,6 +152,13 @@ impl Attempt {
 async fn is_in_recovery(connection: &Connection, label: &str) -> Result<bool, ConnectError> {
     if let Some(reported) = connection.parameter("in_hot_standby") {
         return Ok(reported == "on");
+    }
+    if connection.is_console() {
+        return Err(ConnectError::new(
+            label,
+            Reason::Console,
+            "target_session_attrs has no meaning on a PgBouncer console",
+        ));
     }
     let answer = connection.client().simple_query("SELECT pg_catalog.pg_is_in_recovery()").await;
     let messages = answer.map_err(|error| ConnectError::from_driver(label, &error))?;
