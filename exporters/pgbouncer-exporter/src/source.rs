@@ -28,8 +28,7 @@ impl PgBouncerSource {
 
     fn error(&self, error: &ConnectError) -> SourceError {
         let mut message = error.to_string();
-        // Every PgBouncer has a console, and none has this file.
-        if error.sqlstate() == Some("3D000") || message.contains("pg_hba.conf") {
+        if error.is_of_postgres() {
             return SourceError::new(Reason::NoConsole, format!("{message} {POSTGRES_HINT}"));
         }
         if message.contains("not allowed") {

@@ -50,6 +50,8 @@ fn refuses_a_database_or_server_that_is_no_console() {
         server.psql("postgres", "drop database pgbouncer").unwrap();
         let (reason, line) = told(&server.url("monitor", "pgbouncer"));
         assert!(reason == "no_console" && line.contains("read it with pg-exporter"), "{line}");
+        let (reason, line) = told(&server.url("monitor", "pgbouncer").replace("monitor-secret", "wrong"));
+        assert!(reason == "no_console" && line.contains("read it with pg-exporter"), "{line}");
 
         let mut command = Process::command(pgbouncer_exporter());
         let output = command.env("PG_EXPORTER_URL", server.url("monitor", "postgres")).output().unwrap();
@@ -80,6 +82,7 @@ fn pg_exporter_at_a_console_names_the_program_to_use() {
             (lenient.url("monitor", "pgbouncer"), "console"),
             (format!("{url}{separator}target_session_attrs=primary"), "console"),
             (lenient.url("stranger", "pgbouncer"), "auth"),
+            (lenient.url("monitor", "pgbouncer").replace("monitor-secret", "wrong"), "auth"),
         ] {
             let exporter = Exporter::start(binary(), &[], &[("PG_EXPORTER_URL", &url)]).unwrap();
             let page = scrape(&exporter);

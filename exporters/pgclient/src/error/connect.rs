@@ -16,6 +16,8 @@ pub struct ConnectError {
     reason: Reason,
     message: String,
     sqlstate: Option<String>,
+    /// Whether PostgreSQL itself refused: it alone names the routine that did.
+    names_routine: bool,
 }
 
 impl ConnectError {
@@ -30,7 +32,7 @@ impl ConnectError {
     }
 
     pub(crate) fn new(server: &str, reason: Reason, message: impl Into<String>) -> Self {
-        Self { server: server.to_owned(), reason, message: message.into(), sqlstate: None }
+        Self { server: server.to_owned(), reason, message: message.into(), sqlstate: None, names_routine: false }
     }
 
     /// Adds why the password file was ignored, if a password is missing.
@@ -53,9 +55,14 @@ impl ConnectError {
         self
     }
 
-    /// Whether PgBouncer refused the connection: PostgreSQL has other codes for its refusals.
+    /// Whether a pooler refused the connection, and not PostgreSQL.
     pub fn is_of_pooler(&self) -> bool {
-        self.sqlstate() == Some("08P01")
+        self.sqlstate.is_some() && !self.names_routine
+    }
+
+    /// Whether PostgreSQL refused the connection, and not a pooler.
+    pub fn is_of_postgres(&self) -> bool {
+        self.names_routine
     }
 
     pub(crate) fn unresolved(server: &str, error: &io::Error) -> Self {
@@ -121,6 +128,7 @@ impl ConnectError {
             reason: reason_of_refusal(sqlstate, refusal.message()),
             message: format!("{}{detail} ({sqlstate})", refusal.message()),
             sqlstate: Some(sqlstate.to_owned()),
+            names_routine: refusal.routine().is_some(),
         }
     }
 
