@@ -3,7 +3,7 @@
 CARGO ?= cargo
 NEEDS = .ci/needs cc:gcc cc:libc6-dev
 # What the lab downloads and starts servers with.
-LAB_NEEDS = $(NEEDS) python3:python3 pip:python3-pip apt-get:apt dpkg:dpkg setpriv:util-linux \
+LAB_NEEDS = $(NEEDS) python3:python3 pip:python3-pip openssl:openssl apt-get:apt dpkg:dpkg setpriv:util-linux \
 	/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
 PROGRAMS = --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
 DENY = target/tools/bin/cargo-deny

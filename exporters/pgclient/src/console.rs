@@ -34,8 +34,8 @@ impl ConsoleTarget {
             return Err(TargetError::value(
                 "dbname (or PGDATABASE)",
                 format!(
-                    "expected {CONSOLE_DATABASE}, the database name of the admin console (for a database of PostgreSQL \
-                     use pg-exporter)"
+                    "expected {CONSOLE_DATABASE}, the database name of the admin console (read a database of PostgreSQL \
+                     with pg-exporter, --url and port 9630)"
                 ),
             ));
         }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn rejects_other_database() {
         let expected = "dbname (or PGDATABASE): expected pgbouncer, the database name of the admin console \
-                        (for a database of PostgreSQL use pg-exporter)";
+                        (read a database of PostgreSQL with pg-exporter, --url and port 9630)";
         assert_eq!(parse("postgres://mon@db1/app", &[]).unwrap_err(), expected);
         assert_eq!(parse("", &[("PGDATABASE", "app")]).unwrap_err(), expected);
     }

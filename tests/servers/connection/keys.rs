@@ -30,6 +30,11 @@ openssl rsa -in rsa.key -traditional -out pkcs1.key
 openssl pkcs8 -topk8 -nocrypt -in rsa.key -outform DER -out der.key
 openssl pkcs8 -topk8 -in p256.key -passout pass:s3cret -out encrypted.key
 openssl rsa -in rsa.key -traditional -aes128 -passout pass:s3cret -out encrypted1.key
+# What the operations page says.
+printf 'subjectAltName=DNS:localhost\n' >server.ext
+openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -extfile server.ext -days 365 -out version3.crt
+cp server.key version3.key
+openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout cn.key -out cn.crt -subj /CN=localhost
 cat p256.key p256.crt ca.crt >all.pem
 cat ca.crt server.crt >trusted.crt
 ";
@@ -86,6 +91,13 @@ fn certificates_and_keys_work_as_with_psql() {
     assert!(is_up(&target("open", &format!("sslmode=verify-ca sslrootcert={}", at("trusted.crt")))));
     let unverified = target("open", &format!("sslmode=verify-full sslrootcert={}", at("ca.crt")));
     assert_fails(&unverified, "tls", "X.509 version 1, which cannot be verified (create a version 3 certificate");
+
+    show_certificate(&server, folder.path(), "cn");
+    let unnamed = target("open", &format!("sslmode=verify-full sslrootcert={}", at("cn.crt")));
+    assert_fails(&unnamed, "tls", "has no subjectAltName, and its CN is not used");
+    assert!(is_up(&target("open", &format!("sslmode=verify-ca sslrootcert={}", at("cn.crt")))));
+    show_certificate(&server, folder.path(), "version3");
+    assert!(is_up(&target("open", &format!("sslmode=verify-full sslrootcert={}", at("ca.crt")))));
 
     // A client's.
     for (certificate, key) in [

@@ -61,7 +61,7 @@ fn refuses_a_database_or_server_that_is_no_console() {
             error.contains("dbname (or PGDATABASE): expected pgbouncer, the database name of the admin console"),
             "{error}"
         );
-        assert!(error.contains("use pg-exporter"), "{error}");
+        assert!(error.contains("with pg-exporter, --url and port 9630"), "{error}");
     });
 }
 
