@@ -58,10 +58,10 @@ check: $(DENY)
 	$(MAKE) --no-print-directory doc
 # All at once, as for the tests: a part alone has other features of its dependencies, which would be built twice.
 	$(CARGO) build --workspace --all-targets
-	./target/debug/pg-exporter check collectors/pg
-	./target/debug/pgbouncer-exporter check collectors/pgbouncer
-	./target/debug/pgbouncer-exporter check collectors/pgbouncer_exporter
-	./target/debug/pgbackrest-exporter check collectors/pgbackrest
+	./target/debug/pg-exporter check --strict collectors/pg
+	./target/debug/pgbouncer-exporter check --strict collectors/pgbouncer
+	./target/debug/pgbouncer-exporter check --strict collectors/pgbouncer_exporter
+	./target/debug/pgbackrest-exporter check --strict collectors/pgbackrest
 	sh docs/reference/generate.sh target/debug target/reference
 	for page in target/reference/*.md; do diff docs/reference/$${page##*/} $$page || { echo "docs/reference/$${page##*/} is old: make bless"; exit 1; }; done
 

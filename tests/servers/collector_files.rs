@@ -77,6 +77,67 @@ fn reads_files_in_pg_exporter_format() {
     }
 }
 
+/// Files as older releases of pg_exporter take them.
+const OLDER_FORM: &str = "tests/servers/collector_files/older_form";
+
+#[test]
+fn serves_files_of_older_releases_but_for_what_it_warns_of() {
+    let folder = path(OLDER_FORM);
+    let config = format!("--config={}", folder.display());
+    for major in [Major::V14, Major::V18] {
+        let server = Postgres::start(major).unwrap();
+        server.psql("postgres", "create database app").unwrap();
+        let exporter = exporter(&server, "postgres", &[&config]);
+        let page = scrape(&exporter);
+        page.complaints();
+        assert_eq!(page.value("pg_up", &[]), Some(1.0), "{major}");
+        expect(&folder.join(format!("expected_{major}.txt")), &site_lines(&page.text));
+        let found = page.samples("pg_exporter_collector_success", &[]);
+        assert!(found.iter().all(|sample| sample.value == 1.0), "{major}: {found:?}");
+
+        let dropped = |collector, reason| {
+            let labels = [("collector", collector), ("reason", reason)];
+            scrape(&exporter).value("pg_exporter_dropped_samples_total", &labels).is_some_and(|count| count > 0.0)
+        };
+        assert!(dropped("site_job_more", "type"), "{major}");
+        assert_eq!(dropped("site_lock_13", "duplicate"), major == Major::V14, "{major}");
+
+        for warning in [
+            "0100-base.yml:9:3: branch site_wal_14: unknown key \\\"skip_errors\\\" is ignored",
+            "0100-base.yml:19:7: metric site_wal_position is a counter here and a gauge in branch site_wal_14, at ",
+            "0100-base.yml:32:1: branch site_lock_13 (13.0 and later) and branch site_lock_10 (10.0 to before 16.0, at ",
+            "0100-base.yml:55:7: metric site_job_runs is a gauge here and a counter in branch site_job, at ",
+            "0100-base.yml:76:1: branch site_owner has no metric",
+            "0100-base.yml:87:19: usage: expected one of LABEL, GAUGE, COUNTER, HISTOGRAM, DISCARD, found ",
+            "0200-site.yml:1:1: branch site_changed is already defined at ",
+            "0200-site.yml:7:1: branch site_off is already defined at ",
+        ] {
+            assert!(exporter.log().contains(warning), "{warning}: {}", exporter.log());
+        }
+    }
+}
+
+#[test]
+fn a_reload_warns_too_and_a_later_file_overrides() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, n: u32| {
+        let text = format!("site_thing:\n  query: SELECT {n} AS n\n  metrics: [{{ n: {{ usage: GAUGE }} }}]\n");
+        std::fs::write(folder.path().join(name), text).unwrap();
+    };
+    write("b.yml", 1);
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let exporter = exporter(&server, "postgres", &[&format!("--config={}", folder.path().display())]);
+    let value = || scrape(&exporter).value("site_thing_n", &[]);
+    assert_eq!(value(), Some(1.0));
+    write("a.yml", 2);
+    write("c.yaml", 3);
+    assert_eq!(exporter.request("POST", "/reload", &[]).unwrap().status, 200);
+    assert_eq!(value(), Some(3.0));
+    for name in ["a.yml:1:1", "b.yml:1:1"] {
+        assert!(exporter.log().contains(&format!("{name}: that definition is left out")), "{}", exporter.log());
+    }
+}
+
 #[test]
 fn tags_on_the_command_line_choose_branches() {
     let server = Postgres::start(Major::NEWEST).unwrap();

@@ -18,6 +18,10 @@ fn check(path: &str, folder: &Path) -> Output {
     Command::new(binary()).args(["check", path]).current_dir(folder).output().unwrap()
 }
 
+fn check_strictly(path: &str, folder: &Path) -> Output {
+    Command::new(binary()).args(["check", "--strict", path]).current_dir(folder).output().unwrap()
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -46,7 +50,7 @@ fn every_fault_is_reported_with_its_position() {
     let folder = data("bad");
     let inputs = names(&folder, false);
     for input in &inputs {
-        let output = check(input, &folder);
+        let output = check_strictly(input, &folder);
         assert_eq!(output.status.code(), Some(1), "{input}");
         assert_eq!(text(&output.stdout), "", "{input}");
         let told = text(&output.stderr);
@@ -57,6 +61,41 @@ fn every_fault_is_reported_with_its_position() {
     let expected: Vec<String> =
         inputs.iter().map(|input| Path::new(input).with_extension("txt").display().to_string()).collect();
     assert_eq!(names(&folder, true), expected, "a text without its input, or the other way");
+}
+
+/// The messages of log lines.
+fn messages(log: &str) -> Vec<String> {
+    let message = |line: &str| line.split_once("level=warn message=").unwrap_or_else(|| panic!("{line}")).1.to_owned();
+    log.lines().map(message).collect()
+}
+
+#[test]
+fn what_cannot_go_wrong_is_left_out_with_a_warning() {
+    let folder = data("lenient");
+    for input in names(&folder, false) {
+        let output = check(&input, &folder);
+        assert_eq!(output.status.code(), Some(0), "{input}: {}", text(&output.stderr));
+        let warnings = messages(&text(&output.stderr));
+        let found = warnings.join("\n") + "\n" + &text(&output.stdout);
+        expect(&folder.join(Path::new(&input).with_extension("txt")), &found);
+        let is_placed = |warning: &String| warning.starts_with(&format!("\"{input}")) && warning.contains(".y");
+        assert!(!warnings.is_empty() && warnings.iter().all(is_placed), "{warnings:?}");
+
+        let strictly = check_strictly(&input, &folder);
+        assert_eq!(strictly.status.code(), Some(1), "{input}");
+        let told = text(&strictly.stderr);
+        let errors = if warnings.len() == 1 { "error" } else { "errors" };
+        assert!(told.starts_with(&format!("pg-exporter: {} {errors} ", warnings.len())), "{told}");
+    }
+}
+
+#[test]
+fn files_that_are_refused_are_refused_with_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(data("lenient/labels_only.yml"), folder.path().join("a.yml")).unwrap();
+    fs::copy(data("bad/unknown_usage.yml"), folder.path().join("b.yml")).unwrap();
+    let told = text(&check(".", folder.path()).stderr);
+    assert!(told.starts_with("pg-exporter: 6 errors") && told.contains("./a.yml:2:1: branch app_owner"), "{told}");
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub(crate) enum Task {
     Check {
         /// A file, a folder, or builtin:NAME; default: the value of --config
         path: Option<String>,
+        /// Take what is left out with a warning as an error
+        #[arg(long)]
+        strict: bool,
     },
     /// Connect once and print which collectors are planned, which are not and why, and what each costs
     Explain,

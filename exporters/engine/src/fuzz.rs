@@ -1,6 +1,6 @@
 //! Entry points for the targets in `fuzz/`. Not an interface.
 
-use crate::catalog::{Catalog, EmbeddedFolder, Origin};
+use crate::catalog::{Catalog, EmbeddedFolder, LoadRules, Origin};
 use crate::exposition::{Format, accepts_gzip, close_labels, write_label};
 use crate::tiers::Tiers;
 
@@ -10,7 +10,7 @@ use crate::tiers::Tiers;
 /// What `check` would print.
 pub fn load_collectors(text: &str) -> Result<usize, String> {
     let folder = EmbeddedFolder { name: "fuzz", files: vec![("fuzz.yml".to_owned(), text.to_owned())] };
-    let loaded = Catalog::load_checked(&Origin::Embedded(folder), &Tiers::default(), &[], None);
+    let loaded = Catalog::load_checked(&Origin::Embedded(folder), &Tiers::default(), &LoadRules::default());
     loaded.map(|catalog| catalog.collectors.len()).map_err(|error| error.to_string())
 }
 

@@ -11,7 +11,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::build_info::VERSION;
-use crate::catalog::{Catalog, LoadError, Origin};
+use crate::catalog::{Catalog, LoadError, LoadRules, Origin};
 use crate::cli::{self, Cli, ConfigPath, Task};
 use crate::exporter::{Context, Exporter, Failure, Sources};
 use crate::exposition::Format;
@@ -91,19 +91,19 @@ fn act<O: Args, S: Source>(
     let namespace = options.namespace.clone().filter(|given| !given.is_empty());
     let namespace = namespace.unwrap_or_else(|| exporter.namespace.to_owned());
     let config = match &command {
-        Some(Task::Check { path: Some(path) }) => Some(path.clone()),
+        Some(Task::Check { path: Some(path), .. }) => Some(path.clone()),
         _ => options.config.clone(),
     };
     let origin = origin(exporter, config.as_deref())?;
     let tiers = options.cache_ttls;
     let load = {
-        let (origin, reserved, check_query) = (origin.clone(), reserved_names(&namespace), exporter.check_query);
-        move || Catalog::load_checked(&origin, &tiers, &reserved, check_query)
+        let strict = matches!(command, Some(Task::Check { strict: true, .. }));
+        let rules = LoadRules { strict, reserved: reserved_names(&namespace), check_query: exporter.check_query };
+        let origin = origin.clone();
+        move || Catalog::load_checked(&origin, &tiers, &rules)
     };
     let catalog = load().map_err(|error| summary(&error, &origin))?;
-    for warning in &catalog.warnings {
-        tracing::warn!("{}", warning.to_string().lines().next().unwrap_or_default());
-    }
+    catalog.log_warnings();
     match command {
         Some(Task::Check { .. }) => return print(&checked(&catalog)),
         Some(Task::Metrics { format, of_self: true }) => return print(&list::self_metrics(&namespace, format)?),
@@ -182,7 +182,7 @@ fn checked(catalog: &Catalog) -> String {
         "{}: {} collectors, {} metrics, no errors\n",
         catalog.origin,
         catalog.collectors.len(),
-        catalog.families.len()
+        catalog.families.chunk_by(|one, other| one.name == other.name).count()
     )
 }
 

@@ -1,8 +1,6 @@
-//! Checks of all collectors together: names that are unique, branches that exclude each other, lookups that fit.
+//! Checks of all collectors together: branches that exclude each other, lookups that fit, queries.
 
-use std::collections::HashMap;
-
-use crate::collector::{Collector, Column, Diagnostic, Family, Position, Usage};
+use crate::collector::{Collector, Diagnostic, Position, Tolerable, Usage};
 use crate::facts::Version;
 
 /// Checks the text of a query; its error becomes a diagnostic of the collector file.
@@ -25,24 +23,31 @@ fn diagnostic(collector: &Collector, position: Position, message: String) -> Dia
     Diagnostic::new(&collector.file, position, message)
 }
 
-/// Branch keys are unique, and branches that share a name never run together.
-pub(super) fn check_branches(collectors: &[Collector], diagnostics: &mut Vec<Diagnostic>) {
+/// Branches that share a name never run together.
+pub(super) fn check_branches(collectors: &[Collector], tolerable: &mut Vec<Tolerable>) {
     for (at, collector) in collectors.iter().enumerate() {
         for earlier in &collectors[..at] {
-            let there = format!("{}:{}", earlier.file, earlier.position.line);
-            if earlier.key == collector.key {
-                if earlier.file != collector.file {
-                    let message = format!("branch {} is already defined at {there}", collector.key);
-                    diagnostics.push(diagnostic(collector, collector.position, message));
-                }
-            } else if earlier.name == collector.name && may_run_together(earlier, collector) {
-                let message = format!(
-                    "branch {} ({}) and branch {} ({}, at {there}) give the same metrics {}_… and can both run: \
-                     expected versions that do not overlap, or tags that exclude each other",
-                    collector.key, collector.versions, earlier.key, earlier.versions, collector.name
-                );
-                diagnostics.push(diagnostic(collector, collector.position, message));
+            if earlier.name != collector.name || !may_run_together(earlier, collector) || !share(earlier, collector) {
+                continue;
             }
+            let message = format!(
+                "branch {} ({}) and branch {} ({}, at {}:{}) give the same metrics {}_… and can both run",
+                collector.key,
+                collector.versions,
+                earlier.key,
+                earlier.versions,
+                earlier.file,
+                earlier.position.line,
+                collector.name
+            );
+            tolerable.push(Tolerable {
+                warning: format!("{message}: series that both give are taken from {}", earlier.key),
+                fault: diagnostic(
+                    collector,
+                    collector.position,
+                    format!("{message}: expected versions that do not overlap, or tags that exclude each other"),
+                ),
+            });
         }
     }
 }
@@ -72,7 +77,8 @@ pub(super) fn check_lookups(collectors: &[Collector], diagnostics: &mut Vec<Diag
     }
 }
 
-fn may_run_together(one: &Collector, other: &Collector) -> bool {
+/// Whether there can be a database in which both run.
+pub(super) fn may_run_together(one: &Collector, other: &Collector) -> bool {
     let excludes = |a: &str, b: &str| {
         let role = |tag: &str| match tag {
             "primary" | "master" | "leader" => Some(true),
@@ -88,52 +94,14 @@ fn may_run_together(one: &Collector, other: &Collector) -> bool {
                 .any(|kind| matches!((a.strip_prefix(kind), b.strip_prefix(kind)), (Some(x), Some(y)) if x != y))
     };
     let apart = one.tags.iter().any(|a| other.tags.iter().any(|b| excludes(a, b)));
-    let shares = |column: &Column| {
-        let mine = one.families_of(column);
-        other
-            .columns
-            .iter()
-            .any(|column| other.families_of(column).iter().any(|family| mine.iter().any(|m| m.name == family.name)))
-    };
-    !one.skip
-        && !other.skip
-        && !apart
-        && one.versions.overlaps(&other.versions)
-        && one.columns.iter().filter(|column| column.usage != Usage::Label).any(shares)
+    !one.skip && !other.skip && !apart && one.versions.overlaps(&other.versions)
 }
 
-/// All families, sorted by name; one name has one type, and none is the exporter's own.
-pub(super) fn own_families(
-    collectors: &[Collector],
-    reserved: &[String],
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<Family> {
-    let mut owners: HashMap<String, (Family, &Collector)> = HashMap::new();
-    for collector in collectors {
-        for column in &collector.columns {
-            for family in collector.families_of(column) {
-                if reserved.contains(&family.name) {
-                    let message = format!("metric {} is one of the exporter's own: choose another name", family.name);
-                    diagnostics.push(diagnostic(collector, column.position, message));
-                }
-                match owners.get(&family.name) {
-                    Some((first, owner)) if first.kind != family.kind => {
-                        let (kind, other) = (family.kind.word(), first.kind.word());
-                        let message = format!(
-                            "metric {} is a {kind} here and a {other} in branch {}, at {}:{}",
-                            family.name, owner.key, owner.file, owner.position.line
-                        );
-                        diagnostics.push(diagnostic(collector, column.position, message));
-                    }
-                    Some(_) => {}
-                    None => {
-                        owners.insert(family.name.clone(), (family, collector));
-                    }
-                }
-            }
-        }
-    }
-    let mut families: Vec<Family> = owners.into_values().map(|(family, _)| family).collect();
-    families.sort_by(|a, b| a.name.cmp(&b.name));
-    families
+/// Whether both have a metric of the same name.
+fn share(one: &Collector, other: &Collector) -> bool {
+    let names = |collector: &Collector| -> Vec<String> {
+        collector.columns.iter().flat_map(|column| collector.families_of(column)).map(|family| family.name).collect()
+    };
+    let mine = names(one);
+    names(other).iter().any(|name| mine.contains(name))
 }

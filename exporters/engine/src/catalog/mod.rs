@@ -1,18 +1,22 @@
 //! All collectors of one exporter: loaded from files, checked against each other.
 
 mod check;
+mod families;
 mod origin;
+mod overrides;
 mod shared_query;
 mod sql_texts;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use self::check::{check_branches, check_lookups, own_families, query_diagnostics};
+use self::check::{check_branches, check_lookups, query_diagnostics};
+use self::families::{leave_out_reserved, own_families};
 use self::origin::{read_texts, sql_file, whole};
+use self::overrides::remove_earlier;
 use self::shared_query::share_queries;
 use self::sql_texts::SqlTextCache;
-use crate::collector::{Collector, Diagnostic, Family, read_file};
+use crate::collector::{Collector, Diagnostic, Family, Tolerable, read_file};
 use crate::facts::Version;
 use crate::tiers::Tiers;
 
@@ -26,6 +30,17 @@ pub(crate) use sql_texts::{SqlTexts, text_hash};
 #[error("{}", list(diagnostics))]
 pub(crate) struct LoadError {
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// How collector files are read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LoadRules {
+    /// Whether a fault that cannot go wrong on a server is an error. It always is in embedded files.
+    pub strict: bool,
+    /// Names of metrics that the exporter itself owns.
+    pub reserved: Vec<String>,
+    /// The source's own check of queries.
+    pub check_query: Option<CheckQuery>,
 }
 
 /// Sorted by position; what several branches share through an alias is reported once.
@@ -45,7 +60,7 @@ pub(crate) struct Catalog {
     pub origin: String,
     /// In the order of files and branches, lower priority first.
     pub collectors: Vec<Collector>,
-    /// Sorted by name.
+    /// Sorted by name. Of several with one name, which have different types, the one of the first collector is first.
     pub families: Vec<Family>,
     /// For each collector and each of its columns: its families, as indexes into `families`.
     pub column_families: Vec<Vec<Vec<usize>>>,
@@ -66,6 +81,13 @@ impl Catalog {
         (!diagnostics.is_empty()).then_some(LoadError { diagnostics })
     }
 
+    /// Logs what is left out, one line each.
+    pub fn log_warnings(&self) {
+        for warning in &self.warnings {
+            tracing::warn!("{}", warning.to_string().lines().next().unwrap_or_default());
+        }
+    }
+
     /// The collector of that branch.
     pub fn index_of(&self, key: &str) -> Option<usize> {
         self.collectors.iter().position(|collector| *collector.key == *key)
@@ -79,56 +101,61 @@ impl Catalog {
     /// As [`Catalog::load_checked`], without a check of the queries.
     #[cfg(test)]
     pub fn load(origin: &Origin, tiers: &Tiers, reserved: &[String]) -> Result<Self, LoadError> {
-        Self::load_checked(origin, tiers, reserved, None)
+        let rules = LoadRules { reserved: reserved.to_vec(), ..LoadRules::default() };
+        Self::load_checked(origin, tiers, &rules)
     }
 
-    /// Reads all files of `origin`; `reserved` are metric names that the exporter itself owns.
+    /// Reads all files of `origin`.
     ///
     /// # Errors
     /// Every diagnostic of every file.
-    pub fn load_checked(
-        origin: &Origin,
-        tiers: &Tiers,
-        reserved: &[String],
-        check_query: Option<CheckQuery>,
-    ) -> Result<Self, LoadError> {
-        let (files, mut diagnostics) = read_texts(origin);
+    pub fn load_checked(origin: &Origin, tiers: &Tiers, rules: &LoadRules) -> Result<Self, LoadError> {
+        let (files, mut errors) = read_texts(origin);
+        let mut tolerable: Vec<Tolerable> = Vec::new();
         let mut collectors = Vec::new();
-        let mut warnings = Vec::new();
         let is_empty = |(_, text): &&(String, String)| text.trim().is_empty();
         let empty_files: Vec<String> = files.iter().filter(is_empty).map(|(name, _)| name.clone()).collect();
-        warnings.extend(empty_files.iter().map(|file| whole(Path::new(file), "the file is empty")));
+        let is_said = |file: &String| whole(Path::new(file), "the file is empty");
+        let mut warnings: Vec<Diagnostic> = empty_files.iter().map(is_said).collect();
         for (name, text) in &files {
             let (found, told) = read_file(name, text, tiers, &|path| sql_file(origin, path));
-            collectors.extend(found);
-            diagnostics.extend(told.errors);
+            for (key, position) in &told.left_out {
+                remove_earlier(&mut collectors, key, (&told.file, *position), &mut tolerable);
+            }
+            for collector in found {
+                let defined_at = (&collector.file, collector.position);
+                remove_earlier(&mut collectors, &collector.key, defined_at, &mut tolerable);
+                collectors.push(collector);
+            }
+            errors.extend(told.errors);
+            tolerable.extend(told.tolerable);
             warnings.extend(told.warnings);
         }
         collectors.sort_by_key(|collector: &Collector| collector.priority);
-        share_queries(&mut collectors, &mut diagnostics);
-        check_branches(&collectors, &mut diagnostics);
-        check_lookups(&collectors, &mut diagnostics);
-        if let Some(check) = check_query {
-            diagnostics.extend(collectors.iter().flat_map(|collector| query_diagnostics(collector, check)));
+        share_queries(&mut collectors, &mut errors);
+        check_branches(&collectors, &mut tolerable);
+        check_lookups(&collectors, &mut errors);
+        if let Some(check) = rules.check_query {
+            errors.extend(collectors.iter().flat_map(|collector| query_diagnostics(collector, check)));
         }
-        let families = own_families(&collectors, reserved, &mut diagnostics);
-        if !diagnostics.is_empty() {
-            for diagnostic in &mut diagnostics {
+        leave_out_reserved(&mut collectors, &rules.reserved, &mut tolerable);
+        collectors.retain(Collector::has_metric);
+        let families = own_families(&collectors, &mut tolerable);
+        let strict = rules.strict || matches!(origin, Origin::Embedded(_));
+        // Files that are refused anyway are refused with everything that is wrong.
+        if strict || !errors.is_empty() {
+            errors.extend(tolerable.drain(..).map(|tolerable| tolerable.fault));
+        }
+        if !errors.is_empty() {
+            for diagnostic in &mut errors {
                 if let Some((_, text)) = files.iter().find(|(name, _)| **name == *diagnostic.file) {
                     diagnostic.show_line(text);
                 }
             }
-            return Err(LoadError { diagnostics: in_order(diagnostics) });
+            return Err(LoadError { diagnostics: in_order(errors) });
         }
-        let place_of = |name: &str| families.binary_search_by(|family| family.name.as_str().cmp(name)).ok();
-        let column_families = collectors
-            .iter()
-            .map(|collector| {
-                let of =
-                    |column| collector.families_of(column).iter().filter_map(|family| place_of(&family.name)).collect();
-                collector.columns.iter().map(of).collect()
-            })
-            .collect();
+        warnings.extend(tolerable.into_iter().map(Tolerable::into_warning));
+        let column_families = families::of_columns(&collectors, &families);
         let warnings = in_order(warnings);
         Ok(Self {
             origin: origin.to_string(),

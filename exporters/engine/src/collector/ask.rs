@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Ask;
-use super::diagnostic::{Diagnostic, Diagnostics};
+use super::diagnostic::{Diagnostic, Diagnostics, LEFT_OUT};
 use super::fields::Fields;
 use super::macros;
 use super::yaml::{Kind, Node, Position};
@@ -39,7 +39,8 @@ pub(super) fn read_ask(
 ) -> Option<Ask> {
     let mut given = ASKS.into_iter().filter(|name| fields.get(name).is_some());
     let Some(name) = given.next() else {
-        diagnostics.error(position, format!("branch {key} asks nothing: expected one of {}", ASKS.join(", ")));
+        let message = format!("branch {key} asks nothing: expected one of {}", ASKS.join(", "));
+        diagnostics.tolerable(position, message, LEFT_OUT);
         return None;
     };
     if let Some(other) = given.next() {
@@ -49,7 +50,8 @@ pub(super) fn read_ask(
     }
     let text = fields.text(name)?;
     if text.trim().is_empty() {
-        diagnostics.error(fields.position(name, position), format!("{name} of branch {key} is blank"));
+        let message = format!("{name} of branch {key} is blank");
+        diagnostics.tolerable(fields.position(name, position), message, LEFT_OUT);
         return None;
     }
     match name {

@@ -32,17 +32,10 @@ pub(super) fn read_columns(
     };
     let before = diagnostics.errors.len();
     for item in items {
-        let column = read_column(item, diagnostics);
-        collector.columns.extend(column);
+        read_columns_of(item, &mut collector.columns, diagnostics);
     }
     if diagnostics.errors.len() > before {
         return;
-    }
-    if !collector.columns.iter().any(|column| column.usage.kind().is_some()) {
-        diagnostics.error(
-            position,
-            format!("branch {} has no metric: expected a GAUGE, COUNTER or HISTOGRAM column", collector.key),
-        );
     }
     check_names(collector, diagnostics);
     for column in collector.columns.iter().filter(|column| column.expression.is_some()) {
@@ -55,18 +48,23 @@ pub(super) fn read_columns(
     }
 }
 
-fn read_column(item: &Node, diagnostics: &mut Diagnostics) -> Option<Column> {
-    let one = match &item.kind {
-        Kind::Map(entries) if entries.len() == 1 => &entries[0],
-        _ => {
-            diagnostics.error(
-                item.position,
-                format!("expected one column, as in `- name: {{ usage: GAUGE }}`, found {}", describe(item)),
-            );
-            return None;
-        }
+/// The column of an item; older releases of pg_exporter take several columns in one, so long as each is a map.
+fn read_columns_of(item: &Node, columns: &mut Vec<Column>, diagnostics: &mut Diagnostics) {
+    let message = || format!("expected one column, as in `- name: {{ usage: GAUGE }}`, found {}", describe(item));
+    let entries: &[(Node, Node)] = match &item.kind {
+        Kind::Map(entries) => entries,
+        _ => &[],
     };
-    let (key, body) = one;
+    if entries.len() > 1 && entries.iter().all(|(_, body)| matches!(body.kind, Kind::Map(_))) {
+        diagnostics.tolerable(item.position, message(), "each is read as a column");
+    } else if entries.len() != 1 {
+        diagnostics.error(item.position, message());
+        return;
+    }
+    columns.extend(entries.iter().filter_map(|(key, body)| read_column(key, body, diagnostics)));
+}
+
+fn read_column(key: &Node, body: &Node, diagnostics: &mut Diagnostics) -> Option<Column> {
     let Some(name) = key.scalar() else {
         diagnostics.error(key.position, format!("expected the name of a column, found {}", key.describe()));
         return None;
@@ -79,19 +77,24 @@ fn read_column(item: &Node, diagnostics: &mut Diagnostics) -> Option<Column> {
     let (entries, tail) = split_description(name, entries, diagnostics);
     let fields = Fields::of(entries.into_iter(), &format!("column {name}"), &COLUMN, diagnostics);
     let column_name = fields.text("name").unwrap_or_else(|| name.to_owned());
-    let usage = read_usage(name, key.position, &fields, diagnostics)?;
+    let mut usage = read_usage(name, key.position, &fields, diagnostics)?;
+    let buckets = read_buckets(name, key.position, &mut usage, &fields, diagnostics);
+    let versions = fields.versions();
+    if let Some((at, message)) = fields.empty_range(versions) {
+        diagnostics.error(at, message);
+    }
     Some(Column {
         exposed: fields.text("rename").unwrap_or_else(|| column_name.clone()),
         name: column_name,
         usage,
         scale: fields.number("scale"),
         default: fields.number("default"),
-        buckets: read_buckets(name, key.position, usage, &fields, diagnostics),
+        buckets,
         other: read_other(name, usage, &fields, diagnostics),
         description: fields.text("description").unwrap_or_default() + &tail,
         is_statement: read_redact(name, usage, &fields, diagnostics),
         expression: fields.text("expr"),
-        versions: fields.versions(diagnostics),
+        versions,
         position: key.position,
     })
 }
@@ -159,7 +162,7 @@ fn read_redact(column: &str, usage: Usage, fields: &Fields<'_>, diagnostics: &mu
 fn read_buckets(
     column: &str,
     position: Position,
-    usage: Usage,
+    usage: &mut Usage,
     fields: &Fields<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<f64> {
@@ -182,11 +185,18 @@ fn read_buckets(
     }
     let is_list = fields.get("bucket").is_none_or(|node| matches!(node.kind, Kind::List(_)));
     match usage {
+        // Releases before 1.4 know the usage and export nothing of such a column.
         Usage::Histogram if nodes.is_empty() && is_list => {
-            diagnostics.error(at, format!("column {column}: a HISTOGRAM needs bucket, a list of upper bounds"))
+            let message = format!("column {column}: a HISTOGRAM needs bucket, a list of upper bounds");
+            diagnostics.tolerable(at, message, "the column is left out");
+            *usage = Usage::Discard;
         }
         Usage::Histogram => {}
-        _ if !nodes.is_empty() => diagnostics.error(at, format!("column {column}: bucket belongs to a HISTOGRAM only")),
+        _ if !nodes.is_empty() => {
+            let message = format!("column {column}: bucket belongs to a HISTOGRAM only");
+            diagnostics.tolerable(at, message, "bucket is ignored");
+            bounds.clear();
+        }
         _ => {}
     }
     bounds

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use super::yaml::Position;
 
+/// What becomes of a branch that cannot give any metric.
+pub(super) const LEFT_OUT: &str = "the branch is left out";
+
 /// One diagnostic in one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Diagnostic {
@@ -49,21 +52,62 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// A fault that cannot go wrong on a server: what it is about is left out.
+///
+/// Published pg_exporter configurations are full of them. Strictly read it is an error, else a warning.
+#[derive(Debug, Clone)]
+pub(crate) struct Tolerable {
+    pub fault: Diagnostic,
+    /// What is wrong and what is left out, in place of the fault's own message.
+    pub warning: String,
+}
+
+impl Tolerable {
+    /// The fault as a warning.
+    pub fn into_warning(self) -> Diagnostic {
+        Diagnostic { message: self.warning, ..self.fault }
+    }
+}
+
 /// Diagnostics and warnings of one file while it is read.
 #[derive(Debug)]
 pub(crate) struct Diagnostics {
     pub file: Arc<str>,
     pub errors: Vec<Diagnostic>,
+    pub tolerable: Vec<Tolerable>,
     pub warnings: Vec<Diagnostic>,
+    /// Branches that are in the file and are left out of its collectors.
+    pub left_out: Vec<(Arc<str>, Position)>,
 }
 
 impl Diagnostics {
     pub fn new(file: &str) -> Self {
-        Self { file: file.into(), errors: Vec::new(), warnings: Vec::new() }
+        Self {
+            file: file.into(),
+            errors: Vec::new(),
+            tolerable: Vec::new(),
+            warnings: Vec::new(),
+            left_out: Vec::new(),
+        }
     }
 
     pub fn error(&mut self, position: Position, message: impl Into<String>) {
         self.errors.push(Diagnostic::new(&self.file, position, message));
+    }
+
+    /// Notes a fault whose subject is left out; `left_out` says what that is.
+    pub fn tolerable(&mut self, position: Position, message: impl Into<String>, left_out: &str) {
+        let fault = Diagnostic::new(&self.file, position, message);
+        let warning = format!("{}: {left_out}", fault.message);
+        self.tolerable.push(Tolerable { fault, warning });
+    }
+
+    /// Turns the errors from that one on into faults whose subject is left out.
+    pub fn tolerate_since(&mut self, first: usize, left_out: &str) {
+        for fault in self.errors.split_off(first) {
+            let warning = format!("{}: {left_out}", fault.message);
+            self.tolerable.push(Tolerable { fault, warning });
+        }
     }
 
     pub fn warning(&mut self, position: Position, message: impl Into<String>) {

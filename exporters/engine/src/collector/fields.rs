@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::diagnostic::Diagnostics;
+use super::foreign;
 use super::keys::{Item, Key, KeyMap, KeyType, TIERS};
 use super::yaml::{Kind, Node, Position};
 use crate::facts::{Version, VersionRange};
@@ -38,19 +39,17 @@ impl<'a> Fields<'a> {
     ) -> Self {
         let mut fields: Vec<Field<'_>> = Vec::new();
         for (node, value) in entries {
-            match map.key(node.scalar().unwrap_or_default()) {
-                None => diagnostics.error(
-                    node.position,
-                    format!("{what}: unknown key {}: expected one of {}", node.describe(), map.names()),
-                ),
-                Some(key) if fields.iter().any(|field| field.name == key.name) => {
-                    diagnostics.error(node.position, format!("{what}: key {} is there twice", key.name));
-                }
-                Some(key) => {
-                    let sound = check(key, value, diagnostics);
-                    fields.push(Field { name: key.name, position: node.position, value, sound });
-                }
+            let Some(key) = map.key(node.scalar().unwrap_or_default()) else {
+                foreign::unknown_key(node, what, map, diagnostics);
+                continue;
+            };
+            if let Some(at) = fields.iter().position(|field| field.name == key.name) {
+                let earlier = fields.remove(at).position.line;
+                let message = format!("{what}: key {} is there twice", key.name);
+                diagnostics.tolerable(node.position, message, &format!("its value of line {earlier} is left out"));
             }
+            let sound = check(key, value, diagnostics);
+            fields.push(Field { name: key.name, position: node.position, value, sound });
         }
         Self(fields)
     }
@@ -102,14 +101,16 @@ impl<'a> Fields<'a> {
         tiers.by_name(node.scalar()?).or_else(|| seconds(node))
     }
 
-    pub fn versions(&self, diagnostics: &mut Diagnostics) -> VersionRange {
+    pub fn versions(&self) -> VersionRange {
         let version = |name| self.sound(name).and_then(version).filter(|version| version.0 > 0);
-        let range = VersionRange { min: version("min_version"), max: version("max_version") };
-        if range.is_empty() {
-            let at = self.get("max_version").map_or(Position::default(), |node| node.position);
-            diagnostics.error(at, format!("no version is in this range, {range}: max_version is exclusive"));
-        }
-        range
+        VersionRange { min: version("min_version"), max: version("max_version") }
+    }
+
+    /// Where a range without any version ends, and what is wrong with it.
+    pub fn empty_range(&self, range: VersionRange) -> Option<(Position, String)> {
+        let at = self.get("max_version").map_or(Position::default(), |node| node.position);
+        let message = || format!("no version is in this range, {range}: max_version is exclusive");
+        range.is_empty().then(|| (at, message()))
     }
 
     pub fn list(&self, name: &str) -> &'a [Node] {
@@ -135,7 +136,10 @@ fn check(key: &Key, value: &Node, diagnostics: &mut Diagnostics) -> bool {
             KeyType::Map(_) | KeyType::List(Item::Column) => true,
             KeyType::List(_) => matches!(value.kind, Kind::List(_)),
         };
-    if !sound {
+    if !sound && foreign::is_no_ttl(key, value) {
+        let message = format!("{}: expected {}, found {}", key.name, key.kind.expected(), value.describe());
+        diagnostics.tolerable(value.position, message, "read as 0: results are not kept");
+    } else if !sound {
         let expected = key.kind.expected();
         diagnostics.error(value.position, format!("{}: expected {expected}, found {}", key.name, value.describe()));
     }

@@ -189,6 +189,11 @@ impl Collector {
         }
     }
 
+    /// Whether it has a column that is a metric.
+    pub fn has_metric(&self) -> bool {
+        self.columns.iter().any(|column| column.usage.kind().is_some())
+    }
+
     /// The families of one of its columns: none for labels, three for a histogram, else one.
     pub fn families_of(&self, column: &Column) -> Vec<Family> {
         let Some(kind) = column.usage.kind() else { return Vec::new() };

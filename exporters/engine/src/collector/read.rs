@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ask::{SqlFile, check_macros, read_ask};
 use super::columns::read_columns;
-use super::diagnostic::Diagnostics;
+use super::diagnostic::{Diagnostics, LEFT_OUT};
 use super::fields::Fields;
 use super::keys::{COLLECTOR, PREDICATE};
 use super::scope::depends_on_database_only;
@@ -29,7 +29,12 @@ pub(crate) fn read_file(
 ) -> (Vec<Collector>, Diagnostics) {
     let mut diagnostics = Diagnostics::new(file);
     let root = match yaml::parse(text) {
-        Ok(root) => root,
+        Ok((root, None)) => root,
+        Ok((root, Some(second))) => {
+            let message = "expected one document in a file, found a second";
+            diagnostics.tolerable(second, message, "it is left out");
+            root
+        }
         Err((position, message)) => {
             diagnostics.error(position, message);
             return (Vec::new(), diagnostics);
@@ -46,17 +51,15 @@ pub(crate) fn read_file(
         }
     };
     let mut collectors: Vec<Collector> = Vec::new();
-    let mut seen: Vec<(&str, Position)> = Vec::new();
     for (key, body) in branches {
         let Some(name) = key.scalar() else {
             diagnostics.error(key.position, format!("expected the name of a branch, found {}", key.describe()));
             continue;
         };
-        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name) {
-            diagnostics.error(key.position, format!("branch {name} is there already, at line {}", first.line));
+        match read_collector(name, key.position, body, tiers, sql_file, &mut diagnostics) {
+            Some(collector) => collectors.push(collector),
+            None => diagnostics.left_out.push((name.into(), key.position)),
         }
-        seen.push((name, key.position));
-        collectors.extend(read_collector(name, key.position, body, tiers, sql_file, &mut diagnostics));
     }
     (collectors, diagnostics)
 }
@@ -85,12 +88,17 @@ fn read_collector(
         Some(seconds) if seconds < 0.0 => NO_TIMEOUT,
         Some(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(NO_TIMEOUT),
     };
-    let ask = ask.unwrap_or_else(|| Ask::From(String::new()));
+    let (mut runs, ask) = (ask.is_some(), ask.unwrap_or_else(|| Ask::From(String::new())));
     let predicates = read_predicates(&fields, tiers, diagnostics);
     let of_database_only = match fields.text("depends_on") {
         Some(word) => word == "database",
         None => depends_on_database_only(&ask, &predicates),
     };
+    let versions = fields.versions();
+    if let Some((at, message)) = fields.empty_range(versions) {
+        diagnostics.tolerable(at, message, LEFT_OUT);
+        runs = false;
+    }
     let mut collector = Collector {
         key: Arc::from(key),
         description: fields.text("desc").unwrap_or_default(),
@@ -100,13 +108,13 @@ fn read_collector(
         selected: None,
         predicates,
         search_path: read_search_path(&fields, diagnostics),
-        tags: read_tags(&fields, diagnostics),
+        tags: read_tags(&fields, &mut runs, diagnostics),
         ttl: fields.period("ttl", tiers).unwrap_or_default(),
         stale: fields.period("stale", tiers).unwrap_or_default(),
         of_database_only,
         timeout,
         priority: fields.number("priority").unwrap_or_default() as i64,
-        versions: fields.versions(diagnostics),
+        versions,
         version_of: fields.text("version_of"),
         fatal: fields.truth("fatal").unwrap_or_default(),
         skip: fields.truth("skip").unwrap_or_default(),
@@ -121,7 +129,16 @@ fn read_collector(
     };
     read_columns(&mut collector, position, fields.get("metrics"), diagnostics);
     collector.top = read_top(&collector, &fields, diagnostics);
-    (diagnostics.errors.len() == before).then_some(collector)
+    if collector.skip && diagnostics.errors.len() > before {
+        diagnostics.tolerate_since(before, "the branch has skip: true and is left out");
+        return None;
+    }
+    if diagnostics.errors.len() == before && !collector.has_metric() {
+        let message = format!("branch {key} has no metric: expected a GAUGE, COUNTER or HISTOGRAM column");
+        diagnostics.tolerable(position, message, LEFT_OUT);
+        runs = false;
+    }
+    (diagnostics.errors.len() == before && runs).then_some(collector)
 }
 
 fn read_predicates(fields: &Fields<'_>, tiers: &Tiers, diagnostics: &mut Diagnostics) -> Vec<Predicate> {
@@ -153,15 +170,19 @@ fn read_search_path(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Arc<[
     names.collect()
 }
 
-fn read_tags(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Vec<String> {
+/// Sets `runs` to false if one of the tags holds on no server.
+fn read_tags(fields: &Fields<'_>, runs: &mut bool, diagnostics: &mut Diagnostics) -> Vec<String> {
     let mut tags = Vec::new();
     for node in fields.list("tags") {
-        match node.scalar().map(str::trim) {
-            Some(tag) if !tag.is_empty() && !tag.ends_with(':') => tags.push(tag.to_owned()),
-            _ => diagnostics.error(
-                node.position,
-                format!("expected a tag, as in cluster, standby or dbname:app, found {}", node.describe()),
-            ),
+        let message = || format!("expected a tag, as in cluster, standby or dbname:app, found {}", node.describe());
+        match (&node.kind, node.scalar().map(str::trim)) {
+            (_, Some("not:")) => diagnostics.tolerable(node.position, message(), "the tag always holds and is ignored"),
+            (_, Some(tag)) if !tag.is_empty() && !tag.ends_with(':') => tags.push(tag.to_owned()),
+            (Kind::List(_) | Kind::Map(_), _) => diagnostics.error(node.position, message()),
+            _ => {
+                diagnostics.tolerable(node.position, message(), "the tag never holds: the branch is left out");
+                *runs = false;
+            }
         }
     }
     tags

@@ -62,17 +62,17 @@ impl Node {
     }
 }
 
-/// Parses one YAML document; further documents are an error.
+/// Parses the first YAML document that is not empty, and finds where a second one begins.
 ///
 /// # Errors
 /// The position and the parser's message, when the text is not YAML.
-pub(crate) fn parse(text: &str) -> Result<Node, (Position, String)> {
+pub(crate) fn parse(text: &str) -> Result<(Node, Option<Position>), (Position, String)> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
     };
-    let mut node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+    let documents = serde_saphyr::from_multiple_with_options::<Node>(text, options).map_err(|error| {
         let position =
             error.location().map_or(Position::default(), |at| Position { line: at.line(), column: at.column() });
         match tab_indent(text, position) {
@@ -80,8 +80,11 @@ pub(crate) fn parse(text: &str) -> Result<Node, (Position, String)> {
             None => (position, message_of(&error.to_string())),
         }
     })?;
+    let mut documents = documents.into_iter();
+    let nothing = Node { position: Position::default(), kind: Kind::Null, range: None };
+    let mut node = documents.next().unwrap_or(nothing);
     restore_spelling(&mut node, text);
-    Ok(node)
+    Ok((node, documents.next().map(|second| second.position)))
 }
 
 /// A tab in the indentation where the parser failed, or in the line after: it may point at the value before the tab.
@@ -100,9 +103,6 @@ fn message_of(full: &str) -> String {
     let bare = rest.split(" at line ").next().unwrap_or(rest);
     match bare {
         _ if bare.starts_with("budget breached") => "the file, or what its aliases unfold to, is too large".to_owned(),
-        _ if bare.starts_with("multiple YAML documents") => {
-            "expected one document in a file, found a second".to_owned()
-        }
         _ => bare.to_owned(),
     }
 }
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn every_scalar_keeps_its_spelling_and_place() {
-        let node = parse("a: 1.10\nb: &x { c: yes, d: 090600 }\ne: *x\nf:\n").unwrap();
+        let (node, _) = parse("a: 1.10\nb: &x { c: yes, d: 090600 }\ne: *x\nf:\n").unwrap();
         let mut found = Vec::new();
         scalars(&node, &mut found);
         assert_eq!(
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn merge_keys_and_duplicates_reach_the_reader() {
-        let node = parse("a: &a { x: 1, y: 2 }\nb:\n  <<: *a\n  x: 3\nb: 4\n").unwrap();
+        let (node, _) = parse("a: &a { x: 1, y: 2 }\nb:\n  <<: *a\n  x: 3\nb: 4\n").unwrap();
         let Kind::Map(entries) = node.kind else { panic!("a map") };
         assert_eq!(entries.len(), 3);
         let Kind::Map(merged) = &entries[1].1.kind else { panic!("a map") };

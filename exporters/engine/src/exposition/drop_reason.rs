@@ -10,6 +10,7 @@ pub(crate) enum DropReason {
     Utf8,
     Cap,
     Missing,
+    Type,
 }
 
 impl DropReason {
@@ -20,6 +21,7 @@ impl DropReason {
             Self::Utf8 => "utf8",
             Self::Cap => "cap",
             Self::Missing => "missing",
+            Self::Type => "type",
         }
     }
 }

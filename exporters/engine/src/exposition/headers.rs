@@ -20,9 +20,17 @@ impl Headers {
         Self(families.iter().map(|family| (family.name.clone(), header(family))).collect())
     }
 
-    /// Name and header of each family.
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &(String, Header)> {
-        self.0.iter()
+    /// Families of one name, which have different types: the index of the first of them, and all.
+    pub(super) fn by_name(&self) -> impl Iterator<Item = (usize, &[(String, Header)])> {
+        self.0.chunk_by(|(one, _), (other, _)| one == other).scan(0, |next, same_name| {
+            let first = *next;
+            *next += same_name.len();
+            Some((first, same_name))
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 

@@ -1,11 +1,13 @@
 //! A whole page: families sorted by name, each with its header once and the lines of all results.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crc32fast::Hasher;
 
+use super::drop_reason::DropReason;
 use super::format::Format;
 use super::gzip::{self, Compressors, Deflated};
 use super::headers::{Header, Headers};
@@ -33,8 +35,8 @@ pub(crate) struct Page {
     pub chunks: Vec<Bytes>,
     /// Bytes in all chunks.
     pub length: u64,
-    /// By collector: samples dropped because another result of the page has the same series.
-    pub repeated: BTreeMap<usize, u64>,
+    /// By collector: samples dropped because another result of the page has the same series, or another type.
+    pub dropped: BTreeMap<(usize, DropReason), u64>,
 }
 
 /// How a page is sent.
@@ -60,7 +62,7 @@ impl Page {
             false => Lines::Plain(part.result.plain()),
         };
         let lines: Vec<Lines> = parts.iter().map(lines).collect();
-        let mut by_family: Vec<Vec<(&Part, &Lines, usize)>> = vec![Vec::new(); headers.iter().len()];
+        let mut by_family: Vec<Vec<Found<'_>>> = vec![Vec::new(); headers.len()];
         for (part, lines) in parts.iter().zip(&lines) {
             for (at, family) in part.result.families.iter().enumerate() {
                 by_family[*family].push((part, lines, at));
@@ -68,14 +70,18 @@ impl Page {
         }
         let mut own = own.into_families().into_iter().peekable();
         let mut writer = Writer::new(encoding);
-        let mut repeated = BTreeMap::new();
-        for ((next, header), found) in headers.iter().zip(&by_family).filter(|(_, found)| !found.is_empty()) {
+        let mut dropped = BTreeMap::new();
+        for (first, same_name) in headers.by_name() {
+            let types = &by_family[first..first + same_name.len()];
+            let Some(shown) = first_type(types) else { continue };
+            let (next, header) = &same_name[shown];
             while let Some((name, family)) = own.next_if(|(name, _)| name < next) {
                 writer.own_family(&name, family);
             }
             writer.header(header);
-            if may_repeat(found) {
-                writer.plain(without_repeats(found, &mut repeated));
+            let found = of_one_type(types, shown, &mut dropped);
+            if may_repeat(&found) {
+                writer.plain(without_repeats(&found, &mut dropped));
             } else {
                 found.iter().for_each(|(_, lines, at)| writer.family(lines, *at));
             }
@@ -87,17 +93,48 @@ impl Page {
             writer.plain(b"# EOF\n".to_vec());
         }
         let (chunks, length) = writer.finish();
-        Self { chunks, length, repeated }
+        Self { chunks, length, dropped }
     }
 }
 
+/// One family of one result.
+type Found<'a> = (&'a Part, &'a Lines, usize);
+
+/// Which of the types that a family has on the page is that of its first collector.
+fn first_type(types: &[Vec<Found<'_>>]) -> Option<usize> {
+    let first = |found: &Vec<Found<'_>>| found.iter().map(|(part, ..)| part.collector).min();
+    let there = types.iter().enumerate().filter_map(|(at, found)| Some((first(found)?, at)));
+    there.min().map(|(_, at)| at)
+}
+
+/// What a page has of a family that collectors give different types: it takes one of them. What has another type joins
+/// it, unless it is of a database that has results of that type already: two servers may have different versions.
+fn of_one_type<'a>(
+    types: &'a [Vec<Found<'a>>],
+    shown: usize,
+    dropped: &mut BTreeMap<(usize, DropReason), u64>,
+) -> Cow<'a, [Found<'a>]> {
+    let mut kept = Cow::Borrowed(types[shown].as_slice());
+    let databases: HashSet<usize> = kept.iter().map(|(part, ..)| part.database).collect();
+    let others = types.iter().enumerate().filter(|(at, _)| *at != shown);
+    for found @ (part, _, at) in others.flat_map(|(_, found)| found) {
+        if databases.contains(&part.database) {
+            let samples = part.result.plain()[*at].iter().filter(|byte| **byte == b'\n').count();
+            *dropped.entry((part.collector, DropReason::Type)).or_default() += samples as u64;
+        } else {
+            kept.to_mut().push(*found);
+        }
+    }
+    kept
+}
+
 /// Lines can only repeat when two results do not carry different databases in their labels.
-fn may_repeat(found: &[(&Part, &Lines, usize)]) -> bool {
+fn may_repeat(found: &[Found<'_>]) -> bool {
     let mut databases = HashSet::new();
     found.len() > 1 && !found.iter().all(|(part, ..)| part.result.scoped && databases.insert(part.database))
 }
 
-fn without_repeats(found: &[(&Part, &Lines, usize)], repeated: &mut BTreeMap<usize, u64>) -> Vec<u8> {
+fn without_repeats(found: &[Found<'_>], dropped: &mut BTreeMap<(usize, DropReason), u64>) -> Vec<u8> {
     let plain: Vec<Bytes> = found.iter().map(|(part, _, at)| part.result.plain()[*at].clone()).collect();
     let mut seen: HashSet<&[u8]> = HashSet::new();
     let mut kept = Vec::new();
@@ -107,7 +144,7 @@ fn without_repeats(found: &[(&Part, &Lines, usize)], repeated: &mut BTreeMap<usi
             if seen.insert(series) {
                 kept.extend_from_slice(line);
             } else {
-                *repeated.entry(part.collector).or_default() += 1;
+                *dropped.entry((part.collector, DropReason::Duplicate)).or_default() += 1;
             }
         }
     }

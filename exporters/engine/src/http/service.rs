@@ -79,6 +79,7 @@ impl<S: Source> Service<S> {
         self.note_load(loaded.is_ok());
         match loaded {
             Ok(catalog) => {
+                catalog.log_warnings();
                 let count = catalog.collectors.len();
                 tracing::info!(origin = catalog.origin, collectors = count, "collector files reloaded");
                 let new = Arc::new(self.targets().with(catalog));

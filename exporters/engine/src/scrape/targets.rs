@@ -81,9 +81,12 @@ impl<S: Source> Targets<S> {
         let encoding = PageEncoding { format, gzip, compressors: &self.compressors };
         let page = Page::build(&self.headers, &parts, own, encoding);
         if let Some(first) = self.scrapers.first() {
-            for (collector, count) in &page.repeated {
-                let example = "another result of the page has the same series";
-                first.note_dropped(*collector, DropReason::Duplicate, *count, example);
+            for ((collector, reason), count) in &page.dropped {
+                let example = match reason {
+                    DropReason::Type => "another collector has the metric with another type",
+                    _ => "another result of the page has the same series",
+                };
+                first.note_dropped(*collector, *reason, *count, example);
             }
         }
         let allowed = deadline.saturating_duration_since(asked);
