@@ -95,8 +95,11 @@ fn dead_rows_and_times_of_vacuum_are_seen() {
     let (server, exporter) = quiet(Major::NEWEST);
     let sql = "create table worn (id int, line text);
                alter table worn alter line set storage external;
-               insert into worn select id, repeat('x', 3000) from generate_series(1, 100) as id";
+               insert into worn select id, repeat('x', 3000) from generate_series(1, 100) as id;
+               create table parts (id int) partition by list (id)";
     server.psql("postgres", sql).unwrap();
+    // It has no relfrozenxid.
+    assert_eq!(scrape(&exporter).value("pg_table_age", &[("relname", "public.parts")]), Some(0.0));
     let table = [("datname", "postgres"), ("relname", "public.worn")];
     let value = |name: &str| scrape(&exporter).value(&format!("pg_table_{name}"), &table);
     let times = ["last_vacuum", "last_analyze", "last_autovacuum", "last_autoanalyze"];
