@@ -93,7 +93,9 @@ pub(super) fn may_run_together(one: &Collector, other: &Collector) -> bool {
                 .iter()
                 .any(|kind| matches!((a.strip_prefix(kind), b.strip_prefix(kind)), (Some(x), Some(y)) if x != y))
     };
-    let apart = one.tags.iter().any(|a| other.tags.iter().any(|b| excludes(a, b)));
+    let for_bouncer = |collector: &Collector| collector.tags.iter().any(|tag| tag == "pgbouncer");
+    let apart =
+        for_bouncer(one) != for_bouncer(other) || one.tags.iter().any(|a| other.tags.iter().any(|b| excludes(a, b)));
     !one.skip && !other.skip && !apart && one.versions.overlaps(&other.versions)
 }
 

@@ -48,6 +48,9 @@ impl<'a> Fields<'a> {
                 let message = format!("{what}: key {} is there twice", key.name);
                 diagnostics.tolerable(node.position, message, &format!("its value of line {earlier} is left out"));
             }
+            if foreign::is_unset(key, value) {
+                continue;
+            }
             let sound = check(key, value, diagnostics);
             fields.push(Field { name: key.name, position: node.position, value, sound });
         }
@@ -151,7 +154,7 @@ fn plain(node: &Node) -> Option<String> {
 }
 
 fn number(node: &Node) -> Option<f64> {
-    plain(node)?.parse().ok().filter(|number: &f64| number.is_finite())
+    plain(node)?.parse().ok()
 }
 
 fn count(node: &Node) -> Option<usize> {

@@ -41,6 +41,11 @@ pub(super) fn is_no_ttl(key: &Key, value: &Node) -> bool {
     key.inherited && matches!(key.kind, KeyType::Period) && is_negative()
 }
 
+/// Whether this is a text without characters: pg_exporter's own dumps have it where a key is not set.
+pub(super) fn is_unset(key: &Key, value: &Node) -> bool {
+    key.inherited && matches!(key.kind, KeyType::Text | KeyType::Number) && value.scalar() == Some("")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -78,10 +78,13 @@ fn read_collector(
     let name = fields.text("name").unwrap_or_else(|| key.to_owned());
     if !is_metric_name(&name) {
         let at = fields.get("name").map_or(position, |node| node.position);
-        diagnostics.error(
-            at,
-            format!("{name:?} cannot begin a metric name: expected ASCII letters, digits, _ and :, not a digit first"),
-        );
+        let message =
+            format!("{name:?} cannot begin a metric name: expected ASCII letters, digits, _ and :, not a digit first");
+        match ask {
+            Some(_) => diagnostics.error(at, message),
+            // A branch that only holds what others take from it by an alias.
+            None => diagnostics.tolerable(at, message, LEFT_OUT),
+        }
     }
     let timeout = match fields.number("timeout") {
         None | Some(0.0) => DEFAULT_TIMEOUT,
@@ -133,7 +136,7 @@ fn read_collector(
         diagnostics.tolerate_since(before, "the branch has skip: true and is left out");
         return None;
     }
-    if diagnostics.errors.len() == before && !collector.has_metric() {
+    if runs && diagnostics.errors.len() == before && !collector.has_metric() {
         let message = format!("branch {key} has no metric: expected a GAUGE, COUNTER or HISTOGRAM column");
         diagnostics.tolerable(position, message, LEFT_OUT);
         runs = false;
