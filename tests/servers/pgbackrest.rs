@@ -4,11 +4,13 @@ mod bounds;
 mod coverage;
 mod faults;
 mod landing;
+mod many;
 mod quotes;
 mod reading;
 mod releases;
 mod script;
 mod states;
+mod strange;
 
 use lab::{Backrest, BackrestRelease, Exporter, Major, Postgres};
 use support::outcome::scrape_until;
@@ -74,10 +76,14 @@ fn is_up(page: &Page) -> bool {
 /// The page after the first collection, which has to succeed.
 fn first_page(exporter: &Exporter) -> Page {
     let page = scrape_until(exporter, "pgbackrest is up", is_up);
-    let failed = page.samples("pgbackrest_exporter_collector_success", &[]).into_iter().filter(|one| one.value != 1.0);
-    let failed: Vec<_> = failed.collect();
-    assert!(failed.is_empty(), "{failed:?}\n{}", exporter.log());
+    assert!(failed(&page).is_empty(), "{:?}\n{}", failed(&page), exporter.log());
     page
+}
+
+/// Collectors whose last run failed.
+fn failed(page: &Page) -> Vec<&str> {
+    let success = page.samples("pgbackrest_exporter_collector_success", &[]).into_iter();
+    success.filter(|one| one.value != 1.0).map(|one| &*one.labels["collector"]).collect()
 }
 
 /// The page when a collection that begins from now on has ended.

@@ -4,7 +4,10 @@
 //! values. [`Rows`] is one too, for what needs the whole result: a `top`, a look-up, a predicate.
 
 use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
+
+use crate::printable::Printable;
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +24,19 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// A cell that could not be read.
     Invalid(CellError),
+}
+
+/// For messages: text in quotes, and on one line.
+impl Display for Value<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("NULL"),
+            Self::Text(text) => write!(f, "\"{}\"", Printable(text)),
+            Self::Invalid(CellError::Utf8) => f.write_str("text that is not UTF-8"),
+            Self::Invalid(CellError::Unreadable) => f.write_str("a value of another type"),
+            other => f.write_str(&other.label().unwrap_or_default()),
+        }
+    }
 }
 
 impl Value<'_> {
@@ -106,6 +122,9 @@ pub trait RowSink: Send {
         self.columns(&columns.iter().map(String::as_str).collect::<Vec<_>>());
         cells.chunks_exact(columns.len().max(1)).for_each(|row| self.row(row));
     }
+
+    /// Takes note of rows that the source could not read, and of the error of the first one.
+    fn unreadable(&mut self, _rows: usize, _error: &str) {}
 }
 
 /// What a query has cost.

@@ -1,13 +1,19 @@
-//! Prepares a document for filters once: finds the newest backups and summarizes those of each cluster.
+//! Prepares a document for filters once: selects the backups that are exported individually, and summarizes all of them.
 //!
-//! A repository may contain thousands of backups. Without this, every filter would iterate over all of them at every scrape.
+//! A repository may contain thousands of backups. Without this, every filter would iterate over all of them at every scrape,
+//! and all of them would stay in memory.
 
 use std::collections::{BTreeMap, HashMap};
 
 use jaq_json::Val;
+use serde_json::value::RawValue;
 
-use crate::json::{elements, int, member, object, string, text, with};
-use crate::wal::{lsn_bytes, segment_bytes, segment_position};
+use crate::clusters::{clusters, index};
+use crate::document::{Stanza, UnknownFormat, stanzas, value};
+use crate::json::{int, member, number, string, text, with};
+use crate::redact;
+use crate::shape::{BACKUP, STANZA};
+use crate::slots::Slots;
 
 /// Stanza, repository and label of a backup.
 pub(crate) type BackupKey = (String, u64, String);
@@ -16,10 +22,12 @@ pub(crate) type BackupKey = (String, u64, String);
 #[derive(Debug, Clone)]
 pub(crate) struct BackupSelection {
     pub excluded_stanzas: Vec<String>,
-    /// Backup types that are read.
-    pub types: Vec<&'static str>,
+    /// Backup types that are not read.
+    pub excluded_types: Vec<&'static str>,
     /// How many backups of each stanza are exported individually. The newest of each type always are.
     pub limit: usize,
+    /// How many backups of all stanzas are; of a document with more, the others are not kept in memory.
+    pub document_limit: usize,
 }
 
 /// A document prepared for filters.
@@ -31,63 +39,84 @@ pub(crate) struct PreparedDocument {
     pub newest: Vec<Val>,
     /// Other backups that are exported individually, the newest first.
     pub others: Vec<Val>,
+    /// The newest backup of each slot of each stanza, over all its repositories.
+    pub last: Vec<Val>,
+    /// The newest backup of each slot in each repository of each stanza.
+    pub repo_last: Vec<Val>,
     /// A summary of the backups of each cluster in each repository.
     pub clusters: Vec<Val>,
+    /// What is known of each stanza, repository and cluster, with its key.
+    pub index: Vec<(Val, Val)>,
     /// The number of backups.
     pub backups: u64,
     /// How many of them are not exported individually.
     pub omitted: u64,
+    /// How many stanzas and backups cannot be read.
+    pub unreadable: u64,
 }
 
-/// A document of another format.
-#[derive(Debug, thiserror::Error)]
-#[error("unknown JSON format: expected an array of stanzas with names")]
-pub(crate) struct UnknownFormat;
-
-/// A backup with its sort keys.
-struct Backup<'a> {
-    value: &'a Val,
-    kind: String,
-    stop: f64,
-    repo_key: u64,
-    database_id: u64,
+/// What is needed of a backup before it is known whether it is exported individually.
+pub(crate) struct Backup<'a> {
+    raw: &'a RawValue,
+    /// Its position in the document.
+    position: usize,
     /// Its rank among those of its type in its repository, 0 for the newest.
     rank: usize,
+    /// `full`, `diff`, `incr`, or nothing if it is unknown.
+    pub kind: &'static str,
+    pub stop: f64,
+    pub repo_key: u64,
+    pub database_id: u64,
+    pub has_page_errors: bool,
+    pub start_lsn: Option<String>,
+    pub start_segment: Option<String>,
+    pub stop_segment: Option<String>,
+}
+
+/// A stanza with its backups, the newest first.
+struct SortedStanza<'a> {
+    name: String,
+    fields: Val,
+    newest: Vec<Backup<'a>>,
+    others: Vec<Backup<'a>>,
 }
 
 /// Prepares a document; `databases` are those of single backups, as far as known.
 pub(crate) fn prepare(
-    document: &Val,
+    document: &str,
     selection: &BackupSelection,
     databases: &BTreeMap<BackupKey, Val>,
 ) -> Result<PreparedDocument, UnknownFormat> {
-    let Val::Arr(stanzas) = document else { return Err(UnknownFormat) };
-    let mut prepared = PreparedDocument::default();
-    for stanza in stanzas.iter() {
-        let name = text(stanza, "name").ok_or(UnknownFormat)?;
+    let (stanzas, unreadable) = stanzas(document)?;
+    let mut prepared = PreparedDocument { unreadable: unreadable as u64, ..PreparedDocument::default() };
+    let mut sorted = Vec::with_capacity(stanzas.len());
+    for Stanza { name, fields, backups } in stanzas {
         if !selection.excluded_stanzas.contains(&name) {
-            let all = member(stanza, "backup").map(elements).unwrap_or_default();
-            let list: Vec<Val> = all.iter().filter_map(|backup| select(backup, &name, selection, databases)).collect();
-            prepared.add(&name, &list, selection.limit);
-            prepared.stanzas.push(with(stanza, [("backup", list.into_iter().collect())]));
+            sorted.push(prepared.sort(name, redact::stanza(&STANZA.fit(fields)), &backups, selection));
         }
+    }
+    let counts: Vec<_> = sorted.iter().map(|stanza| (stanza.newest.len(), stanza.others.len())).collect();
+    let is_kept_whole = prepared.backups <= selection.document_limit as u64;
+    for (stanza, individual) in sorted.into_iter().zip(individual(&counts, selection)) {
+        prepared.add(stanza, individual, is_kept_whole, databases);
     }
     Ok(prepared)
 }
 
-/// The backup with its databases, if known; `None` if its type is excluded.
-fn select(
-    backup: &Val,
-    stanza: &str,
-    selection: &BackupSelection,
-    databases: &BTreeMap<BackupKey, Val>,
-) -> Option<Val> {
-    let kind = text(backup, "type")?;
-    if !selection.types.contains(&kind.as_str()) {
-        return None;
+/// How many of the other backups of each stanza are exported individually. If they are too many for the document, each
+/// stanza gets the same share; `counts` are those of the newest and of the others.
+fn individual(counts: &[(usize, usize)], selection: &BackupSelection) -> Vec<usize> {
+    let wanted = |at: usize| selection.limit.saturating_sub(counts[at].0).min(counts[at].1);
+    let newest: usize = counts.iter().map(|(newest, _)| newest).sum();
+    let mut left = selection.document_limit.saturating_sub(newest);
+    let mut order: Vec<usize> = (0..counts.len()).collect();
+    order.sort_by_key(|at| wanted(*at));
+    let mut given = vec![0; counts.len()];
+    for (before, at) in order.into_iter().enumerate() {
+        given[at] = wanted(at).min(left / (counts.len() - before));
+        left -= given[at];
     }
-    let known = if databases.is_empty() { None } else { databases.get(&key(stanza, backup)) };
-    Some(known.map_or_else(|| backup.clone(), |known| with(backup, [("database-ref", known.clone())])))
+    given
 }
 
 /// The key of a backup.
@@ -96,43 +125,105 @@ pub(crate) fn key(stanza: &str, backup: &Val) -> BackupKey {
 }
 
 impl PreparedDocument {
-    fn add(&mut self, stanza: &str, list: &[Val], limit: usize) {
-        let mut backups: Vec<Backup<'_>> = list.iter().map(Backup::read).collect();
+    /// Reads and summarizes the backups of a stanza.
+    fn sort<'a>(
+        &mut self,
+        name: String,
+        fields: Val,
+        list: &[&'a RawValue],
+        selection: &BackupSelection,
+    ) -> SortedStanza<'a> {
+        let mut backups = Vec::with_capacity(list.len());
+        for (position, raw) in list.iter().enumerate() {
+            match Backup::read(raw, position) {
+                Some(backup) if selection.excluded_types.contains(&backup.kind) => {}
+                Some(backup) => backups.push(backup),
+                None => self.unreadable += 1,
+            }
+        }
         backups.sort_by(|a, b| b.stop.total_cmp(&a.stop));
-        let mut counts: HashMap<(u64, String), usize> = HashMap::new();
+        let mut counts: HashMap<(u64, &str), usize> = HashMap::new();
         for backup in &mut backups {
-            let count = counts.entry((backup.repo_key, backup.kind.clone())).or_default();
+            let count = counts.entry((backup.repo_key, backup.kind)).or_default();
             backup.rank = *count;
             *count += 1;
         }
-        let (newest, others): (Vec<&Backup<'_>>, Vec<_>) = backups.iter().partition(|backup| backup.rank == 0);
-        let individual = limit.saturating_sub(newest.len()).min(others.len());
         self.backups += backups.len() as u64;
+        let clusters = clusters(&name, &backups);
+        self.index.extend(index(&fields, &clusters));
+        self.clusters.extend(clusters.into_values());
+        let (newest, others) = backups.into_iter().partition(|backup| backup.rank == 0);
+        SortedStanza { name, fields, newest, others }
+    }
+
+    /// Adds a stanza with its backups that are exported individually; with all of them if it is kept whole.
+    fn add(
+        &mut self,
+        stanza: SortedStanza<'_>,
+        individual: usize,
+        is_kept_whole: bool,
+        databases: &BTreeMap<BackupKey, Val>,
+    ) {
+        let SortedStanza { name, fields, newest, others } = stanza;
         self.omitted += (others.len() - individual) as u64;
-        self.newest.extend(newest.iter().map(|backup| backup.to_json(stanza)));
-        self.others.extend(others[..individual].iter().map(|backup| backup.to_json(stanza)));
-        self.clusters.extend(clusters(stanza, &backups));
+        let kept = if is_kept_whole { others.len() } else { individual };
+        let mut list = Vec::with_capacity(newest.len() + kept);
+        let mut slots = Slots::default();
+        for (rank, backup) in newest.iter().chain(&others[..kept]).enumerate() {
+            let Some(value) = backup.value() else { continue };
+            let value = with_databases(value, &name, databases);
+            if rank < newest.len() {
+                slots.add(backup, backup.to_json(&value, &name));
+            } else if rank < newest.len() + individual {
+                self.others.push(backup.to_json(&value, &name));
+            }
+            list.push((backup.position, value));
+        }
+        self.last.extend(slots.last());
+        self.repo_last.extend(slots.repo_last());
+        self.newest.extend(slots.newest.into_iter().map(|(_, value)| value));
+        list.sort_by_key(|(position, _)| *position);
+        let list: Val = list.into_iter().map(|(_, value)| value).collect();
+        self.stanzas.push(with(&fields, [("backup", list)]));
     }
 }
 
+fn with_databases(backup: Val, stanza: &str, databases: &BTreeMap<BackupKey, Val>) -> Val {
+    let known = if databases.is_empty() { None } else { databases.get(&key(stanza, &backup)) };
+    known.map_or_else(|| backup.clone(), |known| with(&backup, [("database-ref", known.clone())]))
+}
+
 impl<'a> Backup<'a> {
-    fn read(value: &'a Val) -> Self {
-        Self {
-            value,
-            kind: text(value, "type").unwrap_or_default(),
-            stop: stop(value),
-            repo_key: in_database(value, "repo-key"),
-            database_id: in_database(value, "id"),
+    /// `None` if it is not an object.
+    fn read(raw: &'a RawValue, position: usize) -> Option<Self> {
+        let value = Some(BACKUP.fit(value(raw)?)).filter(|value| matches!(value, Val::Obj(_)))?;
+        let kind = text(&value, "type").unwrap_or_default();
+        Some(Self {
+            raw,
+            position,
             rank: 0,
-        }
+            kind: ["full", "diff", "incr"].into_iter().find(|known| *known == kind).unwrap_or_default(),
+            stop: stop(&value),
+            repo_key: in_database(&value, "repo-key"),
+            database_id: in_database(&value, "id"),
+            has_page_errors: member(&value, "error") == Some(&Val::Bool(true)),
+            start_lsn: within(&value, "lsn", "start"),
+            start_segment: within(&value, "archive", "start"),
+            stop_segment: within(&value, "archive", "stop"),
+        })
+    }
+
+    /// All of it.
+    pub fn value(&self) -> Option<Val> {
+        value(self.raw).map(|value| BACKUP.fit(value))
     }
 
     /// The backup as filters see it in `$backups`, with members for labels.
-    fn to_json(&self, stanza: &str) -> Val {
-        let repository = member(self.value, "info").and_then(|info| member(info, "repository"));
-        let has = |name| repository.and_then(|repository| member(repository, name)).is_some();
+    fn to_json(&self, value: &Val, stanza: &str) -> Val {
+        let repository = member(value, "info").and_then(|info| member(info, "repository"));
+        let has = |name| repository.and_then(|repository| member(repository, name)).is_some_and(is_number);
         with(
-            self.value,
+            value,
             [
                 ("stanza", string(stanza)),
                 ("repo_key", int(self.repo_key)),
@@ -143,39 +234,8 @@ impl<'a> Backup<'a> {
     }
 }
 
-/// Summarizes the backups of each cluster in each repository; `backups` are sorted, the newest first.
-fn clusters(stanza: &str, backups: &[Backup<'_>]) -> Vec<Val> {
-    let mut clusters: BTreeMap<(u64, u64), Vec<&Backup<'_>>> = BTreeMap::new();
-    for backup in backups {
-        clusters.entry((backup.repo_key, backup.database_id)).or_default().push(backup);
-    }
-    let starts = backups.iter().filter_map(|backup| {
-        Some((lsn_bytes(&within(backup.value, "lsn", "start")?)?, within(backup.value, "archive", "start")?))
-    });
-    let size = segment_bytes(starts);
-    let summary = |((repo_key, id), backups): ((u64, u64), Vec<&Backup<'_>>)| {
-        let count = |kind: &str| int(backups.iter().filter(|backup| backup.kind == kind).count() as u64);
-        let segment = |backup: &&Backup<'_>, name| segment_position(&within(backup.value, "archive", name)?, size);
-        let start = backups.iter().filter_map(|backup| segment(backup, "start")).min();
-        let end = backups.iter().filter_map(|backup| segment(backup, "stop")).max().map(|at| at.saturating_add(size));
-        // A backup with page errors may not be usable for a restore.
-        let sound = || backups.iter().filter(|backup| member(backup.value, "error") != Some(&Val::Bool(true)));
-        let oldest_full = sound().rfind(|backup| backup.kind == "full");
-        object([
-            ("stanza", string(stanza)),
-            ("repo_key", int(repo_key)),
-            ("database_id", int(id)),
-            ("segment_bytes", int(size)),
-            ("full", count("full")),
-            ("diff", count("diff")),
-            ("incr", count("incr")),
-            ("oldest_full", oldest_full.map_or(Val::Null, |backup| backup.value.clone())),
-            ("newest", sound().next().map_or(Val::Null, |backup| backup.value.clone())),
-            ("needed_start_bytes", start.map_or(Val::Null, int)),
-            ("needed_end_bytes", end.map_or(Val::Null, int)),
-        ])
-    };
-    clusters.into_iter().map(summary).collect()
+fn is_number(value: &Val) -> bool {
+    matches!(value, Val::Num(_))
 }
 
 /// When a backup ended, in Unix seconds; 0 if unknown.
@@ -186,8 +246,7 @@ pub(crate) fn stop(backup: &Val) -> f64 {
 
 /// A number in `database`; 0 before 2.32, which does not report it.
 fn in_database(backup: &Val, name: &str) -> u64 {
-    let value = member(backup, "database").and_then(|database| member(database, name));
-    value.and_then(|value| value.to_string().parse().ok()).unwrap_or_default()
+    member(backup, "database").map(|database| number(database, name)).unwrap_or_default()
 }
 
 fn within(value: &Val, outer: &str, inner: &str) -> Option<String> {
@@ -195,58 +254,4 @@ fn within(value: &Val, outer: &str, inner: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn selection(limit: usize) -> BackupSelection {
-        BackupSelection { excluded_stanzas: vec!["out".into()], types: vec!["full", "incr"], limit }
-    }
-
-    fn backup(label: &str, kind: &str, stop: u64) -> String {
-        format!(
-            r#"{{"label":"{label}","type":"{kind}","timestamp":{{"stop":{stop}}},"database":{{"id":1,"repo-key":2}},
-                "lsn":{{"start":"0/5000028"}},"archive":{{"start":"000000010000000000000005","stop":"000000010000000000000006"}}}}"#
-        )
-    }
-
-    fn document(backups: &[String]) -> Val {
-        let text = format!(r#"[{{"name":"a","backup":[{}]}},{{"name":"out"}}]"#, backups.join(","));
-        serde_json::from_str(&text).unwrap()
-    }
-
-    fn labels(backups: &[Val]) -> Vec<String> {
-        backups.iter().filter_map(|backup| text(backup, "label")).collect()
-    }
-
-    #[test]
-    fn lists_newest_of_each_type_then_others_up_to_limit() {
-        let backups =
-            [("f1", "full", 10), ("i1", "incr", 20), ("d1", "diff", 30), ("f2", "full", 40), ("i2", "incr", 50)];
-        let document = document(&backups.map(|(label, kind, stop)| backup(label, kind, stop)));
-        let prepared = prepare(&document, &selection(3), &BTreeMap::new()).unwrap();
-        assert_eq!(labels(&prepared.newest), ["i2", "f2"]);
-        assert_eq!(labels(&prepared.others), ["i1"]);
-        assert_eq!((prepared.backups, prepared.omitted, prepared.stanzas.len()), (4, 1, 1));
-        let cluster = &prepared.clusters[0];
-        let number = |name| member(cluster, name).unwrap().to_string();
-        assert_eq!((number("full"), number("incr"), number("repo_key")), ("2".into(), "2".into(), "2".into()));
-        assert_eq!(text(member(cluster, "oldest_full").unwrap(), "label").as_deref(), Some("f1"));
-        assert_eq!(number("needed_end_bytes"), (7 << 24).to_string());
-    }
-
-    #[test]
-    fn adds_known_databases() {
-        let document = document(&[backup("f1", "full", 10)]);
-        let known = [(("a".to_owned(), 2, "f1".to_owned()), Val::from(7isize))].into();
-        let prepared = prepare(&document, &selection(9), &known).unwrap();
-        assert_eq!(member(&prepared.newest[0], "database-ref"), Some(&Val::from(7isize)));
-    }
-
-    #[test]
-    fn rejects_other_documents() {
-        for text in ["1", "[1]", r#"[{"name":1}]"#, "[null]", "[[]]"] {
-            let document: Val = serde_json::from_str(text).unwrap();
-            assert!(prepare(&document, &selection(9), &BTreeMap::new()).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

@@ -13,7 +13,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::backups::{BackupKey, PreparedDocument, key, prepare};
 use crate::command::{ProcessOutput, RunError};
-use crate::json::{elements, member, text};
+use crate::document::{stanzas, value};
+use crate::json::{member, text};
 use crate::output::{Document, document};
 use crate::run_log::log_outcome;
 use crate::settings::{DatabaseCount, Settings};
@@ -145,16 +146,20 @@ impl InfoCollector {
         version: BackrestVersion,
         deadline: Instant,
     ) -> Result<RunResult, SourceError> {
-        let Document { value, bytes, warnings } = document;
-        let mut content = self.prepared(value.clone()).await?;
+        let Document { json, mut warnings } = document;
+        let json = Arc::new(json);
+        let mut content = self.prepared(json.clone()).await?;
         if self.settings.database_count != DatabaseCount::None && version.engine_version().0 >= LISTS_DATABASES {
             self.count_databases(&content, deadline).await;
-            content = self.prepared(value).await?;
+            content = self.prepared(json.clone()).await?;
         }
-        Ok(RunResult { content, bytes, warnings })
+        if content.unreadable > 0 {
+            warnings.push(format!("{} stanzas or backups cannot be read: unknown JSON format", content.unreadable));
+        }
+        Ok(RunResult { content, bytes: json.len(), warnings })
     }
 
-    async fn prepared(&self, document: Val) -> Result<PreparedDocument, SourceError> {
+    async fn prepared(&self, document: Arc<String>) -> Result<PreparedDocument, SourceError> {
         let (settings, databases) = (self.settings.clone(), self.databases.clone());
         blocking(move || {
             prepare(&document, &settings.selection, &databases).map_err(|error| (Reason::Json, error.to_string()))
@@ -192,8 +197,9 @@ impl InfoCollector {
         };
         match result {
             Ok(document) => {
-                let backups = member(elements(&document.value).first()?, "backup")?;
-                let databases = member(elements(backups).first()?, "database-ref")?.clone();
+                let (stanzas, _) = stanzas(&document.json).ok()?;
+                let backup = value(stanzas.first()?.backups.first()?)?;
+                let databases = member(&backup, "database-ref")?.clone();
                 Some((key, databases))
             }
             Err(error) => {
@@ -221,7 +227,7 @@ impl InfoCollector {
 
 /// Reads an output.
 async fn read(output: ProcessOutput) -> Result<Document, SourceError> {
-    blocking(move || document(&output).map_err(|error| (error.reason(), error.to_string()))).await
+    blocking(move || document(output).map_err(|error| (error.reason(), error.to_string()))).await
 }
 
 /// Runs work on a blocking thread, so that it does not delay scrapes: a document may have many megabytes.

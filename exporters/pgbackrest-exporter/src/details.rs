@@ -1,5 +1,6 @@
 //! Runs, stanzas and repositories on the status page.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use engine::Detail;
@@ -32,23 +33,29 @@ fn run(target: &RunTarget) -> Detail {
 }
 
 fn stanzas(document: &PreparedDocument) -> Vec<Detail> {
+    let mut newest_of: HashMap<[Option<String>; 2], Vec<&Val>> = HashMap::new();
+    for backup in &document.newest {
+        newest_of.entry([text(backup, "stanza"), written(backup, "repo_key")]).or_default().push(backup);
+    }
     let mut details = Vec::new();
     for stanza in &document.stanzas {
         let stanza_name = text(stanza, "name");
         let name = stanza_name.clone().unwrap_or_default();
         details.push(detail(format!("stanza {name}"), stanza));
         for repository in member(stanza, "repo").map(elements).unwrap_or_default() {
-            let key = member(repository, "key").map(ToString::to_string).unwrap_or_default();
-            let name = format!("stanza {name}, repository {key}");
-            let of = |backup: &&Val| {
-                let repository = member(backup, "repo_key").map(ToString::to_string);
-                text(backup, "stanza") == stanza_name && repository.as_deref() == Some(&key)
-            };
+            let key = written(repository, "key");
+            let name = format!("stanza {name}, repository {}", key.as_deref().unwrap_or_default());
             details.push(detail(name.clone(), repository));
-            details.extend(document.newest.iter().filter(of).map(|backup| newest(&name, backup)));
+            let backups = newest_of.get(&[stanza_name.clone(), key]);
+            details.extend(backups.into_iter().flatten().map(|backup| newest(&name, backup)));
         }
     }
     details
+}
+
+/// A member as JSON.
+fn written(object: &Val, name: &str) -> Option<String> {
+    member(object, name).map(ToString::to_string)
 }
 
 /// The newest backup of a type.

@@ -2,22 +2,24 @@
 //!
 //! The input of a filter is the document. Its variables are `$now` (Unix seconds), `$run` (one object for the outcome of each
 //! run of pgBackRest), `$options` (the flags and the version), and what is prepared once for each document: `$backups` (those
-//! exported individually), `$newest` (the newest of them) and `$clusters`. Every filter can use the definitions in
-//! `prelude.jq`.
+//! exported individually), `$newest`, `$last` and `$repo_last` (the newest of them), `$clusters` and `$index`. Every filter can use the definitions in
+//! `prelude.jq`. An error in a row costs that row.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use engine::{CellError, Value};
-use jaq_core::data::JustLut;
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars, load};
 use jaq_json::{Num, Val};
 
+use crate::interrupt::{Interruptible, Run, interruptible};
+use crate::native::functions;
 use crate::shorten::shorten;
 
 /// The variables of a filter.
-const VARIABLES: [&str; 6] = ["$now", "$run", "$options", "$backups", "$newest", "$clusters"];
+const VARIABLES: [&str; 9] =
+    ["$now", "$run", "$options", "$backups", "$newest", "$last", "$repo_last", "$clusters", "$index"];
 
 /// Their values, in that order.
 pub(crate) type Variables = [Val; VARIABLES.len()];
@@ -29,14 +31,14 @@ const PRELUDE: &str = include_str!("prelude.jq");
 const MAX_ROWS: usize = 200_000;
 
 /// A compiled filter.
-pub(crate) struct Filter(jaq_core::Filter<JustLut<Val>>);
+pub(crate) struct Filter(jaq_core::Filter<Interruptible>);
 
 /// Why a filter failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FilterError {
     #[error("{0}")]
     Failed(String),
-    #[error("the filter did not end in time")]
+    #[error("the filter did not end in time and was interrupted")]
     Late,
     #[error("the filter returned more than {MAX_ROWS} rows")]
     TooMany,
@@ -49,6 +51,12 @@ pub(crate) enum FilterError {
 pub(crate) struct FilterTable {
     pub columns: Vec<String>,
     pub cells: Vec<Value<'static>>,
+    /// How many rows are missing because of an error.
+    pub failed: usize,
+    /// The first of these errors.
+    pub error: Option<String>,
+    /// How many terms of the filter have been evaluated.
+    pub steps: u64,
 }
 
 /// Checks the text of a filter.
@@ -64,7 +72,7 @@ impl Filter {
     pub fn compile(text: &str) -> Result<Self, String> {
         let prelude = load::parse(PRELUDE, |parser| parser.defs()).ok_or("prelude.jq is invalid")?;
         let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(prelude);
-        let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+        let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).chain(functions());
         let arena = Arena::default();
         let modules = Loader::new(defs).load(&arena, File { code: text, path: () }).map_err(|errors| {
             let errors = errors.into_iter().map(|(file, error)| load_errors(file.code, error));
@@ -81,59 +89,81 @@ impl Filter {
         })
     }
 
-    /// Runs it on a document; checks the deadline between outputs.
-    pub fn outputs(&self, input: Val, variables: Variables, deadline: Instant) -> Result<Vec<Val>, FilterError> {
-        let context = Ctx::<JustLut<Val>>::new(&self.0.lut, Vars::new(variables));
-        let mut outputs = Vec::new();
-        for output in self.0.id.run((context, input)) {
-            let output = output.map_err(|exception| match exception.get_err() {
-                Ok(error) => FilterError::Failed(shorten(&error.to_string())),
-                // By `halt`.
-                Err(_) => FilterError::Failed("the filter called halt".to_owned()),
-            })?;
-            if Instant::now() > deadline {
-                return Err(FilterError::Late);
-            }
-            if outputs.len() == MAX_ROWS {
-                return Err(FilterError::TooMany);
-            }
-            outputs.push(output);
-        }
-        Ok(outputs)
+    /// Runs it on a document and converts its outputs to rows. The deadline is not exact: some functions of jq work long on
+    /// large values without evaluating a term.
+    pub fn table(&self, input: Val, variables: Variables, deadline: Instant) -> Result<FilterTable, FilterError> {
+        interruptible(|| self.rows(input, variables, deadline)).unwrap_or(Err(FilterError::Late))
     }
 
-    /// Runs it on a document and converts its outputs to rows.
-    pub fn table(&self, input: Val, variables: Variables, deadline: Instant) -> Result<FilterTable, FilterError> {
-        table(self.outputs(input, variables, deadline)?)
+    fn rows(&self, input: Val, variables: Variables, deadline: Instant) -> Result<FilterTable, FilterError> {
+        let run = Run::new(&self.0.lut, deadline);
+        let context = Ctx::<Interruptible>::new(&run, Vars::new(variables));
+        let mut rows = Rows::default();
+        for (count, output) in self.0.id.run((context, input)).enumerate() {
+            if count == MAX_ROWS {
+                return Err(FilterError::TooMany);
+            }
+            match output {
+                Ok(output) => rows.add(output)?,
+                Err(exception) => match exception.get_err() {
+                    Ok(error) => rows.failed(shorten(&error.to_string())),
+                    // By `halt`.
+                    Err(_) => return Err(FilterError::Failed("the filter called halt".to_owned())),
+                },
+            }
+        }
+        rows.into_table(run.steps())
     }
 }
 
 /// One row per object. The columns are the keys of all objects; missing values are null.
-fn table(outputs: Vec<Val>) -> Result<FilterTable, FilterError> {
-    let mut columns: Vec<String> = Vec::new();
-    let mut positions: HashMap<Val, usize> = HashMap::new();
-    let mut rows = Vec::with_capacity(outputs.len());
-    for output in outputs {
+#[derive(Default)]
+struct Rows {
+    columns: Vec<String>,
+    positions: HashMap<Val, usize>,
+    rows: Vec<Vec<Value<'static>>>,
+    failed: usize,
+    error: Option<String>,
+}
+
+impl Rows {
+    fn add(&mut self, output: Val) -> Result<(), FilterError> {
         let Val::Obj(object) = output else {
             return Err(FilterError::Shape { found: shorten(&output.to_string()) });
         };
-        let mut row = vec![Value::Null; columns.len()];
+        let mut row = vec![Value::Null; self.columns.len()];
         for (key, value) in object.iter() {
-            let at = *positions.entry(key.clone()).or_insert_with(|| {
-                columns.push(text(key));
-                columns.len() - 1
+            let at = *self.positions.entry(key.clone()).or_insert_with(|| {
+                self.columns.push(text(key));
+                self.columns.len() - 1
             });
-            row.resize(columns.len().max(row.len()), Value::Null);
+            row.resize(self.columns.len().max(row.len()), Value::Null);
             row[at] = cell(value);
         }
-        rows.push(row);
+        self.rows.push(row);
+        Ok(())
     }
-    let width = columns.len();
-    let cells = rows.into_iter().flat_map(|mut row| {
-        row.resize(width, Value::Null);
-        row
-    });
-    Ok(FilterTable { cells: cells.collect(), columns })
+
+    fn failed(&mut self, error: String) {
+        self.failed += 1;
+        self.error.get_or_insert(error);
+    }
+
+    /// Fails if there is an error and no row.
+    fn into_table(self, steps: u64) -> Result<FilterTable, FilterError> {
+        let Self { columns, rows, failed, error, .. } = self;
+        if rows.is_empty()
+            && let Some(error) = error
+        {
+            return Err(FilterError::Failed(error));
+        }
+        let width = columns.len();
+        let cells = rows.into_iter().flat_map(|mut row| {
+            row.resize(width, Value::Null);
+            row
+        });
+        Ok(FilterTable { cells: cells.collect(), columns, failed, error, steps })
+    }
 }
 
 /// A key without quotes.
@@ -162,7 +192,7 @@ fn cell(value: &Val) -> Value<'static> {
 
 fn load_errors(code: &str, error: load::Error<&str>) -> String {
     let describe = |part: &str, expected: &str| {
-        let found = part.chars().next().map_or_else(|| "the end".to_owned(), |c| format!("{c:?}"));
+        let found = part.chars().next().map_or_else(|| "the end".to_owned(), |c| format!("'{}'", c.escape_default()));
         format!("{}: expected {expected}, found {found}", position(code, part))
     };
     let all: Vec<String> = match error {
@@ -195,7 +225,7 @@ mod tests {
 
     fn run(text: &str, input: &str) -> Result<FilterTable, FilterError> {
         let input = serde_json::from_str(input).unwrap();
-        let variables = [Val::from(1.5), Val::Null, Val::Null, Val::Null, Val::Null, Val::Null];
+        let variables = std::array::from_fn(|at| if at == 0 { Val::from(1.5) } else { Val::Null });
         Filter::compile(text).unwrap().table(input, variables, Instant::now() + Duration::from_secs(30))
     }
 
@@ -222,11 +252,22 @@ mod tests {
     }
 
     #[test]
-    fn stops_endless_filter() {
-        let filter = Filter::compile("repeat({a: 1})").unwrap();
-        let variables = std::array::from_fn(|_| Val::Null);
-        let found = filter.outputs(Val::Null, variables, Instant::now() + Duration::from_millis(50));
-        assert!(matches!(found, Err(FilterError::Late | FilterError::TooMany)));
+    fn error_costs_its_row() {
+        let found = run(".[] | {a: (1 - .)}", r#"[1, "x", null, 3]"#).unwrap();
+        assert_eq!(found.cells, [Value::Int(0), Value::Int(-2)]);
+        assert_eq!((found.failed, found.error.as_deref()), (2, Some(r#"cannot calculate 1 - "x""#)));
+    }
+
+    #[test]
+    fn interrupts_endless_filters() {
+        for text in
+            ["repeat({a: 1})", "def f: f; f", "[repeat(1)]", "reduce repeat(1) as $x (0; . + $x)", "repeat(error)"]
+        {
+            let variables = std::array::from_fn(|_| Val::Null);
+            let deadline = Instant::now() + Duration::from_millis(20);
+            let found = Filter::compile(text).unwrap().table(Val::Null, variables, deadline);
+            assert!(matches!(found, Err(FilterError::Late | FilterError::TooMany)), "{text}");
+        }
     }
 
     #[test]

@@ -26,6 +26,12 @@ pub(crate) fn text(value: &Val, name: &str) -> Option<String> {
     }
 }
 
+/// A member that is an integer of 64 bits without a sign; 0 for any other value.
+pub(crate) fn number(value: &Val, name: &str) -> u64 {
+    let number = member(value, name).filter(|number| matches!(number, Val::Num(_)));
+    number.and_then(|number| number.to_string().parse().ok()).unwrap_or_default()
+}
+
 pub(crate) fn string(text: &str) -> Val {
     Val::utf8_str(text.as_bytes().to_vec())
 }

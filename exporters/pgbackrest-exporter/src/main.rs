@@ -1,22 +1,29 @@
 //! `pgbackrest-exporter`: Prometheus exporter for pgBackRest, from `pgbackrest info`.
 //!
-//! `collect` runs pgBackRest at an interval: `command` runs the process, `output` and `redact` read what it printed, `backups`
-//! and `wal` prepare the document, and `snapshot` has the results. `source` runs jq filters (`filter`, `filter_cache`) on the
-//! snapshot at a scrape. `details` is for the status page, `options` has the flags.
+//! `collect` runs pgBackRest at an interval: `command` runs the process, `output` and `redact` read what it printed, `document`,
+//! `repair` and `shape` read the JSON, `backups`, `slots`, `clusters` and `wal` prepare it, and `snapshot` has the results. `source` runs
+//! jq filters (`filter`, `filter_cache`, `interrupt`, `native`) on the snapshot at a scrape. `details` is for the status page, `options` has the flags.
 
 mod backups;
+mod clusters;
 mod collect;
 mod command;
 mod details;
+mod document;
 mod filter;
 mod filter_cache;
+mod interrupt;
 mod json;
+mod native;
 mod options;
 mod output;
 mod redact;
+mod repair;
 mod run_log;
 mod settings;
+mod shape;
 mod shorten;
+mod slots;
 mod snapshot;
 mod source;
 mod version;

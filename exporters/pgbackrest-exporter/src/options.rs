@@ -16,6 +16,9 @@ use crate::source::BackrestSource;
 /// The prefix of our environment variables. pgBackRest would read those with its own name as options.
 pub(crate) const ENV_PREFIX: &str = "BACKREST_EXPORTER";
 
+/// How many backups of all stanzas are exported individually: as many as the collectors for each backup export.
+const MAX_BACKUPS: usize = 2000;
+
 /// Prefixes of variables that the child does not inherit: ours, and those that units for another exporter may still set.
 const HIDDEN_PREFIXES: [&str; 2] = ["BACKREST_EXPORTER", "PGBACKREST_EXPORTER"];
 
@@ -49,7 +52,7 @@ pub(crate) struct BackrestOptions {
     #[arg(long = "backrest.backup-type-exclude", id = "backup_type_exclude", help_heading = BACKREST, value_name = "TYPE,…", action = ArgAction::Append, value_delimiter = ',')]
     backup_type_exclude: Vec<BackupType>,
 
-    /// Number of backups of each stanza to export individually: the newest of each type, then by age
+    /// Number of backups of each stanza to export individually: the newest of each type, then by age; of all stanzas at most 2000
     #[arg(long = "backrest.backup-limit", id = "backup_limit", help_heading = BACKREST, value_name = "N", default_value = "200")]
     backup_limit: usize,
 
@@ -157,19 +160,26 @@ impl BackrestOptions {
         let config = config.into_iter().chain(given("config-include-path", &self.config_include_path)).collect();
         let excluded = |kind: &BackupType| self.backup_type_exclude.contains(kind);
         let wanted = |kind: &BackupType| self.backup_type.is_empty() || self.backup_type.contains(kind);
-        let types = BackupType::ALL.into_iter().filter(|kind| wanted(kind) && !excluded(kind)).map(BackupType::word);
+        let excluded_types =
+            BackupType::ALL.into_iter().filter(|kind| !wanted(kind) || excluded(kind)).map(BackupType::word);
         let names = |names: Vec<String>| names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>();
         let excluded_stanzas = names(self.stanza_exclude);
         let included_stanzas = names(self.stanza_include);
         if !included_stanzas.is_empty() && included_stanzas.iter().all(|name| excluded_stanzas.contains(name)) {
             return Err("--backrest.stanza-exclude excludes every stanza of --backrest.stanza-include".into());
         }
+        let documents = included_stanzas.len();
         let settings = Settings {
             program: Program { path: self.binary, user, hidden_prefixes: HIDDEN_PREFIXES.into() },
             config,
             arguments: self.argument,
             included_stanzas,
-            selection: BackupSelection { excluded_stanzas, types: types.collect(), limit: self.backup_limit },
+            selection: BackupSelection {
+                excluded_stanzas,
+                excluded_types: excluded_types.collect(),
+                limit: self.backup_limit,
+                document_limit: MAX_BACKUPS / documents.max(1),
+            },
             database_count: match (self.database_count, self.database_count_latest) {
                 (true, _) => DatabaseCount::All,
                 (_, true) => DatabaseCount::Newest,

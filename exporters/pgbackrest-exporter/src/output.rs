@@ -1,14 +1,16 @@
 //! Reads the output of pgBackRest: the document, warnings, errors.
 //!
-//! The JSON is one line. Up to 2.52, warnings and errors go to standard error; from 2.53 on they may be on standard output,
-//! warnings before the JSON, and no option prevents that. So the document is the last line that starts with `[`, and every
-//! line with a level is an error or a warning. They may quote the configuration, so they are [redacted](crate::redact).
+//! Up to 2.52, warnings and errors go to standard error; from 2.53 on they may be on standard output, warnings before the
+//! JSON, and no option prevents that. So the document is the last array that begins a line, and every line with a level
+//! before or after it is an error or a warning. They may quote the configuration, so they are [redacted](crate::redact).
+
+use std::borrow::Cow;
+use std::os::unix::process::ExitStatusExt;
 
 use engine::Reason;
 
-use jaq_json::Val;
-
 use crate::command::ProcessOutput;
+use crate::document::{Found, NoDocument, find};
 use crate::redact::{self, OMITTED};
 
 /// The maximum number of warnings; more lines are something else.
@@ -21,10 +23,8 @@ pub(crate) enum OutputError {
     Exit { code: i32, text: String },
     #[error("terminated by signal {signal}: {text}")]
     Signal { signal: i32, text: String },
-    #[error("no JSON in the output (no line starts with '['): {text}")]
-    NoJson { text: String },
-    #[error("invalid JSON: {source}; {text}")]
-    Json { source: serde_json::Error, text: String },
+    #[error("{source}: {text}")]
+    Json { source: NoDocument, text: String },
 }
 
 impl OutputError {
@@ -33,53 +33,62 @@ impl OutputError {
         match self {
             Self::Exit { .. } => Reason::Exit,
             Self::Signal { .. } => Reason::Signal,
-            Self::NoJson { .. } | Self::Json { .. } => Reason::Json,
+            Self::Json { .. } => Reason::Json,
         }
     }
 }
 
-/// A document and the warnings that were printed with it.
+/// A document as text, and the warnings that were printed with it.
 #[derive(Debug)]
 pub(crate) struct Document {
-    pub value: Val,
-    pub bytes: usize,
+    pub json: String,
     pub warnings: Vec<String>,
 }
 
-/// Finds and parses the document.
-pub(crate) fn document(output: &ProcessOutput) -> Result<Document, OutputError> {
-    use std::os::unix::process::ExitStatusExt;
-    let text = || messages(output).first().cloned().unwrap_or_else(|| no_message(output).to_owned());
-    match (output.status.code(), output.status.signal()) {
+/// Finds the document.
+pub(crate) fn document(output: ProcessOutput) -> Result<Document, OutputError> {
+    let ProcessOutput { status, stdout, stderr } = output;
+    let [stdout, stderr] = [stdout, stderr].map(into_text);
+    let text = || {
+        let messages = messages([&stderr, &stdout]);
+        messages.into_iter().next().unwrap_or_else(|| no_message(&stdout, &stderr).to_owned())
+    };
+    match (status.code(), status.signal()) {
         (Some(0), _) => {}
         (Some(code), _) => return Err(OutputError::Exit { code, text: text() }),
         (None, signal) => return Err(OutputError::Signal { signal: signal.unwrap_or_default(), text: text() }),
     }
-    let line = output.stdout.rsplit(|byte| *byte == b'\n').find(|line| line.starts_with(b"["));
-    let line = line.ok_or_else(|| OutputError::NoJson { text: text() })?;
-    // serde_json limits the nesting; a few megabytes of brackets would exhaust the stack otherwise.
-    let value = serde_json::from_slice(line).or_else(|_| serde_json::from_str(&printable(line)));
-    let value = value.map_err(|source| OutputError::Json { source, text: text() })?;
-    Ok(Document { value: redact::document(value), bytes: line.len(), warnings: messages(output) })
+    let Found { before, json, after } = find(&stdout).map_err(|source| OutputError::Json { source, text: text() })?;
+    let warnings = messages([&stderr, before, &after]);
+    let (start, length) = (before.len(), json.len());
+    let json = match json {
+        Cow::Owned(repaired) => repaired,
+        Cow::Borrowed(_) => cut(stdout, start, length),
+    };
+    Ok(Document { json, warnings })
 }
 
-/// The line with U+FFFD for each control character and each byte that is not UTF-8. pgBackRest does not escape them, for
-/// example in an error that quotes a file which was decrypted with the wrong passphrase.
-fn printable(line: &[u8]) -> String {
-    let is_bad = |c: char| c < ' ';
-    String::from_utf8_lossy(line).replace(is_bad, "\u{fffd}")
+/// A part of a text, in its memory.
+fn cut(mut text: String, start: usize, length: usize) -> String {
+    text.truncate(start + length);
+    text.drain(..start);
+    text.shrink_to_fit();
+    text
+}
+
+/// The text, with U+FFFD for bytes that are not UTF-8.
+fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// The text for an output without errors.
-fn no_message(output: &ProcessOutput) -> &'static str {
-    let is_blank = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_whitespace);
-    if is_blank(&output.stderr) && is_blank(&output.stdout) { "no error message" } else { OMITTED }
+fn no_message(stdout: &str, stderr: &str) -> &'static str {
+    if stdout.trim().is_empty() && stderr.trim().is_empty() { "no error message" } else { OMITTED }
 }
 
 /// Redacted errors and warnings, errors first, without the time and process at the start of log lines.
-pub(crate) fn messages(output: &ProcessOutput) -> Vec<String> {
-    let lines = [&output.stderr, &output.stdout].into_iter().flat_map(|bytes| bytes.split(|byte| *byte == b'\n'));
-    let lines = lines.filter(|line| !line.starts_with(b"[")).map(String::from_utf8_lossy);
+fn messages<const N: usize>(outputs: [&str; N]) -> Vec<String> {
+    let lines = outputs.into_iter().flat_map(str::lines).filter(|line| !line.starts_with('['));
     let mut messages: Vec<String> = Vec::new();
     for line in lines {
         let Some(text) = redact::line(without_prefix(line.trim())) else { continue };
@@ -100,7 +109,6 @@ fn without_prefix(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
     use super::*;
@@ -112,35 +120,35 @@ mod tests {
 
     #[test]
     fn finds_document_in_last_line_with_bracket() {
-        let found = document(&output(
+        let found = document(output(
             0,
             "P00   WARN: configuration file contains invalid option 'x'\n[1]\n[{\"name\":\"a\"}]\n",
             "",
         ))
         .unwrap();
-        assert_eq!(found.value.to_string(), r#"[{"name":"a"}]"#);
+        assert_eq!(found.json, r#"[{"name":"a"}]"#);
         assert_eq!(found.warnings, ["WARN: configuration file contains an invalid option"]);
     }
 
     #[test]
     fn keeps_digits_of_unsigned_64_bit_numbers() {
-        let found = document(&output(0, r#"[{"system-id":18446744073709551615}]"#, "")).unwrap();
-        assert_eq!(found.value.to_string(), r#"[{"system-id":18446744073709551615}]"#);
+        let found = document(output(0, r#"[{"system-id":18446744073709551615}]"#, "")).unwrap();
+        assert_eq!(found.json, r#"[{"system-id":18446744073709551615}]"#);
     }
 
     #[test]
     fn replaces_control_and_invalid_characters() {
         let mut found = output(0, "", "");
         found.stdout = b"[{\"message\":\"quoted: \x01\xff\t.\"}]\n".to_vec();
-        let found = document(&found).unwrap();
-        assert_eq!(found.value.to_string(), "[{\"message\":\"quoted: \u{fffd}\u{fffd}\u{fffd}.\"}]");
+        let found = document(found).unwrap();
+        assert_eq!(found.json, "[{\"message\":\"quoted: \u{fffd}\u{fffd}\u{fffd}.\"}]");
     }
 
     #[test]
     fn finds_error_on_either_output() {
         let line = "2026-11-24 08:37:12.505 P00  ERROR: [055]: unable to open missing file '/x' for read\n";
         for (stdout, stderr) in [(line, ""), ("", line)] {
-            let error = document(&output(55, stdout, stderr)).unwrap_err();
+            let error = document(output(55, stdout, stderr)).unwrap_err();
             assert_eq!(error.to_string(), "exit code 55: ERROR: [055]: unable to open missing file for read");
         }
     }
@@ -151,10 +159,10 @@ mod tests {
         for (stdout, reason) in
             [("", "json"), ("hello\n", "json"), ("[{]\n", "json"), (&*deep, "json"), ("[\u{0}]", "json")]
         {
-            assert_eq!(document(&output(0, stdout, "")).unwrap_err().reason().as_str(), reason);
+            assert_eq!(document(output(0, stdout, "")).unwrap_err().reason().as_str(), reason);
         }
         assert!(
-            document(&ProcessOutput { status: ExitStatus::from_raw(9), stdout: vec![], stderr: vec![0xff] }).is_err()
+            document(ProcessOutput { status: ExitStatus::from_raw(9), stdout: vec![], stderr: vec![0xff] }).is_err()
         );
     }
 
@@ -162,7 +170,7 @@ mod tests {
     fn finds_error_among_many_lines() {
         let garbage: String = (0..300_000).map(|n| format!("{n}\n")).collect();
         let warnings: String = (0..300).map(|n| format!("WARN: {n}\n")).collect();
-        let messages = messages(&output(1, &(garbage + &warnings + "P00  ERROR: [031]: no command found\n"), ""));
+        let messages = messages([&*(garbage + &warnings + "P00  ERROR: [031]: no command found\n")]);
         assert_eq!(messages, ["ERROR: [031]: no command found".to_owned(), format!("WARN: {OMITTED}")]);
     }
 }

@@ -14,8 +14,7 @@ def references: [.reference[]? | .[-1:]] as $types
   | [["full", "F"], ["diff", "D"], ["incr", "I"]][] as [$type, $letter]
   | {ref_backup: $type, references: ([$types[] | select(. == $letter)] | length)};
 
-# The newest backup of each slot out of an array: `incr` is the newest of all, `diff` the newest but for increments,
-# `full` the newest full one.
+# The newest backup of each slot of an array of backups. `$last` and `$repo_last` have them already.
 def last_by_slot:
   . as $backups
   | (["full", ["full"]], ["diff", ["full", "diff"]], ["incr", ["full", "diff", "incr"]]) as [$slot, $types]
@@ -28,15 +27,16 @@ def last_by_slot:
 def current_databases: [.db[]? | {repo_key: (.["repo-key"] // 0), id, version}]
   | [group_by(.repo_key)[] | max_by(.id)];
 
-# What the backups of a cluster in a repository have in common; an empty object if there is none.
-def cluster($stanza; $repo_key; $id):
-  first($clusters[] | select(.stanza == $stanza and .repo_key == $repo_key and .database_id == $id)) // {};
+# What is known of a cluster in a repository, and what its backups have in common; an empty object if there is none.
+def known($stanza; $repo_key; $id): $index[[$stanza, $repo_key, $id]];
+def cluster($stanza; $repo_key; $id): known($stanza; $repo_key; $id).cluster // {};
 
-# A position in the WAL as bytes, from text as 1A/2B000028.
-def hex: ascii_downcase | explode | reduce .[] as $digit (0; . * 16 + (if $digit > 57 then $digit - 87 else $digit - 48 end));
-def lsn_bytes: if . == null then null else split("/") | (.[0] | hex) * 4294967296 + (.[1] | hex) end;
+# The size of a stanza's WAL segments.
+def segment_bytes($stanza): $index[[$stanza]].segment_bytes // 16777216;
 
-# The size of a stanza's WAL segments, and where a segment of that size begins, as bytes.
-def segment_bytes($stanza): first($clusters[] | select(.stanza == $stanza) | .segment_bytes) // 16777216;
-def segment_position($size): if . == null then null else (.[8:16] | hex) * 4294967296 + (.[16:24] | hex) * $size end;
-def timeline: if . == null then null else .[0:8] | hex end;
+# The difference of two numbers, and what is left of it above 0; null if one of them is unknown.
+def minus($a; $b): if $a == null or $b == null then null else $a - $b end;
+def excess($a; $b): minus($a; $b) | if . == null then null else [., 0] | max end;
+
+# A time as text in UTC.
+def utc: if . == null then null else strftime("%Y-%m-%d %H:%M:%S") end;

@@ -116,15 +116,11 @@ fn is_class(class: &str) -> bool {
     class.ends_with("Error") && class.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Redacts the errors of stanzas and repositories in a document.
-pub(crate) fn document(document: Val) -> Val {
-    if !elements(&document).iter().any(|stanza| has_error(stanza) || repositories(stanza).iter().any(has_error)) {
-        return document;
+/// Redacts the errors of a stanza and its repositories.
+pub(crate) fn stanza(stanza: &Val) -> Val {
+    if !has_error(stanza) && !repositories(stanza).iter().any(has_error) {
+        return stanza.clone();
     }
-    elements(&document).iter().map(stanza).collect()
-}
-
-fn stanza(stanza: &Val) -> Val {
     let repositories: Val = repositories(stanza).iter().map(redacted).collect();
     let stanza = redacted(stanza);
     if member(&stanza, "repo").is_some() { with(&stanza, [("repo", repositories)]) } else { stanza }
@@ -224,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn omits_quotations_of_document_errors() {
+    fn omits_quotations_of_stanza_errors() {
         for (printed, shown) in [
             ("[FormatError] invalid URL 'https://a:s3cr3t@h'", "[FormatError] invalid URL"),
             (
@@ -242,10 +238,10 @@ mod tests {
             ("other", "other"),
         ] {
             let text = format!(
-                r#"[{{"name":"a","status":{{"code":99,"message":"other"}},"repo":[{{"key":1,"status":{{"code":99,"message":"{printed}"}}}}]}}]"#
+                r#"{{"name":"a","status":{{"code":99,"message":"other"}},"repo":[{{"key":1,"status":{{"code":99,"message":"{printed}"}}}}]}}"#
             );
-            let document = document(serde_json::from_str(&text).unwrap());
-            let repository = &repositories(&elements(&document)[0])[0];
+            let stanza = stanza(&serde_json::from_str(&text).unwrap());
+            let repository = &repositories(&stanza)[0];
             assert_eq!(
                 super::text(member(repository, "status").unwrap(), "message").as_deref(),
                 Some(shown),
@@ -255,9 +251,9 @@ mod tests {
     }
 
     #[test]
-    fn keeps_document_without_errors() {
-        let text = r#"[{"name":"a","status":{"code":2,"message":"no valid backups"},"repo":[{"status":{"code":0,"message":"ok"}}]}]"#;
+    fn keeps_stanza_without_errors() {
+        let text = r#"{"name":"a","status":{"code":2,"message":"no valid backups"},"repo":[{"status":{"code":0,"message":"ok"}}]}"#;
         let before: Val = serde_json::from_str(text).unwrap();
-        assert_eq!(document(before.clone()), before);
+        assert_eq!(stanza(&before), before);
     }
 }

@@ -1,7 +1,8 @@
 //! The source of rows: runs jq filters on the last snapshot.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::num::NonZero;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use engine::{
@@ -10,7 +11,7 @@ use engine::{
 };
 use jaq_json::Val;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::backups::PreparedDocument;
@@ -27,6 +28,7 @@ pub(crate) struct BackrestSource {
     settings: Arc<Settings>,
     snapshots: watch::Receiver<Arc<InfoSnapshot>>,
     filters: Arc<FilterCache>,
+    processors: Arc<Semaphore>,
     collecting: Mutex<Option<JoinHandle<()>>>,
     /// Whether a session waits for the first collection.
     wait_for_first: bool,
@@ -38,7 +40,9 @@ impl BackrestSource {
         let settings = Arc::new(settings);
         let (collector, snapshots) = InfoCollector::new(settings.clone());
         let collecting = Mutex::new(Some(tokio::spawn(collector.run())));
-        Self { settings, snapshots, filters: Arc::default(), collecting, wait_for_first }
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = Arc::new(Semaphore::new(processors));
+        Self { settings, snapshots, filters: Arc::default(), processors, collecting, wait_for_first }
     }
 }
 
@@ -55,7 +59,13 @@ impl Source for BackrestSource {
             snapshots.wait_for(|snapshot| snapshot.complete).await.ok();
         }
         let snapshot = snapshots.borrow().clone();
-        Ok(BackrestSession { settings: self.settings.clone(), snapshot, filters: self.filters.clone() })
+        Ok(BackrestSession {
+            settings: self.settings.clone(),
+            snapshot,
+            filters: self.filters.clone(),
+            processors: self.processors.clone(),
+            input: OnceLock::new(),
+        })
     }
 
     fn max_parallel_databases(&self) -> usize {
@@ -87,11 +97,20 @@ pub(crate) struct BackrestSession {
     settings: Arc<Settings>,
     snapshot: Arc<InfoSnapshot>,
     filters: Arc<FilterCache>,
+    /// As many filters run at a time: a filter's limit is for its own work, and not for its wait behind others.
+    processors: Arc<Semaphore>,
+    input: OnceLock<(Val, Variables)>,
 }
 
 impl BackrestSession {
-    /// The input of filters and their variables.
+    /// The input of filters and their variables. All but the time stay the same in a session.
     fn input(&self) -> (Val, Variables) {
+        let (input, mut variables) = self.input.get_or_init(|| self.prepare_input()).clone();
+        variables[0] = Val::from(Timestamp::now().unix_seconds);
+        (input, variables)
+    }
+
+    fn prepare_input(&self) -> (Val, Variables) {
         let documents = self.snapshot.documents(self.settings.stale);
         let all = |part: fn(&PreparedDocument) -> &Vec<Val>| {
             documents.iter().copied().flat_map(move |document| part(document).iter().cloned())
@@ -106,12 +125,15 @@ impl BackrestSession {
             ("stale_seconds", Val::from(self.settings.stale.as_secs_f64())),
         ]);
         let variables = [
-            Val::from(Timestamp::now().unix_seconds),
+            Val::Null,
             self.snapshot.runs(self.settings.stale),
             options,
             all(|document| &document.newest).chain(all(|document| &document.others)).collect(),
             all(|document| &document.newest).collect(),
+            all(|document| &document.last).collect(),
+            all(|document| &document.repo_last).collect(),
             all(|document| &document.clusters).collect(),
+            Val::obj(documents.iter().flat_map(|document| document.index.iter().cloned()).collect()),
         ];
         (all(|document| &document.stanzas).collect(), variables)
     }
@@ -132,12 +154,16 @@ impl Session for BackrestSession {
     }
 
     async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
+        // Nobody closes it.
+        let _processor = self.processors.acquire().await;
         let deadline = Instant::now() + query.timeout;
-        let late = || {
-            let message = format!("{}: the filter did not end within {:?}", query.collector, query.timeout);
-            SourceError::new(Reason::Timeout, message)
+        let failure = |reason, message: String| SourceError::new(reason, format!("{}: {message}", query.collector));
+        let limit = format!("its limit of {} s (timeout of the collector)", query.timeout.as_secs_f64());
+        let late = || failure(Reason::Timeout, format!("the filter took longer than {limit}"));
+        let Some(filter) = self.filters.start(&query.text)? else {
+            let message = format!("the filter still runs: at an earlier scrape it took longer than {limit}");
+            return Err(failure(Reason::Timeout, message));
         };
-        let Some(filter) = self.filters.start(&query.text)? else { return Err(late()) };
         let (input, variables) = self.input();
         let run = tokio::task::spawn_blocking(move || {
             let begun = Instant::now();
@@ -146,20 +172,21 @@ impl Session for BackrestSession {
         });
         let (table, took) = match tokio::time::timeout_at(deadline.into(), run).await {
             Ok(Ok(done)) => done,
-            Ok(Err(panic)) => {
-                let message = format!("{}: the filter panicked: {panic}", query.collector);
-                return Err(SourceError::new(Reason::Filter, message));
-            }
+            Ok(Err(panic)) => return Err(failure(Reason::Filter, format!("the filter panicked: {panic}"))),
             Err(_) => return Err(late()),
         };
         match table {
             Ok(table) => {
+                tracing::debug!(collector = %query.collector, steps = table.steps, "a filter ended");
                 sink.table(&table.columns, &table.cells);
+                if let Some(error) = &table.error {
+                    sink.unreadable(table.failed, error);
+                }
                 Ok(Fetched { took, ..Fetched::default() })
             }
             Err(FilterError::Late) => Err(late()),
-            Err(error @ FilterError::Shape { .. }) => Err(SourceError::new(Reason::Shape, error.to_string())),
-            Err(error) => Err(SourceError::new(Reason::Filter, error.to_string())),
+            Err(error @ FilterError::Shape { .. }) => Err(failure(Reason::Shape, error.to_string())),
+            Err(error) => Err(failure(Reason::Filter, error.to_string())),
         }
     }
 }

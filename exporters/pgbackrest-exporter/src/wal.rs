@@ -12,13 +12,19 @@ pub(crate) fn lsn_bytes(text: &str) -> Option<u64> {
 /// The start of a segment. Its name is the timeline, the upper half of the position, and the segment's number in it.
 pub(crate) fn segment_position(name: &str, segment_bytes: u64) -> Option<u64> {
     let part = |range| u32::from_str_radix(name.get(range)?, 16).ok();
-    Some((u64::from(part(8..16)?) << 32) + u64::from(part(16..24)?) * segment_bytes)
+    let within_4_gib = u64::from(part(16..24)?).saturating_mul(segment_bytes);
+    Some((u64::from(part(8..16)?) << 32).saturating_add(within_4_gib))
+}
+
+/// The timeline of a segment.
+pub(crate) fn timeline(name: &str) -> Option<u64> {
+    u32::from_str_radix(name.get(..8)?, 16).ok().map(u64::from)
 }
 
 /// The size of a segment. pgBackRest does not report it, but it follows from backups: it is the power of two for which their
 /// start positions are in their start segments; 16 MiB if that matches.
-pub(crate) fn segment_bytes(starts: impl Iterator<Item = (u64, String)>) -> u64 {
-    let starts: Vec<(u64, String)> = starts.collect();
+pub(crate) fn segment_bytes<'a>(starts: impl Iterator<Item = (u64, &'a str)>) -> u64 {
+    let starts: Vec<(u64, &str)> = starts.collect();
     let matches = |size: &u64| starts.iter().all(|(lsn, name)| segment_position(name, *size) == Some(lsn - lsn % size));
     let sizes = (20..=30).map(|power| 1 << power);
     std::iter::once(DEFAULT_SEGMENT_BYTES).chain(sizes).find(matches).unwrap_or(DEFAULT_SEGMENT_BYTES)
@@ -35,6 +41,8 @@ mod tests {
         for bad in ["", "/", "x/1", "1/100000000", "1"] {
             assert_eq!(lsn_bytes(bad), None, "{bad}");
         }
+        assert_eq!(segment_position(&"F".repeat(24), 1 << 30), Some(u64::MAX));
+        assert_eq!(timeline("0000000A0000001A0000002B"), Some(10));
         for bad in ["", "0000000100000000000000", "0000000100000000ü0000005"] {
             assert_eq!(segment_position(bad, 16 << 20), None, "{bad}");
         }
@@ -42,7 +50,7 @@ mod tests {
 
     #[test]
     fn derives_segment_size_from_backups() {
-        let of = |lsn: &str, name: &str| segment_bytes([(lsn_bytes(lsn).unwrap(), name.to_owned())].into_iter());
+        let of = |lsn: &str, name: &str| segment_bytes([(lsn_bytes(lsn).unwrap(), name)].into_iter());
         assert_eq!(of("0/5000028", "000000010000000000000005"), 16 << 20);
         assert_eq!(of("0/5000028", "000000010000000000000001"), 64 << 20);
         assert_eq!(of("0/5000028", "000000010000000000000050"), 1 << 20);

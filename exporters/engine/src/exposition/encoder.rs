@@ -62,6 +62,10 @@ impl RowSink for Encoder<'_> {
             self.error = self.encode(cells).err();
         }
     }
+
+    fn unreadable(&mut self, rows: usize, error: &str) {
+        self.result.dropped(DropReason::Unreadable, rows, || format!("a row cannot be read: {}", secrets(error)));
+    }
 }
 
 impl<'a> Encoder<'a> {
@@ -204,8 +208,8 @@ impl<'a> Layout<'a> {
                 }
                 Ok(None) => {}
                 Err(why) => result.dropped(why, 1, || {
-                    let cell = format!("{:?}", row[metric.cell]);
-                    format!("column {}: {}", metric.column.name, secrets(&cell))
+                    let cell = row[metric.cell].to_string();
+                    format!("column {}: {} is no number", metric.column.name, secrets(&cell))
                 }),
             }
         }
