@@ -1,4 +1,4 @@
-//! The house: no circle between files, no long file or line, no forbidden word.
+//! The house: no circle between files, no long file or line, no forbidden word, no debug text.
 
 mod circles;
 mod lengths;
@@ -21,6 +21,18 @@ fn no_two_files_of_a_crate_use_each_other() {
 fn no_rust_file_is_longer_than_400_lines() {
     let files = ["exporters", "tests"].map(|folder| tree::texts(folder, &["rs"])).concat();
     report(files.iter().filter_map(|(file, text)| lengths::long_file(file, text)));
+}
+
+/// What Rust prints for programmers is no message: `Text("a")`, `5s`. Tests may use it.
+#[test]
+fn no_message_has_debug_text() {
+    let files = tree::texts("exporters", &["rs"]).into_iter();
+    let files = files.filter(|(file, _)| !file.contains("/tests/") && !file.ends_with("/tests.rs"));
+    report(files.flat_map(|(file, text)| {
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+        let lines = code.lines().enumerate().filter(|(_, line)| line.contains(":?}") || line.contains(":#?}"));
+        lines.map(|(at, line)| format!("{file}:{}: {}", at + 1, line.trim())).collect::<Vec<_>>()
+    }));
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub struct SourceError {
     pub reason: Reason,
     /// What was tried, on what, and what was found; never with a password.
     pub message: String,
+    /// The privilege that is missing, if that is known, as `GRANT USAGE ON SCHEMA "x"`.
+    pub missing_grant: Option<String>,
 }
 
 impl SourceError {
@@ -20,6 +22,12 @@ impl SourceError {
     /// text, whatever a server wrote into it.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { reason, message: Printable(&redact::secrets(&message)).to_string() }
+        Self { reason, message: Printable(&redact::secrets(&message)).to_string(), missing_grant: None }
+    }
+
+    /// The error with the privilege that is missing.
+    pub fn missing(mut self, grant: Option<String>) -> Self {
+        self.missing_grant = grant.map(|grant| Printable(&grant).to_string());
+        self
     }
 }

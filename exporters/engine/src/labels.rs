@@ -15,7 +15,7 @@ pub(crate) fn parse_labels(text: &str) -> Result<Labels, String> {
     let mut labels: Vec<(String, String)> = Vec::new();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let (name, value) =
-            part.split_once('=').ok_or_else(|| format!("{part:?} is not a label: expected name=value"))?;
+            part.split_once('=').ok_or_else(|| format!("\"{part}\" is not a label: expected name=value"))?;
         let (name, value) = (name.trim(), value.trim());
         // Prometheus treats an empty label as absent.
         if value.is_empty() {
@@ -23,7 +23,7 @@ pub(crate) fn parse_labels(text: &str) -> Result<Labels, String> {
         }
         if !is_label_name(name) || name == "le" {
             return Err(format!(
-                "{name:?} is not a label name: expected letters, digits and _, not starting with a digit or __"
+                "\"{name}\" is not a label name: expected letters, digits and _, not starting with a digit or __"
             ));
         }
         if labels.iter().any(|(other, _)| other == name) {

@@ -1,4 +1,4 @@
-//! What the SQLSTATE of a failed query means.
+//! What the SQLSTATE and the message of a failed query mean.
 
 use engine::Reason;
 use tokio_postgres::error::SqlState;
@@ -21,4 +21,47 @@ pub(crate) fn reason(code: &SqlState) -> Reason {
 /// Whether a relation, function or type was not found.
 pub(crate) fn is_unknown_name(code: &SqlState) -> bool {
     [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_OBJECT].contains(code)
+}
+
+/// Objects in messages about a missing privilege, as in `permission denied for schema x`, and the privilege to read them.
+const PRIVILEGES: [(&str, &str); 10] = [
+    ("schema ", "USAGE ON SCHEMA"),
+    ("function ", "EXECUTE ON FUNCTION"),
+    ("sequence ", "SELECT ON SEQUENCE"),
+    ("table ", "SELECT ON TABLE"),
+    ("view ", "SELECT ON TABLE"),
+    ("materialized view ", "SELECT ON TABLE"),
+    ("foreign table ", "SELECT ON TABLE"),
+    // Before 11, for all of these.
+    ("relation ", "SELECT ON TABLE"),
+    ("foreign server ", "USAGE ON FOREIGN SERVER"),
+    ("type ", "USAGE ON TYPE"),
+];
+
+/// The GRANT without its TO that a message of SQLSTATE 42501 says is missing. A server that writes another language does not
+/// tell.
+pub(crate) fn missing_grant(message: &str) -> Option<String> {
+    let object = message.strip_prefix("permission denied for ")?;
+    let (name, privilege) =
+        PRIVILEGES.iter().find_map(|(kind, privilege)| Some((object.strip_prefix(kind)?, privilege)))?;
+    Some(format!("GRANT {privilege} \"{}\"", name.replace('"', "\"\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_missing_grant_from_message() {
+        for (message, expected) in [
+            ("permission denied for schema Own \"x\"", Some(r#"GRANT USAGE ON SCHEMA "Own ""x""""#)),
+            ("permission denied for materialized view m", Some(r#"GRANT SELECT ON TABLE "m""#)),
+            ("permission denied for relation r", Some(r#"GRANT SELECT ON TABLE "r""#)),
+            ("permission denied for function f", Some(r#"GRANT EXECUTE ON FUNCTION "f""#)),
+            ("permission denied to set role \"x\"", None),
+            ("keine Berechtigung für Schema x", None),
+        ] {
+            assert_eq!(missing_grant(message).as_deref(), expected, "{message}");
+        }
+    }
 }

@@ -26,7 +26,7 @@ pub(crate) enum Shape {
 pub(crate) enum CommandError {
     /// Not a SHOW command: it could change the pooler.
     #[error(
-        "{0:?} is not allowed: expected SHOW and one word, optionally followed by AS COLUMNS or GROUP BY column, …"
+        "\"{0}\" is not allowed: expected SHOW and one word, optionally followed by AS COLUMNS or GROUP BY column, …"
     )]
     NotShow(String),
     #[error("SHOW FDS is not allowed: it exposes passwords and blocks the pooler")]

@@ -102,7 +102,7 @@ impl Session for ConsoleSession {
             let found = console.reported_version();
             let label = &self.label;
             let message =
-                format!("{label}: not a PgBouncer console: the server reports version {found:?} {POSTGRES_HINT}");
+                format!("{label}: not a PgBouncer console: the server reports version \"{found}\" {POSTGRES_HINT}");
             return Err(SourceError::new(Reason::NoConsole, message));
         };
         // This checks that the console responds. Before 1.12 the version is in a notice, so the one reported at connect is used.

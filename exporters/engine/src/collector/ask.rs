@@ -79,7 +79,7 @@ pub(super) fn read_ask(
 /// The query in the file of that name beside the collector file: a name only, so that nothing else can be read.
 fn read_sql_file(name: &str, at: Position, sql_file: &SqlFile<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
     if !name.ends_with(".sql") || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
-        diagnostics.error(at, format!("from_file: expected the name of a .sql file beside this one, found {name:?}"));
+        diagnostics.error(at, format!("from_file: expected the name of a .sql file beside this one, found \"{name}\""));
         return None;
     }
     let path = Path::new(&*diagnostics.file).with_file_name(name);

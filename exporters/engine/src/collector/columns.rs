@@ -213,7 +213,7 @@ fn check_names(collector: &Collector, diagnostics: &mut Diagnostics) {
                 diagnostics.error(
                     column.position,
                     format!(
-                        "{name:?} cannot name a label: expected ASCII letters, digits and _, not a digit or __ first"
+                        "\"{name}\" cannot name a label: expected ASCII letters, digits and _, not a digit or __ first"
                     ),
                 );
             }
@@ -226,8 +226,8 @@ fn check_names(collector: &Collector, diagnostics: &mut Diagnostics) {
                 diagnostics.error(
                     column.position,
                     format!(
-                        "{:?} cannot name a metric: expected ASCII letters, digits, _ and :",
-                        format!("{}_{name}", collector.name)
+                        "\"{}_{name}\" cannot name a metric: expected ASCII letters, digits, _ and :",
+                        collector.name
                     ),
                 );
             }

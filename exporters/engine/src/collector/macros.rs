@@ -105,7 +105,7 @@ fn fault(found: &Use<'_>) -> Option<String> {
     }
     let version = found.arguments[0];
     (known.name == "since" && Version::parse(version).is_none())
-        .then(|| format!("macro since: expected a version such as 14 or 1.11, found {version:?}"))
+        .then(|| format!("macro since: expected a version such as 14 or 1.11, found \"{version}\""))
 }
 
 fn uses(sql: &str) -> Vec<Use<'_>> {

@@ -6,6 +6,8 @@ use std::ops::Range;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Spanned};
 
+use crate::printable::Printable;
+
 /// Line and column in a file, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Position {
@@ -47,7 +49,7 @@ impl Node {
         match &self.kind {
             Kind::Null => "nothing".into(),
             Kind::Bool(_, text) | Kind::Number(text) => text.clone(),
-            Kind::Text(text) => format!("{text:?}"),
+            Kind::Text(text) => format!("\"{}\"", Printable(text)),
             Kind::List(_) => "a list".into(),
             Kind::Map(_) => "a map".into(),
         }

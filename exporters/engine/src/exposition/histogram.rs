@@ -45,7 +45,7 @@ impl<'a> Histogram<'a> {
             Ok(None) => return Ok(()),
             Ok(Some(Number::Int(value))) => value as f64,
             Ok(Some(Number::Float(value))) if value.is_finite() => value,
-            _ => return Err(format!("column {name}: {value:?} cannot be observed: expected a finite number")),
+            _ => return Err(format!("column {name}: {value} cannot be observed: expected a finite number")),
         };
         if !self.groups.contains_key(set) {
             self.order.push(set.to_vec());

@@ -39,20 +39,34 @@ pub(super) fn status(
     view: &Snapshot,
 ) -> CollectorStatus {
     let status = outcome(one, view);
-    let forbidden = one.state.failure.as_ref().is_some_and(|failure| failure.error.reason == Reason::Permission);
-    let Some(grant) = collector.grant.as_deref() else { return status };
-    let role = grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" TO ")).map(|(role, _)| role);
-    // Whether a grant other than a membership was given is not known until a query fails without it.
-    let main = view.databases.first().and_then(|main| main.probe.as_deref());
-    let has = |role: &str| main.is_some_and(|main| main.notes.roles.contains(role));
-    let gives_more = role.is_some_and(|role| !role.contains(' ') && !has(role));
-    if forbidden || gives_more {
-        let text =
-            format!("{}; to see everything: {}", status.text, grant.replace("@user@", &quote(&probe.facts.user)));
-        CollectorStatus { text, ..status }
-    } else {
-        status
+    let advice = advice(collector, one, view).map(|grant| grant.replace("@user@", &quote(&probe.facts.user)));
+    match advice {
+        Some(grant) => CollectorStatus { text: format!("{}; to see everything: {grant}", status.text), ..status },
+        None => status,
     }
+}
+
+/// The grants that are missing: the one that the server reported, and the one that the collector declares.
+fn advice(collector: &Collector, one: &CollectorView, view: &Snapshot) -> Option<String> {
+    let error = one.state.failure.as_ref().map(|failure| &failure.error);
+    let reported = error.and_then(|error| error.missing_grant.as_ref()).map(|grant| format!("{grant} TO @user@"));
+    let forbidden = error.is_some_and(|error| error.reason == Reason::Permission);
+    let declared = collector.grant.as_deref().filter(|grant| match membership(grant) {
+        Some(role) => {
+            let main = view.databases.first().and_then(|main| main.probe.as_deref());
+            !main.is_some_and(|main| main.notes.roles.contains(role))
+        }
+        // Whether it was given is not known until a query fails without it.
+        None => forbidden && reported.is_none(),
+    });
+    let grants: Vec<&str> = reported.as_deref().into_iter().chain(declared).collect();
+    (!grants.is_empty()).then(|| grants.join("; "))
+}
+
+/// The role of `GRANT role TO user`; `None` for a privilege on an object.
+fn membership(grant: &str) -> Option<&str> {
+    let (role, _) = grant.strip_prefix("GRANT ")?.split_once(" TO ")?;
+    (!role.contains(' ')).then_some(role)
 }
 
 fn outcome(one: &CollectorView, view: &Snapshot) -> CollectorStatus {

@@ -27,7 +27,7 @@ impl HealthCache {
     pub async fn get<S: Source>(&self, source: &S, timeout: Duration, with_lag: bool) -> Result<Health, SourceError> {
         let health = self.answers.get_or_fetch(with_lag, MAX_AGE, source.health(with_lag));
         tokio::time::timeout(timeout, health).await.unwrap_or_else(|_| {
-            let message = format!("no answer from {} within {timeout:?}", source.target());
+            let message = format!("no answer from {} within {} s", source.target(), timeout.as_secs_f64());
             Err(SourceError::new(Reason::Timeout, message))
         })
     }

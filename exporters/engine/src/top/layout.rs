@@ -86,7 +86,7 @@ impl Layout {
         metrics.filter_map(|metric| {
             let value = row.get(metric.cell);
             let why = value.number().err()?;
-            Some((why.into(), format!("{value:?} is no number")))
+            Some((why.into(), format!("{value} is no number")))
         })
     }
 

@@ -126,7 +126,11 @@ impl InstanceReader {
         // A database whose name is not UTF-8 cannot be connected to.
         let names = names.into_iter().filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).collect();
         let server = ServerReading {
-            state: format!("{} {roles:?}", row.try_get::<_, String>(5)?),
+            state: format!(
+                "{} {}",
+                row.try_get::<_, String>(5)?,
+                roles.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+            ),
             naptime: Duration::try_from_secs_f64(row.try_get(6)?).unwrap_or_default(),
         };
         let readings = databases.iter().filter(|row| row.len() > 1).map(reading).collect::<Result<Vec<_>, Error>>()?;

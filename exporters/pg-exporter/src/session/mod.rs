@@ -22,7 +22,7 @@ use crate::pool::Pool;
 use crate::pool::connector::Connector;
 use crate::pool::lease::Lease;
 use crate::pool::pooled_connection::PooledConnection;
-use crate::sqlstate::{is_unknown_name, reason};
+use crate::sqlstate::{is_unknown_name, missing_grant, reason};
 use crate::tracking::{self, SettingSet};
 
 /// A connection until it is put back. If queries still run on it, or one did not end after its cancellation, it is closed
@@ -91,7 +91,8 @@ impl PgSession {
             // The server may report this before the connection is seen to end.
             self.limits.break_connection();
         }
-        SourceError::new(reason, message)
+        let missing = error.as_db_error().and_then(|db| missing_grant(db.message()));
+        SourceError::new(reason, message).missing(missing)
     }
 
     /// The one row of a statement about the server, read by `read`.

@@ -30,7 +30,7 @@ pub enum TargetError {
         instead: &'static str,
     },
     /// The service is not in the service file, or the file cannot be read.
-    #[error("service {service:?}: {problem}")]
+    #[error("service \"{service}\": {problem}")]
     Service {
         /// The service's name.
         service: String,
