@@ -44,7 +44,16 @@ pub(crate) fn missing_grant(message: &str) -> Option<String> {
     let object = message.strip_prefix("permission denied for ")?;
     let (name, privilege) =
         PRIVILEGES.iter().find_map(|(kind, privilege)| Some((object.strip_prefix(kind)?, privilege)))?;
-    Some(format!("GRANT {privilege} \"{}\"", name.replace('"', "\"\"")))
+    Some(grant(privilege, name))
+}
+
+/// The GRANT without its TO for a schema.
+pub(crate) fn on_schema(name: &str) -> String {
+    grant("USAGE ON SCHEMA", name)
+}
+
+fn grant(privilege: &str, name: &str) -> String {
+    format!("GRANT {privilege} \"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

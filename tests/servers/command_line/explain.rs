@@ -1,7 +1,9 @@
 //! The task `explain`.
 
+use lab::{Major, Postgres};
 use support::DOWN;
 use support::command_line::{out, run, shop};
+use support::outcome::embedded_and;
 
 #[test]
 fn explain_lists_costs_and_skip_reasons() {
@@ -43,4 +45,46 @@ fn explain_lists_costs_and_skip_reasons() {
     let output = run(&["explain"], &[DOWN]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(out(&output).contains("\n# down: 127.0.0.1:1: connection refused (is PostgreSQL running there? set --url or PG_EXPORTER_URL) (refused)"), "{output:?}");
+}
+
+/// The grant that the server misses is advised, and not the role that the collector declares.
+#[test]
+fn explain_advises_the_grant_that_is_missing() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let hidden = "create schema \"Hid den\"; create table \"Hid den\".things as select 1 as n;
+        create table public.secret as select 1 as n; create function public.seven() returns int language sql return 7;
+        revoke execute on function public.seven from public;
+        drop extension if exists pg_stat_statements; create extension pg_stat_statements schema \"Hid den\"";
+    server.psql("postgres", hidden).unwrap();
+    let metrics = "metrics: [ n: { usage: GAUGE } ]";
+    let config = embedded_and(&format!(
+        "own_schema: {{ query: 'select n from \"Hid den\".things', {metrics} }}\n\
+         own_path: {{ query: select n from things, search_path: [\"Hid den\"], {metrics} }}\n\
+         own_table: {{ query: select n from public.secret, {metrics} }}\n\
+         own_function: {{ query: select public.seven() as n, {metrics} }}\n"
+    ));
+    let config = config.path().to_str().unwrap();
+    let explain =
+        || out(&run(&["explain", "--config", config], &[("PG_EXPORTER_URL", &server.url("monitor", "postgres"))]));
+    let text = explain();
+    let usage = "GRANT USAGE ON SCHEMA \"Hid den\" TO \"monitor\"";
+    for (collector, grant) in [
+        ("own_schema", usage),
+        ("own_path", usage),
+        ("pg_query", usage),
+        ("own_table", "GRANT SELECT ON TABLE \"secret\" TO \"monitor\""),
+        ("own_function", "GRANT EXECUTE ON FUNCTION \"seven\" TO \"monitor\""),
+    ] {
+        let line = text.lines().find(|line| line.split_whitespace().next() == Some(collector));
+        assert!(
+            line.is_some_and(|line| line.ends_with(&format!("; to see everything: {grant}"))),
+            "{collector}: {text}"
+        );
+        server.psql("postgres", grant).unwrap();
+    }
+    // The last grant that own_schema needs.
+    server.psql("postgres", "grant select on \"Hid den\".things to monitor").unwrap();
+    let text = explain();
+    let own: Vec<&str> = text.lines().filter(|line| line.starts_with("own_")).collect();
+    assert!(own.len() == 4 && own.iter().all(|line| line.ends_with(" ok")), "{text}");
 }

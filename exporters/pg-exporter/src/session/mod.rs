@@ -22,7 +22,7 @@ use crate::pool::Pool;
 use crate::pool::connector::Connector;
 use crate::pool::lease::Lease;
 use crate::pool::pooled_connection::PooledConnection;
-use crate::sqlstate::{is_unknown_name, missing_grant, reason};
+use crate::sqlstate::{is_unknown_name, missing_grant, on_schema, reason};
 use crate::tracking::{self, SettingSet};
 
 /// A connection until it is put back. If queries still run on it, or one did not end after its cancellation, it is closed
@@ -39,6 +39,11 @@ pub(crate) struct PgSession {
 
 /// How long the server may take to count what a session has done.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A schema of `$1` that the role may not use.
+const HIDDEN_SCHEMA: &str = "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_namespace n
+     WHERE n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($1) AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+     ORDER BY pg_catalog.array_position($1, n.nspname::pg_catalog.text) LIMIT 1";
 
 impl PgSession {
     pub(crate) fn new(pool: Pool, lease: Lease, reader: Arc<InstanceReader>) -> Self {
@@ -108,6 +113,14 @@ impl PgSession {
         found.ok_or_else(|| {
             SourceError::new(Reason::Protocol, format!("{}: no row returned by {sql}", self.connector.label()))
         })
+    }
+
+    /// The first of these schemas that the role may not use: the server ignores it in a search path, and finds no name in it.
+    async fn hidden_schema(&self, schemas: &[String]) -> Option<String> {
+        let pooled = self.pooled().ok()?;
+        let query = async { pooled.connection.client().query(HIDDEN_SCHEMA, &[&schemas]).await };
+        let (rows, _) = self.limited(query, self.connector.connect_timeout).await.ok()?;
+        rows.first()?.try_get(0).ok()
     }
 
     async fn role(&self) -> Result<Role, SourceError> {
@@ -261,8 +274,14 @@ impl Session for PgSession {
             }
             received
         };
-        let (received_bytes, took) = self.limited(run, query.timeout).await?;
-        Ok(Fetched { received_bytes, took })
+        match self.limited(run, query.timeout).await {
+            Ok((received_bytes, took)) => Ok(Fetched { received_bytes, took }),
+            Err(error) if error.reason == Reason::Sql && !query.search_path.is_empty() => {
+                let hidden = self.hidden_schema(&query.search_path).await;
+                Err(error.missing(hidden.map(|name| on_schema(&name))))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
