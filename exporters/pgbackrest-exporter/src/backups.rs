@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use jaq_json::Val;
 use serde_json::value::RawValue;
 
+use crate::backup::{Backup, in_database};
 use crate::clusters::{clusters, index};
-use crate::document::{Stanza, UnknownFormat, stanzas, value};
-use crate::json::{int, member, number, string, text, with};
+use crate::document::{Stanza, UnknownFormat, stanzas};
+use crate::json::{text, with};
 use crate::redact;
-use crate::shape::{BACKUP, STANZA};
+use crate::shape::STANZA;
 use crate::slots::Slots;
 
 /// Stanza, repository and label of a backup.
@@ -53,24 +54,6 @@ pub(crate) struct PreparedDocument {
     pub omitted: u64,
     /// How many stanzas and backups cannot be read.
     pub unreadable: u64,
-}
-
-/// What is needed of a backup before it is known whether it is exported individually.
-pub(crate) struct Backup<'a> {
-    raw: &'a RawValue,
-    /// Its position in the document.
-    position: usize,
-    /// Its rank among those of its type in its repository, 0 for the newest.
-    rank: usize,
-    /// `full`, `diff`, `incr`, or nothing if it is unknown.
-    pub kind: &'static str,
-    pub stop: f64,
-    pub repo_key: u64,
-    pub database_id: u64,
-    pub has_page_errors: bool,
-    pub start_lsn: Option<String>,
-    pub start_segment: Option<String>,
-    pub stop_segment: Option<String>,
 }
 
 /// A stanza with its backups, the newest first.
@@ -191,66 +174,6 @@ impl PreparedDocument {
 fn with_databases(backup: Val, stanza: &str, databases: &BTreeMap<BackupKey, Val>) -> Val {
     let known = if databases.is_empty() { None } else { databases.get(&key(stanza, &backup)) };
     known.map_or_else(|| backup.clone(), |known| with(&backup, [("database-ref", known.clone())]))
-}
-
-impl<'a> Backup<'a> {
-    /// `None` if it is not an object.
-    fn read(raw: &'a RawValue, position: usize) -> Option<Self> {
-        let value = Some(BACKUP.fit(value(raw)?)).filter(|value| matches!(value, Val::Obj(_)))?;
-        let kind = text(&value, "type").unwrap_or_default();
-        Some(Self {
-            raw,
-            position,
-            rank: 0,
-            kind: ["full", "diff", "incr"].into_iter().find(|known| *known == kind).unwrap_or_default(),
-            stop: stop(&value),
-            repo_key: in_database(&value, "repo-key"),
-            database_id: in_database(&value, "id"),
-            has_page_errors: member(&value, "error") == Some(&Val::Bool(true)),
-            start_lsn: within(&value, "lsn", "start"),
-            start_segment: within(&value, "archive", "start"),
-            stop_segment: within(&value, "archive", "stop"),
-        })
-    }
-
-    /// All of it.
-    pub fn value(&self) -> Option<Val> {
-        value(self.raw).map(|value| BACKUP.fit(value))
-    }
-
-    /// The backup as filters see it in `$backups`, with members for labels.
-    fn to_json(&self, value: &Val, stanza: &str) -> Val {
-        let repository = member(value, "info").and_then(|info| member(info, "repository"));
-        let has = |name| repository.and_then(|repository| member(repository, name)).is_some_and(is_number);
-        with(
-            value,
-            [
-                ("stanza", string(stanza)),
-                ("repo_key", int(self.repo_key)),
-                ("rank", int(self.rank as u64)),
-                ("block_incr", string(if has("size-map") && has("delta-map") { "y" } else { "n" })),
-            ],
-        )
-    }
-}
-
-fn is_number(value: &Val) -> bool {
-    matches!(value, Val::Num(_))
-}
-
-/// When a backup ended, in Unix seconds; 0 if unknown.
-pub(crate) fn stop(backup: &Val) -> f64 {
-    let stop = member(backup, "timestamp").and_then(|times| member(times, "stop"));
-    stop.and_then(|stop| stop.to_string().parse().ok()).unwrap_or_default()
-}
-
-/// A number in `database`; 0 before 2.32, which does not report it.
-fn in_database(backup: &Val, name: &str) -> u64 {
-    member(backup, "database").map(|database| number(database, name)).unwrap_or_default()
-}
-
-fn within(value: &Val, outer: &str, inner: &str) -> Option<String> {
-    text(member(value, outer)?, inner)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jaq_json::Val;
 
-use crate::backups::Backup;
+use crate::backup::Backup;
 use crate::json::{elements, int, member, number, object, string, text};
 use crate::wal::{lsn_bytes, segment_bytes, segment_position};
 

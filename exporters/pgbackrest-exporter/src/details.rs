@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use engine::Detail;
 use jaq_json::Val;
 
-use crate::backups::{PreparedDocument, stop};
+use crate::backup::stop;
+use crate::backups::PreparedDocument;
 use crate::json::{elements, member, text};
 use crate::shorten::shorten;
 use crate::snapshot::{InfoSnapshot, RunTarget};

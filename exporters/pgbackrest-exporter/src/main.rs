@@ -1,9 +1,10 @@
 //! `pgbackrest-exporter`: Prometheus exporter for pgBackRest, from `pgbackrest info`.
 //!
 //! `collect` runs pgBackRest at an interval: `command` runs the process, `output` and `redact` read what it printed, `document`,
-//! `repair` and `shape` read the JSON, `backups`, `slots`, `clusters` and `wal` prepare it, and `snapshot` has the results. `source` runs
+//! `repair` and `shape` read the JSON, `backup`, `backups`, `slots`, `clusters` and `wal` prepare it, and `snapshot` has the results. `source` runs
 //! jq filters (`filter`, `filter_cache`, `interrupt`, `native`) on the snapshot at a scrape. `details` is for the status page, `options` has the flags.
 
+mod backup;
 mod backups;
 mod clusters;
 mod collect;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jaq_json::Val;
 
-use crate::backups::Backup;
+use crate::backup::Backup;
 use crate::json::{object, string};
 
 const SLOTS: [(&str, &[&str]); 3] =
