@@ -74,7 +74,7 @@ impl Connector {
     ) -> Result<PooledConnection, SourceError> {
         if connection.is_console() {
             let version = connection.parameter("server_version").unwrap_or_default();
-            let message = format!("{}: the server reports version {version:?} {CONSOLE_HINT}", connection.label());
+            let message = format!("{}: the server reports version \"{version}\" {CONSOLE_HINT}", connection.label());
             return Err(SourceError::new(Reason::Console, message));
         }
         self.transaction_timeout.note(&connection);
