@@ -14,6 +14,7 @@ use tracing::debug;
 use crate::error::ConnectError;
 use crate::socket::endpoint::ServerEndpoint;
 use crate::socket::permit_stream::PermitStream;
+use crate::startup_options::OwnSetting;
 
 /// The end of the version that PgBouncer's console reports. A pooled connection reports its server's version.
 pub(crate) const CONSOLE_VERSION_SUFFIX: &str = "/bouncer";
@@ -44,6 +45,10 @@ pub struct Connection {
     client: Client,
     server: String,
     reported: BTreeMap<&'static str, String>,
+    /// The server process for which the connection got a key for cancel requests.
+    process: Option<i32>,
+    /// The exporter's own settings that were not sent at connect.
+    deferred: Option<Vec<OwnSetting>>,
     /// For cancel requests.
     endpoint: ServerEndpoint,
     /// One task, aborted when the set is dropped.
@@ -58,6 +63,7 @@ impl Connection {
         client: Client,
         connection: tokio_postgres::Connection<PermitStream, T>,
         endpoint: ServerEndpoint,
+        process: Option<i32>,
     ) -> Self
     where
         T: tokio_postgres::tls::TlsStream + Unpin + Send + 'static,
@@ -66,7 +72,12 @@ impl Connection {
             REPORTED.into_iter().filter_map(|name| Some((name, connection.parameter(name)?.to_owned()))).collect();
         let mut driver = JoinSet::new();
         let aborts = driver.spawn(drive(server.clone(), connection));
-        Self { client, server, reported, endpoint, driver, aborts }
+        Self { client, server, reported, process, deferred: None, endpoint, driver, aborts }
+    }
+
+    /// The same, opened without these settings.
+    pub(crate) fn with_deferred(self, deferred: Option<Vec<OwnSetting>>) -> Self {
+        Self { deferred, ..self }
     }
 
     /// The driver's client, for queries.
@@ -93,6 +104,18 @@ impl Connection {
     /// Whether it leads to PgBouncer's admin console and not to PostgreSQL.
     pub fn is_console(&self) -> bool {
         self.parameter("server_version").is_some_and(|version| version.ends_with(CONSOLE_VERSION_SUFFIX))
+    }
+
+    /// The id of the server process that the connection got at the start. If `pg_backend_pid()` is another one, there is a
+    /// pooler in between.
+    pub fn process(&self) -> Option<i32> {
+        self.process
+    }
+
+    /// The target's own settings that the server, a pooler before it, or a login trigger does not tolerate at connect: they
+    /// were not sent, and are to be set now.
+    pub fn deferred_settings(&self) -> Option<&[OwnSetting]> {
+        self.deferred.as_deref()
     }
 
     /// Asks the server to cancel the running query, over a separate connection. The server does not report whether it did.

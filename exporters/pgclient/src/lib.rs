@@ -15,6 +15,7 @@
 //! A [`Target`] is parsed once. The password file and certificates are read at every connect, so that a rotated file takes
 //! effect. No error, log line or `Debug` output of this crate contains a password.
 
+mod backend_key;
 mod connect;
 mod connection;
 mod conninfo;
@@ -38,4 +39,5 @@ pub use console::{Console, ConsoleResult, ConsoleTarget, NotUtf8, TextCell};
 pub use environment::Environment;
 pub use error::{ConnectError, ConsoleError, TargetError};
 pub use slot::ConnectionSlot;
+pub use startup_options::OwnSetting;
 pub use target::Target;

@@ -18,6 +18,8 @@ pub struct ConnectError {
     sqlstate: Option<String>,
     /// Whether PostgreSQL itself refused: it alone names the routine that did.
     names_routine: bool,
+    /// Whether code that runs at login raised it, as a login event trigger.
+    in_code: bool,
 }
 
 impl ConnectError {
@@ -32,7 +34,7 @@ impl ConnectError {
     }
 
     pub(crate) fn new(server: &str, reason: Reason, message: impl Into<String>) -> Self {
-        Self { server: server.to_owned(), reason, message: message.into(), sqlstate: None, names_routine: false }
+        Self { server: server.to_owned(), reason, message: message.into(), sqlstate: None, names_routine: false, in_code: false }
     }
 
     /// Adds why the password file was ignored, if a password is missing.
@@ -123,12 +125,15 @@ impl ConnectError {
     fn from_refusal(server: &str, refusal: &tokio_postgres::error::DbError) -> Self {
         let sqlstate = refusal.code().code();
         let detail = refusal.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+        let in_code = refusal.where_().is_some();
+        let place = if in_code { ", in code that runs at login (is there a login event trigger?)" } else { "" };
         Self {
             server: server.to_owned(),
             reason: reason_of_refusal(sqlstate, refusal.message()),
-            message: format!("{}{detail} ({sqlstate})", refusal.message()),
+            message: format!("{}{detail} ({sqlstate}){place}", refusal.message()),
             sqlstate: Some(sqlstate.to_owned()),
             names_routine: refusal.routine().is_some(),
+            in_code,
         }
     }
 
@@ -145,6 +150,16 @@ impl ConnectError {
         self.reason == Reason::UnknownSetting || matches!(self.sqlstate(), Some("22023" | "0A000" | "42501"))
     }
 
+    /// Whether a pooler refuses settings in the startup packet.
+    pub(crate) fn is_about_startup_parameters(&self) -> bool {
+        self.reason == Reason::UnknownSetting && self.sqlstate() == Some("08P01")
+    }
+
+    /// Whether code that runs at login failed, and not because of a time limit.
+    pub(crate) fn is_of_login_code(&self) -> bool {
+        self.in_code && !matches!(self.reason, Reason::Lock | Reason::Timeout)
+    }
+
     /// Whether the message contains the name.
     pub(crate) fn mentions(&self, setting: &str) -> bool {
         let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
@@ -154,6 +169,13 @@ impl ConnectError {
     /// Whether the server may accept the connection in the other TLS mode.
     pub(crate) fn is_about_encryption(&self) -> bool {
         self.reason == Reason::Tls || self.sqlstate() == Some("28000")
+    }
+
+    /// Whether the server names the connection that it refused as one without TLS.
+    pub(crate) fn is_of_plain_connection(&self) -> bool {
+        // 14 and later say "no encryption", earlier ones "SSL off".
+        self.sqlstate() == Some("28000")
+            && ["no encryption", "SSL off"].iter().any(|words| self.message.contains(words))
     }
 
     /// The more specific of two failures: one with a server's message, else the later.

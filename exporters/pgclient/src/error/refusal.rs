@@ -12,6 +12,9 @@ pub(super) fn reason_of_refusal(sqlstate: &str, message: &str) -> Reason {
         "57P03" => Reason::Starting,
         "57P01" | "57P02" => Reason::ShuttingDown,
         "53300" => Reason::TooManyConnections,
+        // A time limit of the session, while it waited for a lock on a catalog or a login trigger ran.
+        "55P03" => Reason::Lock,
+        "57014" | "25P04" => Reason::Timeout,
         "3D000" => Reason::NoDatabase,
         "42501" => Reason::Permission,
         "42704" => Reason::UnknownSetting,
@@ -49,6 +52,8 @@ mod tests {
             ("57P03", "the database system is shutting down", "shutting_down"),
             ("57P01", "terminating connection due to administrator command", "shutting_down"),
             ("53300", "sorry, too many clients already", "too_many_connections"),
+            ("55P03", "canceling statement due to lock timeout", "lock"),
+            ("57014", "canceling statement due to statement timeout", "timeout"),
             ("28P01", "password authentication failed for user \"mon\"", "auth"),
             ("28000", "no pg_hba.conf entry", "auth"),
             ("3D000", "database \"x\" does not exist", "no_database"),

@@ -13,6 +13,7 @@ use tracing::debug;
 
 use super::opened::Opened;
 use super::phase::LoginPhase;
+use crate::backend_key;
 use crate::connection::Connection;
 use crate::deadline::share;
 use crate::error::ConnectError;
@@ -48,11 +49,13 @@ impl Attempt {
         Self { target, server, label, permit, open_timeout, phase }
     }
 
-    /// Logs in, and tries again without each optional setting that the server refuses.
+    /// Logs in, and tries again without each optional setting that the server refuses, and without any where none is
+    /// tolerated.
     pub(super) async fn run(&self) -> Result<Opened, ConnectError> {
         loop {
             match self.try_addresses().await {
                 Err(error) if self.target.leave_out_refused(&self.label, &error) => {}
+                Err(error) if self.target.defer_settings(&self.label, &error) => {}
                 outcome => return outcome,
             }
         }
@@ -91,6 +94,8 @@ impl Attempt {
             TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => (SslMode::Require, None),
         };
         match (self.try_once(config, address, first, wait).await, second) {
+            // With a server that has no TLS, the other attempt would be the same.
+            (Err(error), Some(SslMode::Disable)) if error.is_of_plain_connection() => Err(error),
             (Err(error), Some(second)) if error.is_about_encryption() => {
                 debug!(%error, "retrying with the other TLS mode");
                 let other = self.try_once(config, address, second, self.open_timeout).await;
@@ -124,7 +129,9 @@ impl Attempt {
             error.or_ignored_password_file(|| self.target.ignored_password_file())
         })?;
         endpoint.connector.restore_user_timeout(socket);
-        let connection = Connection::start(label.clone(), client, driver, endpoint);
+        let process = backend_key::process(&client).await;
+        let connection = Connection::start(label.clone(), client, driver, endpoint, process);
+        let connection = connection.with_deferred(self.target.deferred_settings(label));
         self.target.settings_accepted(label, connection.parameter("server_version"));
         let in_recovery = match self.target.session {
             SessionKind::Any => None,

@@ -20,7 +20,7 @@ use crate::error::{ConnectError, TargetError};
 use crate::pgpass;
 use crate::server::{ServerAddress, Servers};
 use crate::session_kind::SessionKind;
-use crate::startup_options::StartupOptions;
+use crate::startup_options::{OwnSetting, StartupOptions};
 use crate::tls::{TlsMode, TlsSettings};
 
 /// Where and how to connect, resolved from a conninfo, the service file, `PG*` variables and defaults.
@@ -155,7 +155,29 @@ impl Target {
     /// Omits the optional setting that a server refuses with this error, also in later connections to it. Returns `false`
     /// if the error is about something else.
     pub(crate) fn leave_out_refused(&self, server: &str, error: &ConnectError) -> bool {
-        error.is_about_a_setting() && self.options.leave_out(server, |setting| error.mentions(setting))
+        error.is_about_a_setting()
+            && !error.is_about_startup_parameters()
+            && self.options.leave_out(server, |setting| error.mentions(setting))
+    }
+
+    /// Sends no setting of the exporter's own any more if a pooler refuses them, or if code that runs at login fails, as a
+    /// login trigger that writes does in a read-only session. Returns `false` if the error is about something else.
+    pub(crate) fn defer_settings(&self, server: &str, error: &ConnectError) -> bool {
+        if error.is_about_startup_parameters() {
+            return self.options.defer(server, None);
+        }
+        error.is_of_login_code() && self.options.defer(server, Some(self.database_name()))
+    }
+
+    /// The exporter's own settings, if they are not sent at connect.
+    pub(crate) fn deferred_settings(&self, server: &str) -> Option<Vec<OwnSetting>> {
+        self.options.is_deferred(server, self.database_name()).then(|| self.options.own())
+    }
+
+    /// The settings that [`Target::with_setting`] and [`Target::with_optional_setting`] have set, without those that the
+    /// conninfo or `PGOPTIONS` override.
+    pub fn own_settings(&self) -> Vec<OwnSetting> {
+        self.options.own()
     }
 
     /// Records that a server of this version accepted the settings.
@@ -170,7 +192,7 @@ impl Target {
         if let Some(database) = &self.database {
             config.dbname(database);
         }
-        if let Some(options) = self.options.text(&server.to_string()) {
+        if let Some(options) = self.options.text(&server.to_string(), self.database_name()) {
             config.options(options);
         }
         if let Some(password) = self.password.clone().or_else(|| self.password_from_file(server)) {
