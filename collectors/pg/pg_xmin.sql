@@ -7,7 +7,7 @@ SELECT *
        FROM pg_catalog.pg_stat_activity
       WHERE (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)
         AND NOT (backend_type = 'walsender' AND datid IS NULL)
-        AND (usename = CURRENT_USER AND application_name = pg_catalog.current_setting('application_name')) IS NOT TRUE
+        AND (usename = SESSION_USER AND application_name = pg_catalog.current_setting('application_name')) IS NOT TRUE
         AND pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_vacuum)
       ORDER BY datname, age DESC, since DESC)
     UNION ALL

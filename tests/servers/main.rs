@@ -18,6 +18,8 @@ mod logs;
 mod parity;
 mod pgbackrest;
 mod pgbouncer;
+mod pooled;
+mod settings;
 mod statement_texts;
 mod tracking;
 mod trust;

@@ -1,7 +1,7 @@
 //! `pg-exporter`: Prometheus exporter for PostgreSQL.
 //!
-//! `source` lends sessions from a `pool`. `session_settings`, `session_start` and `tracking` prepare a connection, `session`
-//! runs queries on it. `facts`, `instance` and `health` probe the server, `databases` selects the databases to read, `decode` reads the
+//! `source` lends sessions from a `pool`. `session_settings`, `session_start`, `pooler` and `tracking` prepare a connection,
+//! `session` runs queries on it. `facts`, `instance` and `health` probe the server, `databases` selects the databases to read, `decode` reads the
 //! cells of a result, `options` has the flags.
 
 mod databases;
@@ -11,6 +11,7 @@ mod health;
 mod instance;
 mod options;
 mod pool;
+mod pooler;
 mod session;
 mod session_settings;
 mod session_start;

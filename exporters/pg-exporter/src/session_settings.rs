@@ -43,6 +43,15 @@ pub(crate) fn with_session_settings(target: Target, statement_timeout: Duration,
         // A standby refuses serializable transactions, and deferrable ones wait.
         ("default_transaction_isolation", "read committed", Optional),
         ("default_transaction_deferrable", "off", Optional),
+        // What a statement means, and how values are written as text.
+        ("standard_conforming_strings", "on", Optional),
+        ("transform_null_equals", "off", Optional),
+        ("quote_all_identifiers", "off", Optional),
+        ("extra_float_digits", "1", Optional),
+        ("DateStyle", "ISO, MDY", Optional),
+        ("IntervalStyle", "postgres", Optional),
+        // A library that is missing ends the session.
+        ("local_preload_libraries", "", Optional),
         // From 11 on. JIT costs more than it saves for catalog queries.
         ("jit", "off", Optional),
         // The server detects a lost client within 15 seconds. By default the system takes two hours, during which a role with a

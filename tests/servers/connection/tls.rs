@@ -64,6 +64,8 @@ fn tls_is_as_strict_as_sslmode_asks() {
     let encrypted = |user: &str, more: &str| {
         let exporter = target(user, more);
         assert!(is_up(&exporter), "{more}: {}", exporter.log());
+        // The server process is known behind TLS, too.
+        assert!(!exporter.log().contains("connection pooler"), "{more}: {}", exporter.log());
         is_encrypted(&server)
     };
     assert!(!encrypted("open", "sslmode=disable"));

@@ -1,16 +1,19 @@
 //! Opens sessions to the databases of one server.
 
+use std::future::Future;
 use std::time::Duration;
 
 use engine::{Reason, SourceError};
 use pgclient::{ConnectError, Connection, Target};
+use tokio_postgres::Error;
 
 use super::pooled_connection::PooledConnection;
 use super::purpose::Purpose;
 use crate::instance::own_work::OwnWork;
 use crate::instance::reports_on_request;
+use crate::pooler::{PooledTransaction, Poolers};
 use crate::session_settings::TransactionTimeout;
-use crate::session_start;
+use crate::session_start::{self, Prepared};
 use crate::sqlstate::reason;
 use crate::tracking::{SessionTracking, SettingSet, Tracking};
 
@@ -33,13 +36,14 @@ pub(crate) struct Connector {
     /// What our own sessions did in databases beside the main one.
     pub(crate) work: OwnWork,
     transaction_timeout: TransactionTimeout,
+    poolers: Poolers,
 }
 
 impl Connector {
     pub(crate) fn new(target: Target, connect_timeout: Duration, statement_timeout: Duration) -> Self {
         let (tracking, transaction_timeout) = (Tracking::default(), TransactionTimeout::default());
-        let work = OwnWork::default();
-        Self { target, connect_timeout, statement_timeout, tracking, work, transaction_timeout }
+        let (work, poolers) = (OwnWork::default(), Poolers::default());
+        Self { target, connect_timeout, statement_timeout, tracking, work, transaction_timeout, poolers }
     }
 
     /// The servers, for messages.
@@ -78,29 +82,40 @@ impl Connector {
             return Err(SourceError::new(Reason::Console, message));
         }
         self.transaction_timeout.note(&connection);
-        let work = purpose.database().filter(|_| reports_on_request(&connection)).map(|name| self.work.of(name));
-        // A health session runs nothing that a database's owner could change, and must not wait for a lock.
-        if purpose != Purpose::Health {
-            let transactions = self.start_session(&connection).await?;
-            if let Some(work) = &work {
-                // The login is one, too.
-                work.count_session(1 + transactions);
-            }
+        let transactions = if purpose == Purpose::Health {
+            // It runs nothing that a database's owner could change, and must not wait for a lock.
+            let is_pooled = self.poolers.is_before(&connection);
+            let set = async { if is_pooled { Ok(0) } else { session_start::set_deferred(&connection).await } };
+            self.in_time(set).await?
+        } else {
+            let Prepared { transactions, is_pooled } = self.in_time(session_start::prepare(&connection)).await?;
+            self.poolers.note(&connection, is_pooled);
+            transactions
+        };
+        let is_pooled = self.poolers.is_before(&connection);
+        let transaction = is_pooled.then(|| PooledTransaction::new(&connection, &self.target.own_settings()));
+        // What a pooler's server process does cannot be told from what it does for others.
+        let work = purpose.database().filter(|_| !is_pooled && reports_on_request(&connection));
+        let work = work.map(|name| self.work.of(name));
+        if let Some(work) = &work {
+            // The login is one, too.
+            work.count_session(1 + transactions);
         }
         let tracking = SessionTracking::new(switched_off);
-        Ok(PooledConnection::new(purpose, connection, tracking, self.statement_timeout, work))
+        Ok(PooledConnection::new(purpose, connection, tracking, transaction, self.statement_timeout, work))
     }
 
-    async fn start_session(&self, connection: &Connection) -> Result<u64, SourceError> {
-        let (reason, problem) =
-            match tokio::time::timeout(self.connect_timeout, session_start::prepare(connection)).await {
-                Ok(Ok(transactions)) => return Ok(transactions),
-                Ok(Err(error)) => {
-                    let message = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
-                    (error.code().map_or(Reason::Protocol, reason), message)
-                }
-                Err(_) => (Reason::Timeout, format!("no response within {} ms", self.connect_timeout.as_millis())),
-            };
+    /// Waits for a step of preparing a session.
+    async fn in_time<T>(&self, step: impl Future<Output = Result<T, Error>>) -> Result<T, SourceError> {
+        let (reason, problem) = match tokio::time::timeout(self.connect_timeout, step).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => {
+                let message = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
+                let without_code = if error.is_closed() { Reason::Closed } else { Reason::Protocol };
+                (error.code().map_or(without_code, reason), message)
+            }
+            Err(_) => (Reason::Timeout, format!("no response within {} ms", self.connect_timeout.as_millis())),
+        };
         Err(SourceError::new(reason, format!("{}: cannot prepare the session: {problem}", self.label())))
     }
 }

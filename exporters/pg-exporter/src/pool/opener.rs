@@ -31,17 +31,26 @@ impl Opener {
         if let Some(evicted) = evicted {
             evicted.close().await;
         }
-        let switched_off = self.connector.tracking.switched_off();
-        match self.connection(switched_off).await {
-            None => self.slots.release(self.at),
-            Some(connection) => match self.connector.prepare(self.purpose, connection, switched_off).await {
-                Ok(connection) => self.slots.opened(self.at, connection),
-                Err(error) => {
-                    self.task.fail(error);
-                    self.slots.release(self.at);
-                }
-            },
+        let mut outcome = self.open().await;
+        if outcome.as_ref().is_some_and(|outcome| outcome.as_ref().is_err_and(|error| error.reason == Reason::Closed)) {
+            // As by a transaction_timeout of the role: from the first session on, it is known whether the server has one.
+            outcome = self.open().await;
         }
+        match outcome {
+            None => self.slots.release(self.at),
+            Some(Ok(connection)) => self.slots.opened(self.at, connection),
+            Some(Err(error)) => {
+                self.task.fail(error);
+                self.slots.release(self.at);
+            }
+        }
+    }
+
+    /// A connection that is ready for queries, or why a session cannot be prepared; `None` if none is wanted any more.
+    async fn open(&mut self) -> Option<Result<PooledConnection, SourceError>> {
+        let switched_off = self.connector.tracking.switched_off();
+        let connection = self.connection(switched_off).await?;
+        Some(self.connector.prepare(self.purpose.clone(), connection, switched_off).await)
     }
 
     /// Tries once, and again on request while a login is unfinished.

@@ -10,6 +10,7 @@ use tokio_postgres::{Error, Statement};
 
 use super::purpose::Purpose;
 use crate::instance::own_work::DatabaseWork;
+use crate::pooler::PooledTransaction;
 use crate::session_settings::statement_timeout;
 use crate::tracking::SessionTracking;
 
@@ -21,6 +22,8 @@ pub(crate) struct PooledConnection {
     pub(crate) purpose: Purpose,
     pub(crate) connection: Connection,
     pub(crate) tracking: SessionTracking,
+    /// What each query runs in, if there is a pooler before the server.
+    pub(crate) transaction: Option<PooledTransaction>,
     /// Its current `statement_timeout`.
     statement_timeout: Mutex<Duration>,
     /// The queries that ran on it: `None` after the first run, prepared from the second on.
@@ -38,6 +41,7 @@ impl PooledConnection {
         purpose: Purpose,
         connection: Connection,
         tracking: SessionTracking,
+        transaction: Option<PooledTransaction>,
         statement_timeout: Duration,
         work: Option<Arc<DatabaseWork>>,
     ) -> Self {
@@ -46,6 +50,7 @@ impl PooledConnection {
             purpose,
             connection,
             tracking,
+            transaction,
             statement_timeout,
             statements,
             work,

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio_postgres::{Error, Row};
 
 use self::limits::{QueryError, QueryLimits};
-use self::statements::{feed, reset_search_path, rows, set_search_path};
+use self::statements::{rows, run};
 use crate::facts;
 use crate::health;
 use crate::instance::own_work::Visit;
@@ -22,6 +22,7 @@ use crate::pool::Pool;
 use crate::pool::connector::Connector;
 use crate::pool::lease::Lease;
 use crate::pool::pooled_connection::PooledConnection;
+use crate::pooler;
 use crate::sqlstate::{is_unknown_name, missing_grant, on_schema, reason};
 use crate::tracking::{self, SettingSet};
 
@@ -83,6 +84,8 @@ impl PgSession {
             // Collectors written for other exporters rely on a wide search path.
             let hint = if is_unknown_name(db.code()) {
                 " (the search path is pg_catalog; set search_path on the collector for other schemas)"
+            } else if pooler::is_statement_pooling(db.message()) {
+                pooler::STATEMENT_POOLING_HINT
             } else {
                 ""
             };
@@ -150,6 +153,9 @@ impl PgSession {
             probe.lag_seconds = instance.lag_seconds;
             probe.notes.roles = instance.roles;
             self.reader.advise(&mut probe.notes, &probe.facts.user, instance.superuser);
+            if self.pooled()?.transaction.is_some() {
+                probe.notes.advice.push(pooler::ADVICE.to_owned());
+            }
             self.switch_off(&mut probe, instance.tracing).await?;
         }
         Ok(probe)
@@ -171,6 +177,11 @@ impl PgSession {
             return Ok(());
         }
         let (pooled, tracking) = (self.pooled()?, &self.connector.tracking);
+        if pooled.transaction.is_some() {
+            // Behind a pooler it would be switched off for other clients as well.
+            probe.notes.advice.extend(tracking::advice(&probe.facts.user, tracing));
+            return Ok(());
+        }
         let (client, version) = (pooled.connection.client(), probe.facts.version.0);
         let switch_off = tracking.switch_off(client, version, &pooled.tracking, tracing);
         self.limited(switch_off, self.connector.connect_timeout).await?;
@@ -181,7 +192,7 @@ impl PgSession {
     /// Switches off in this session what others have found to leave a trace since it was opened.
     pub(crate) async fn switch_off_missing(&self) -> Result<(), SourceError> {
         let (pooled, tracking) = (self.pooled()?, &self.connector.tracking);
-        if tracking.is_missing(&pooled.tracking) {
+        if pooled.transaction.is_none() && tracking.is_missing(&pooled.tracking) {
             pooled.count(1);
             let set = tracking.set_missing(pooled.connection.client(), &pooled.tracking);
             self.limited(set, self.connector.connect_timeout).await?;
@@ -260,22 +271,14 @@ impl Session for PgSession {
 
     async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
         let pooled = self.pooled()?;
-        let run = async {
-            // All are pipelined in this order.
-            let (_, ready, received, reset) = join!(
-                pooled.allow(query.timeout),
-                set_search_path(pooled, &query.search_path),
-                feed(pooled, &query.text, query.values.as_ref(), sink),
-                reset_search_path(pooled, &query.search_path),
-            );
-            if ready.and(reset).is_err() {
-                // Other queries must not see the schemas of this one.
-                self.limits.break_connection();
+        match self.limited(run(pooled, query, sink), query.timeout).await {
+            Ok((ran, took)) => {
+                if !ran.is_path_restored {
+                    // Other queries must not see the schemas of this one.
+                    self.limits.break_connection();
+                }
+                Ok(Fetched { received_bytes: ran.received_bytes, took })
             }
-            received
-        };
-        match self.limited(run, query.timeout).await {
-            Ok((received_bytes, took)) => Ok(Fetched { received_bytes, took }),
             Err(error) if error.reason == Reason::Sql && !query.search_path.is_empty() => {
                 let hidden = self.hidden_schema(&query.search_path).await;
                 Err(error.missing(hidden.map(|name| on_schema(&name))))

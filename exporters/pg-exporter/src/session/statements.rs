@@ -1,8 +1,9 @@
 //! Runs statements on a pooled connection.
 
+use std::future::Future;
 use std::sync::Arc;
 
-use engine::RowSink;
+use engine::{Query, RowSink};
 use futures_util::{StreamExt, TryStreamExt, join, pin_mut};
 use postgres_types::Type;
 use tokio_postgres::{Column, Error, Row, RowStream};
@@ -10,16 +11,61 @@ use tokio_postgres::{Column, Error, Row, RowStream};
 use crate::decode::cell;
 use crate::pool::pooled_connection::PooledConnection;
 
+/// What is known of a query that was run.
+pub(super) struct Ran {
+    pub received_bytes: u64,
+    /// Whether the search path is the session's again.
+    pub is_path_restored: bool,
+}
+
 /// The argument of a query, if it has one: a list of texts.
-pub(super) type Values<'a> = Option<&'a Vec<String>>;
+type Values<'a> = Option<&'a Vec<String>>;
 
 /// The rows of a statement about the server.
 pub(super) async fn rows(pooled: &PooledConnection, sql: &Arc<str>) -> Result<Vec<Row>, Error> {
-    start(pooled, sql, None).await?.try_collect().await
+    // In a box, since each future that contains it would contain it more than once.
+    let rows = Box::pin(async { start(pooled, sql, None).await?.try_collect().await });
+    match &pooled.transaction {
+        Some(transaction) => in_transaction(pooled, &transaction.begin(None, None), rows).await,
+        None => rows.await,
+    }
+}
+
+/// Runs a query within its time limit and with its search path. All statements are pipelined.
+pub(super) async fn run(pooled: &PooledConnection, query: &Query, sink: &mut dyn RowSink) -> Result<Ran, Error> {
+    let rows = Box::pin(feed(pooled, &query.text, query.values.as_ref(), sink));
+    if let Some(transaction) = &pooled.transaction {
+        let schemas = (!query.search_path.is_empty()).then(|| search_path(&query.search_path));
+        let begin = transaction.begin(Some(query.timeout), schemas.as_deref());
+        let received_bytes = in_transaction(pooled, &begin, rows).await?;
+        return Ok(Ran { received_bytes, is_path_restored: true });
+    }
+    let (_, ready, received, reset) = join!(
+        pooled.allow(query.timeout),
+        set_search_path(pooled, &query.search_path),
+        rows,
+        reset_search_path(pooled, &query.search_path),
+    );
+    let is_path_restored = ready.and(reset).is_ok();
+    received.map(|received_bytes| Ran { received_bytes, is_path_restored })
+}
+
+/// Runs one statement in a transaction of its own, in one pipeline.
+async fn in_transaction<T>(
+    pooled: &PooledConnection,
+    begin: &str,
+    statement: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let client = pooled.connection.client();
+    let (begun, result, ended) = join!(client.batch_execute(begin), statement, client.batch_execute("COMMIT"));
+    begun?;
+    let result = result?;
+    ended?;
+    Ok(result)
 }
 
 /// Hands the rows of a query to `sink` as they arrive; returns how many bytes they had.
-pub(super) async fn feed(
+async fn feed(
     pooled: &PooledConnection,
     sql: &Arc<str>,
     values: Values<'_>,
@@ -44,9 +90,13 @@ pub(super) async fn feed(
 ///
 /// The first time on a connection it goes out unprepared, in one message. The second time it is prepared as well, in the same
 /// pipeline: waiting for that would put the query behind slower ones. From then on it runs prepared, which saves planning.
+/// Behind a pooler it is never prepared: the statement would be in another session.
 async fn start(pooled: &PooledConnection, sql: &Arc<str>, values: Values<'_>) -> Result<RowStream, Error> {
     let client = pooled.connection.client();
     let unprepared = || client.query_typed_raw(sql, values.map(|values| (values, Type::TEXT_ARRAY)));
+    if pooled.transaction.is_some() {
+        return unprepared().await;
+    }
     match pooled.used(sql) {
         None => {
             pooled.remember(sql, None);
@@ -73,16 +123,16 @@ async fn start(pooled: &PooledConnection, sql: &Arc<str>, values: Values<'_>) ->
 }
 
 /// Adds these schemas to the search path, after `pg_catalog`.
-pub(super) async fn set_search_path(pooled: &PooledConnection, schemas: &[String]) -> Result<(), Error> {
+async fn set_search_path(pooled: &PooledConnection, schemas: &[String]) -> Result<(), Error> {
     if schemas.is_empty() {
         return Ok(());
     }
     pooled.count(1);
-    pooled.connection.client().batch_execute(&set_statement(schemas)).await
+    pooled.connection.client().batch_execute(&format!("SET search_path TO {}", search_path(schemas))).await
 }
 
 /// Restores the search path that the session started with.
-pub(super) async fn reset_search_path(pooled: &PooledConnection, schemas: &[String]) -> Result<(), Error> {
+async fn reset_search_path(pooled: &PooledConnection, schemas: &[String]) -> Result<(), Error> {
     if schemas.is_empty() {
         return Ok(());
     }
@@ -90,11 +140,12 @@ pub(super) async fn reset_search_path(pooled: &PooledConnection, schemas: &[Stri
     pooled.connection.client().batch_execute("RESET search_path").await
 }
 
-/// Temporary objects come last: PostgreSQL searches them first if the list does not name them.
-fn set_statement(schemas: &[String]) -> String {
+/// These schemas after `pg_catalog`, as a list. Temporary objects come last: PostgreSQL searches them first if the list does
+/// not name them.
+fn search_path(schemas: &[String]) -> String {
     let quoted =
         schemas.iter().filter(|name| *name != "pg_temp").map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
     let list: Vec<String> =
         std::iter::once("pg_catalog".to_owned()).chain(quoted).chain(["pg_temp".to_owned()]).collect();
-    format!("SET search_path TO {}", list.join(", "))
+    list.join(", ")
 }
