@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lab::{Exporter, Major, Postgres};
-use support::outcome::{collectors, exporter_of, status};
+use support::outcome::{collectors, embedded_and, exporter_of, status};
 use support::{Page, scrape, until};
 
 /// What a superuser may set for the role of an exporter; each case has one role with these settings.
@@ -189,4 +189,43 @@ fn login_trigger_that_writes_keeps_nobody_out() {
     assert!(primary.psql("shop", logins).unwrap().parse::<u32>().unwrap() > 0);
     let log = std::fs::read_to_string(primary.log_file()).unwrap();
     assert_eq!(log.matches("FATAL:").count(), 2, "one for each database: {log}");
+}
+
+/// What would change the session that all collectors share, or end it.
+const FORBIDDEN: [&str; 9] = [
+    "BEGIN",
+    "/* x */ start transaction",
+    "COMMIT",
+    "SET jit = on",
+    "LOCK pg_class",
+    "DISCARD ALL",
+    "LISTEN x",
+    "copy pg_class to stdout",
+    "; -- x\nprepare s as select 1",
+];
+
+#[test]
+fn collectors_cannot_change_the_session() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let own: String = FORBIDDEN
+        .iter()
+        .enumerate()
+        .map(|(at, sql)| {
+            format!("own_{at}:\n  query: {sql:?}\n  priority: -{at}\n  metrics: [ n: {{ usage: GAUGE }} ]\n")
+        })
+        .collect();
+    let config = embedded_and(&own);
+    let args = ["--no-auto-discovery", "--disable-cache", "--config", config.path().to_str().unwrap()];
+    let exporter = exporter_of(&server.url("monitor", "postgres"), &args);
+    for _ in 0..3 {
+        let page = scrape(&exporter);
+        assert!(page.is_up(), "{}", exporter.log());
+        let failed: Vec<_> = page.failed().into_iter().filter(|(name, _)| !name.starts_with("own_")).collect();
+        assert_eq!(failed, [], "{}", exporter.log());
+    }
+    assert_eq!(scrape(&exporter).failed().len(), FORBIDDEN.len());
+    let log = exporter.log();
+    assert!(log.contains("the query begins with BEGIN, which would change the session"), "{log}");
+    let in_transaction = "select count(*) from pg_stat_activity where usename = 'monitor' and state <> 'idle'";
+    server.wait_for(&format!("select ({in_transaction}) = 0"), support::LIMIT).unwrap();
 }

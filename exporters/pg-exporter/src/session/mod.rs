@@ -1,5 +1,6 @@
 //! One connection in use: pipelined queries, each with its own time limit.
 
+mod forbidden;
 mod limits;
 mod statements;
 
@@ -12,6 +13,7 @@ use futures_util::{join, try_join};
 use tokio::runtime::Handle;
 use tokio_postgres::{Error, Row};
 
+use self::forbidden::forbidden;
 use self::limits::{QueryError, QueryLimits};
 use self::statements::{rows, run};
 use crate::facts;
@@ -271,6 +273,9 @@ impl Session for PgSession {
 
     async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
         let pooled = self.pooled()?;
+        if let Some(problem) = forbidden(&query.text) {
+            return Err(SourceError::new(Reason::Sql, format!("{}: {problem}", self.connector.label())));
+        }
         match self.limited(run(pooled, query, sink), query.timeout).await {
             Ok((ran, took)) => {
                 if !ran.is_path_restored {
