@@ -19,6 +19,7 @@ mod parity;
 mod pgbackrest;
 mod pgbouncer;
 mod pooled;
+mod refused;
 mod settings;
 mod statement_texts;
 mod tracking;

@@ -5,11 +5,11 @@ mod activity;
 mod budget;
 pub(crate) mod own_work;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use engine::{OtherDatabase, ServerNotes};
+use engine::{Detail, OtherDatabase, ServerNotes};
 use parking_lot::Mutex;
 use pgclient::Connection;
 use tokio_postgres::{Error, Row};
@@ -47,21 +47,31 @@ SELECT ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
        me.rolconnlimit::int8,
        concat_ws(' ', pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_conf_load_time(), pg_catalog.pg_is_in_recovery(),
                  CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() END),
-       extract(epoch FROM pg_catalog.current_setting('autovacuum_naptime')::interval)::float8
+       extract(epoch FROM pg_catalog.current_setting('autovacuum_naptime')::interval)::float8,
+       extract(epoch FROM pg_catalog.pg_conf_load_time())::float8
   FROM pg_catalog.pg_roles me
  WHERE me.rolname = session_user";
 
-/// The other databases that can be read. One row for each.
-pub(crate) const DATABASES: &str = "\
-SELECT d.datname::text
-  FROM pg_catalog.pg_database d
- WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit NOT IN (0, -2)
-   AND d.datname <> pg_catalog.current_database() AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
- ORDER BY d.datname";
+/// Why a database cannot be read; NULL if it can.
+const OBSTACLE: &str = "\
+CASE WHEN d.datconnlimit = -2 THEN 'DROP DATABASE was interrupted'
+     WHEN NOT d.datallowconn THEN 'it has ALLOW_CONNECTIONS false'
+     WHEN d.datconnlimit = 0 THEN 'it has CONNECTION LIMIT 0'
+     WHEN NOT pg_catalog.has_database_privilege(d.oid, 'CONNECT') THEN 'the role has no privilege CONNECT on it' END";
+
+/// The other databases. One row for each.
+pub(crate) static DATABASES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT d.datname::text, {OBSTACLE} FROM pg_catalog.pg_database d
+          WHERE NOT d.datistemplate AND d.datname <> pg_catalog.current_database() ORDER BY d.datname"
+    )
+});
 
 /// The same with what has happened in each of them.
-pub(crate) const ACTIVE_DATABASES: &str = "\
-SELECT d.datname::text, d.oid,
+pub(crate) static ACTIVE_DATABASES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "\
+SELECT d.datname::text, {OBSTACLE}, d.oid,
        pg_catalog.pg_stat_get_db_xact_commit(d.oid) + pg_catalog.pg_stat_get_db_xact_rollback(d.oid),
        ARRAY[pg_catalog.pg_stat_get_db_tuples_inserted(d.oid), pg_catalog.pg_stat_get_db_tuples_updated(d.oid),
              pg_catalog.pg_stat_get_db_tuples_deleted(d.oid),
@@ -74,9 +84,10 @@ SELECT d.datname::text, d.oid,
                JOIN pg_catalog.pg_roles me ON me.rolname = session_user
               WHERE a.usesysid <> me.oid OR a.application_name <> pg_catalog.current_setting('application_name')
               GROUP BY a.datid) s ON s.datid = d.oid
- WHERE d.datallowconn AND NOT d.datistemplate AND d.datconnlimit NOT IN (0, -2)
-   AND d.datname <> pg_catalog.current_database() AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
- ORDER BY d.datname";
+ WHERE NOT d.datistemplate AND d.datname <> pg_catalog.current_database()
+ ORDER BY d.datname"
+    )
+});
 
 /// Whether a session can be told to report its statistics, as from 15 on, so that our own transactions are known to be among
 /// those that the server counts.
@@ -89,11 +100,15 @@ pub(crate) struct InstanceReader {
     discovery: Discovery,
     allow_superuser: bool,
     activity: Mutex<Activity>,
+    /// Why databases cannot be read, as last seen.
+    unreadable: Mutex<BTreeMap<String, String>>,
 }
 
 /// What the probe of the server as a whole found.
 pub(crate) struct Instance {
     pub(crate) databases: Vec<OtherDatabase>,
+    /// Those of the other databases that cannot be read, and why.
+    pub(crate) unreadable: Vec<Detail>,
     pub(crate) roles: BTreeSet<String>,
     pub(crate) lag_seconds: Option<f64>,
     /// How many connections the exporter may have, if it was given no number.
@@ -101,11 +116,13 @@ pub(crate) struct Instance {
     /// The settings that leave a trace of the session.
     pub(crate) tracing: SettingSet,
     pub(crate) superuser: bool,
+    /// When the server's configuration was loaded, in seconds.
+    pub(crate) config_loaded: f64,
 }
 
 impl InstanceReader {
     pub(crate) fn new(discovery: Discovery, allow_superuser: bool) -> Self {
-        Self { discovery, allow_superuser, activity: Mutex::default() }
+        Self { discovery, allow_superuser, activity: Mutex::default(), unreadable: Mutex::default() }
     }
 
     /// Reads the row of [`SQL`] and those of [`DATABASES`] or [`ACTIVE_DATABASES`]. `own` is the exporter's own work
@@ -119,11 +136,13 @@ impl InstanceReader {
         databases: &[Row],
         own: &HashMap<String, Option<Counted>>,
     ) -> Result<Instance, Error> {
-        let values: Vec<Option<Name>> = row.try_get(7)?;
+        let values: Vec<Option<Name>> = row.try_get(8)?;
         let values: Vec<Option<String>> = values.into_iter().map(|value| value.map(|value| value.0)).collect();
         let roles: BTreeSet<String> = row.try_get::<_, Vec<Name>>(0)?.into_iter().map(|name| name.0).collect();
-        let names = databases.iter().map(|row| Ok(row.try_get::<_, Name>(0)?.0)).collect::<Result<Vec<_>, Error>>()?;
+        let (readable, unreadable): (Vec<&Row>, Vec<&Row>) =
+            databases.iter().partition(|row| matches!(row.try_get(1), Ok(None::<&str>)));
         // A database whose name is not UTF-8 cannot be connected to.
+        let names = readable.iter().map(|row| Ok(row.try_get::<_, Name>(0)?.0)).collect::<Result<Vec<_>, Error>>()?;
         let names = names.into_iter().filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).collect();
         let server = ServerReading {
             state: format!(
@@ -133,11 +152,13 @@ impl InstanceReader {
             ),
             naptime: Duration::try_from_secs_f64(row.try_get(6)?).unwrap_or_default(),
         };
-        let readings = databases.iter().filter(|row| row.len() > 1).map(reading).collect::<Result<Vec<_>, Error>>()?;
+        let readings =
+            readable.iter().filter(|row| row.len() > 2).map(|row| reading(row)).collect::<Result<Vec<_>, Error>>()?;
         let changes = self.activity.lock().note(Instant::now(), server, readings, own);
         let other = |name: String| OtherDatabase { changes: changes.get(&name).copied(), name };
         Ok(Instance {
             databases: self.discovery.select(names).into_iter().map(other).collect(),
+            unreadable: self.unreadable(&unreadable)?,
             lag_seconds: row.try_get(1)?,
             budget: budget(ServerLimits {
                 connections: row.try_get(2)?,
@@ -146,8 +167,32 @@ impl InstanceReader {
             }),
             roles,
             tracing: tracking::tracing(&values),
-            superuser: row.try_get(8)?,
+            superuser: row.try_get(9)?,
+            config_loaded: row.try_get(7)?,
         })
+    }
+
+    /// The databases that would be read if they could, which is logged when it changes.
+    fn unreadable(&self, rows: &[&Row]) -> Result<Vec<Detail>, Error> {
+        let mut obstacles = BTreeMap::new();
+        for row in rows {
+            let (name, obstacle) = (row.try_get::<_, Name>(0)?.0, row.try_get::<_, String>(1)?);
+            obstacles.insert(name, obstacle);
+        }
+        let wanted = self.discovery.select(obstacles.keys().cloned().collect());
+        obstacles.retain(|name, _| wanted.contains(name));
+        let mut before = self.unreadable.lock();
+        for (database, obstacle) in obstacles.iter().filter(|(name, obstacle)| before.get(*name) != Some(*obstacle)) {
+            tracing::info!(database, "database not read: {obstacle}");
+        }
+        before.clone_from(&obstacles);
+        let detail = |(name, obstacle): (String, String)| Detail {
+            name: format!("database {name}"),
+            state: format!("not read: {obstacle}"),
+            well: true,
+            since: None,
+        };
+        Ok(obstacles.into_iter().map(detail).collect())
     }
 
     /// Adds what the role lacks, or has too much of.
@@ -160,15 +205,15 @@ impl InstanceReader {
 }
 
 fn reading(row: &Row) -> Result<(String, Reading), Error> {
-    let sessions: Option<i64> = row.try_get(5)?;
-    let changed: Option<i64> = row.try_get(6)?;
+    let sessions: Option<i64> = row.try_get(6)?;
+    let changed: Option<i64> = row.try_get(7)?;
     let reading = Reading {
-        oid: row.try_get(1)?,
-        transactions: row.try_get(2)?,
-        writes: row.try_get(3)?,
-        started: row.try_get(4)?,
+        oid: row.try_get(2)?,
+        transactions: row.try_get(3)?,
+        writes: row.try_get(4)?,
+        started: row.try_get(5)?,
         sessions: sessions.map(|sessions| (sessions, changed.unwrap_or_default())),
-        busy: row.try_get(7)?,
+        busy: row.try_get(8)?,
     };
     Ok((row.try_get::<_, Name>(0)?.0, reading))
 }

@@ -9,6 +9,7 @@ mod opener;
 mod opening;
 pub(crate) mod pooled_connection;
 pub(crate) mod purpose;
+mod refusals;
 mod slots;
 mod state;
 
@@ -24,6 +25,7 @@ use self::opener::Opener;
 use self::opening::{Opening, Waiter};
 use self::pooled_connection::PooledConnection;
 use self::purpose::Purpose;
+use self::refusals::Refusals;
 use self::slots::{NotEnded, Slots};
 use self::state::{PoolState, SlotUse};
 use crate::instance::{FEW, MOST};
@@ -39,6 +41,7 @@ pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(150);
 pub(crate) struct Pool {
     connector: Arc<Connector>,
     slots: Arc<Slots>,
+    refusals: Arc<Refusals>,
     /// Whether the budget follows what the server allows.
     automatic: bool,
 }
@@ -55,7 +58,12 @@ impl Pool {
     pub(crate) fn new(connector: Connector, idle_limit: Duration, budget: Option<usize>) -> Self {
         let (slots, first) = budget.map_or((MOST, FEW), |budget| (budget, budget));
         let slots = Slots::new(slots, first, idle_limit);
-        Self { connector: Arc::new(connector), slots, automatic: budget.is_none() }
+        Self { connector: Arc::new(connector), slots, refusals: Arc::default(), automatic: budget.is_none() }
+    }
+
+    /// Records when the server's configuration was loaded: with another one, refused databases may be tried again.
+    pub(crate) fn note_configuration(&self, loaded: f64) {
+        self.refusals.note_configuration(loaded);
     }
 
     /// Sets the budget to what the server allows, unless it is fixed.
@@ -89,6 +97,9 @@ impl Pool {
         }
         loop {
             let changed = self.slots.changed();
+            if let Some(error) = purpose.database().and_then(|name| self.refusals.current(name)) {
+                return Err(error);
+            }
             match self.next(purpose) {
                 Next::Take(lease) => return Ok(*lease),
                 Next::Join(waiter) => tokio::select! {
@@ -145,8 +156,8 @@ impl Pool {
         slot.purpose = purpose.clone();
         slot.opened = std::time::Instant::now();
         let (opening, task) = Opening::new(purpose.clone());
-        let (connector, slots) = (self.connector.clone(), self.slots.clone());
-        tokio::spawn(Opener { connector, slots, at, purpose: purpose.clone(), task }.run(evicted));
+        let (connector, slots, refusals) = (self.connector.clone(), self.slots.clone(), self.refusals.clone());
+        tokio::spawn(Opener { connector, slots, refusals, at, purpose: purpose.clone(), task }.run(evicted));
         let waiter = opening.join();
         slot.used = SlotUse::Opening(opening);
         Some(waiter)

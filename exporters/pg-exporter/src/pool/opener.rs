@@ -12,6 +12,7 @@ use super::connector::{Connector, connect_error};
 use super::opening::OpeningTask;
 use super::pooled_connection::PooledConnection;
 use super::purpose::Purpose;
+use super::refusals::{Refusals, is_by_rule};
 use super::slots::Slots;
 use crate::tracking::SettingSet;
 
@@ -19,6 +20,7 @@ use crate::tracking::SettingSet;
 pub(super) struct Opener {
     pub(super) connector: Arc<Connector>,
     pub(super) slots: Arc<Slots>,
+    pub(super) refusals: Arc<Refusals>,
     /// The slot's index.
     pub(super) at: usize,
     pub(super) purpose: Purpose,
@@ -59,7 +61,12 @@ impl Opener {
         let slot = self.slots.connection_slot(self.at);
         loop {
             match target.connect(&slot, self.connector.connect_timeout).await {
-                Ok(connection) => return Some(connection),
+                Ok(connection) => {
+                    if let Some(name) = self.purpose.database() {
+                        self.refusals.forget(name);
+                    }
+                    return Some(connection);
+                }
                 Err(error) => {
                     let error = self.error(&error);
                     self.task.fail(error);
@@ -76,7 +83,10 @@ impl Opener {
     fn error(&self, error: &ConnectError) -> SourceError {
         let not_ended = (error.reason() == Reason::BackendsNotEnded).then(|| self.slots.not_ended());
         let not_ended = not_ended.flatten().map(|not_ended| not_ended.error(&self.connector.label()));
-        let database = self.connector.database_name(self.purpose.database());
-        not_ended.unwrap_or_else(|| connect_error(error, database))
+        let refused = || connect_error(error, self.connector.database_name(self.purpose.database()));
+        not_ended.unwrap_or_else(|| match self.purpose.database() {
+            Some(name) if is_by_rule(error) => self.refusals.note(name, &refused()),
+            _ => refused(),
+        })
     }
 }

@@ -151,9 +151,11 @@ impl PgSession {
         let mut probe = ServerProbe { facts, ..ServerProbe::default() };
         if let Some(instance) = instance {
             self.pool.set_allowed(instance.budget);
+            self.pool.note_configuration(instance.config_loaded);
             probe.databases = instance.databases;
             probe.lag_seconds = instance.lag_seconds;
             probe.notes.roles = instance.roles;
+            probe.notes.details = instance.unreadable;
             self.reader.advise(&mut probe.notes, &probe.facts.user, instance.superuser);
             if self.pooled()?.transaction.is_some() {
                 probe.notes.advice.push(pooler::ADVICE.to_owned());
@@ -206,11 +208,11 @@ impl PgSession {
     async fn instance(&self) -> Result<Instance, SourceError> {
         let pooled = self.pooled()?;
         let databases =
-            if reports_on_request(&pooled.connection) { instance::ACTIVE_DATABASES } else { instance::DATABASES };
+            if reports_on_request(&pooled.connection) { &instance::ACTIVE_DATABASES } else { &instance::DATABASES };
         let work = &self.connector.work;
         let mut own = work.counted();
         let query = async {
-            let (instance, databases) = (instance::SQL.as_str().into(), databases.into());
+            let (instance, databases) = (instance::SQL.as_str().into(), databases.as_str().into());
             try_join!(rows(pooled, &instance), rows(pooled, &databases))
         };
         let ((instance, databases), _) = self.limited(query, self.connector.connect_timeout).await?;
