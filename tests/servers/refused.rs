@@ -85,7 +85,7 @@ fn databases_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn lock_while_connecting_is_the_reason() {
+fn what_prevents_a_session_is_named() {
     let server = Postgres::start(Major::NEWEST).unwrap();
     let mut holder = postgres::Client::connect(&server.url("postgres", "postgres"), postgres::NoTls).unwrap();
     // It is read after the settings of the session are known.
@@ -95,4 +95,10 @@ fn lock_while_connecting_is_the_reason() {
     assert_eq!(page.reason(), Some("lock"), "{}", exporter.log());
     holder.batch_execute("rollback").unwrap();
     assert!(scrape(&exporter).is_up());
+
+    server.psql("postgres", "alter role monitor set session_preload_libraries = missing").unwrap();
+    let exporter = support::exporter(&server, "postgres", &["--no-auto-discovery"]);
+    assert!(!scrape(&exporter).is_up());
+    let log = exporter.log();
+    assert!(log.contains("session_preload_libraries of the role"), "{log}");
 }

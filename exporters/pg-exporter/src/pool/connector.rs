@@ -25,6 +25,9 @@ const CONSOLE_HINT: &str = "(the target is PgBouncer's admin console: read it wi
                             pg-exporter needs the port of PostgreSQL and one of its databases)";
 /// The name of the console's database, which PgBouncer allows for nothing else.
 const CONSOLE_DATABASE: &str = "pgbouncer";
+/// What to do if the server cannot load a library for the session.
+const LIBRARY_HINT: &str =
+    "(does session_preload_libraries of the role, the database or the server name a library that is not installed?)";
 
 /// Where and how sessions are opened.
 pub(crate) struct Connector {
@@ -120,10 +123,12 @@ impl Connector {
     }
 }
 
-/// A failed attempt to connect to a database, with a hint if no server answers at the address, or a console.
+/// A failed attempt to connect to a database, with a hint if no server answers at the address, it is a console, or a
+/// library is missing there.
 pub(super) fn connect_error(error: &ConnectError, database: &str) -> SourceError {
     let message = match (error.reason(), error.sqlstate()) {
         (Reason::Refused, None) => format!("{error} {REFUSED_HINT}"),
+        (_, Some("58P01")) => format!("{error} {LIBRARY_HINT}"),
         (Reason::Console, _) => format!("{error} {CONSOLE_HINT}"),
         _ if database == CONSOLE_DATABASE && error.is_of_pooler() => format!("{error} {CONSOLE_HINT}"),
         _ => error.to_string(),
