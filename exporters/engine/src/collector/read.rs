@@ -78,8 +78,9 @@ fn read_collector(
     let name = fields.text("name").unwrap_or_else(|| key.to_owned());
     if !is_metric_name(&name) {
         let at = fields.get("name").map_or(position, |node| node.position);
-        let message =
-            format!("\"{name}\" cannot begin a metric name: expected ASCII letters, digits, _ and :, not a digit first");
+        let message = format!(
+            "\"{name}\" cannot begin a metric name: expected ASCII letters, digits, _ and :, not a digit first"
+        );
         match ask {
             Some(_) => diagnostics.error(at, message),
             // A branch that only holds what others take from it by an alias.

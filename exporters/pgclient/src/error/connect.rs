@@ -34,7 +34,14 @@ impl ConnectError {
     }
 
     pub(crate) fn new(server: &str, reason: Reason, message: impl Into<String>) -> Self {
-        Self { server: server.to_owned(), reason, message: message.into(), sqlstate: None, names_routine: false, in_code: false }
+        Self {
+            server: server.to_owned(),
+            reason,
+            message: message.into(),
+            sqlstate: None,
+            names_routine: false,
+            in_code: false,
+        }
     }
 
     /// Adds why the password file was ignored, if a password is missing.
