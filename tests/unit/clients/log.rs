@@ -77,7 +77,7 @@ fn unread_log_blocks_nothing_and_counts_lost_lines() {
     let before = dropped(&piped);
     piped.fill();
     // Each of these is logged with a line of more than a megabyte.
-    std::fs::write(&config, format!("a: {{ query: {}, unknown: x }}\n", "x".repeat(1 << 20))).unwrap();
+    std::fs::write(&config, format!("a: {{ query: {}, timeout: x }}\n", "x".repeat(1 << 20))).unwrap();
     for _ in 0..8 {
         assert_eq!(piped.request("POST", "/reload").status, 500);
         assert_eq!(piped.request("GET", "/liveness").status, 200);
@@ -131,7 +131,7 @@ fn commands_wait_for_a_slow_reader() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("c.yml");
     let faults = 2_000;
-    let text: String = (0..faults).map(|n| format!("c{n}: {{ query: SELECT 1 AS n, unknown: x }}\n")).collect();
+    let text: String = (0..faults).map(|n| format!("c{n}: {{ query: SELECT 1 AS n, timeout: x }}\n")).collect();
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(binary());
     command.env_clear().arg("check").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
