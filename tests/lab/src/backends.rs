@@ -43,12 +43,17 @@ impl Backends {
 
     /// Stops each of them with SIGSTOP: the server accepts connections, and these never answer.
     pub fn freeze(&self) {
-        proc::send_if_there("STOP", &self.pids());
+        self.signal("STOP");
     }
 
     /// Lets them go on.
     pub fn thaw(&self) {
-        proc::send_if_there("CONT", &self.pids());
+        self.signal("CONT");
+    }
+
+    /// Sends each of them a signal: `TERM` as pg_terminate_backend does, `KILL` as a crash.
+    pub fn signal(&self, signal: &str) {
+        proc::send_if_there(signal, &self.pids());
     }
 
     /// Counts them from now on.

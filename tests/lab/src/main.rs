@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
-use lab::{Cache, LabError, Major, Postgres, prove};
+use lab::{Cache, LabError, Major, Postgres, chaos, prove};
 
 mod address;
 mod bench;
@@ -68,6 +68,21 @@ enum Task {
         #[command(flatten)]
         proof: Proof,
     },
+    /// Faults of a server, a network, an exporter and its clients, and what a scraper sees of them.
+    Chaos {
+        /// The folder with the exporters' binaries.
+        #[arg(long, value_name = "PATH")]
+        programs: PathBuf,
+        /// The folder with the collectors.
+        #[arg(long, value_name = "PATH", default_value = "collectors/pg")]
+        collectors: PathBuf,
+        /// The page whose table is brought up to date.
+        #[arg(long, value_name = "PATH")]
+        table: Option<PathBuf>,
+        /// Only the faults of these names.
+        #[arg(long, value_name = "NAME", num_args = 1..)]
+        only: Vec<String>,
+    },
     /// What a scrape costs: a load of its own, the exporter, other exporters and the least that is possible beside it.
     Bench(bench::Options),
     /// What being scraped costs a server that is fully used.
@@ -97,6 +112,10 @@ fn main() -> ExitCode {
         Task::Vip { seconds } => address::run(seconds),
         Task::Prove { proof, only } => prove::series(&proof.programs, &proof.alerts, &only, proof.table.as_deref()),
         Task::Failover { proof } => prove::failover(&proof.programs, &proof.alerts, proof.table.as_deref()),
+        Task::Chaos { programs, collectors, table, only } => {
+            let sources = chaos::Sources { exporter: programs.join("pg-exporter"), collectors };
+            chaos::run(&sources, &only, table.as_deref())
+        }
         Task::Bench(options) => bench::run(&options),
         Task::Cost(options) => cost::run(&options),
         Task::Hold => hold(),

@@ -52,15 +52,35 @@ impl Process {
     pub(crate) fn start_stopped_by(
         stop_signal: &'static str,
         name: &str,
+        command: Command,
+        log: &Path,
+    ) -> Result<Process, LabError> {
+        Process::launch(stop_signal, name, command, log, Stdio::null())
+    }
+
+    /// Like [`Process::start`], for a program that reads its standard input.
+    pub(crate) fn start_with_input(
+        name: &str,
+        command: Command,
+        log: &Path,
+        input: Stdio,
+    ) -> Result<Process, LabError> {
+        Process::launch("TERM", name, command, log, input)
+    }
+
+    fn launch(
+        stop_signal: &'static str,
+        name: &str,
         mut command: Command,
         log: &Path,
+        input: Stdio,
     ) -> Result<Process, LabError> {
         let open = || File::options().append(true).create(true).open(log);
         let (out, err) = open()
             .and_then(|out| Ok((out.try_clone()?, out)))
             .map_err(LabError::io(format!("opening log {}", log.display())))?;
         // Its own group: a terminal's Ctrl-C reaches only this process, which then ends the others in order.
-        command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
+        command.stdin(input).stdout(out).stderr(err).process_group(0);
         let what = format!("starting {}", shown(&command));
         let exit = Arc::new(Exit::default());
         let pid = spawn_watched(command, Arc::clone(&exit)).map_err(LabError::io(what))?;

@@ -1,5 +1,7 @@
 //! Streaming standbys.
 
+use std::fs::File;
+use std::mem;
 use std::time::Duration;
 
 use crate::error::{LabError, run};
@@ -42,5 +44,28 @@ impl Postgres {
             "t" => Ok(()),
             answer => Err(LabError::Unexpected(format!("{}: pg_promote answered {answer:?}", self.name()))),
         }
+    }
+
+    /// A switchover with the standby of that name: this server stops, the standby is promoted, and this one follows it.
+    /// Afterwards `self` is the new primary.
+    pub fn switch_over(&mut self, standby: &mut Postgres, name: &str) -> Result<(), LabError> {
+        let upstream = format!("host=127.0.0.1 port={} user=postgres application_name={name}", standby.port());
+        self.psql(
+            "postgres",
+            &format!(
+                "alter system set primary_conninfo = '{upstream}';
+                 alter system set primary_slot_name = '{name}'"
+            ),
+        )?;
+        // In good order: the standby gets all that was written, so that nothing has to be rewound.
+        self.stop()?;
+        standby.promote()?;
+        mem::swap(self, standby);
+        self.psql("postgres", &format!("select pg_create_physical_replication_slot('{name}')"))?;
+        let signal = standby.data_dir().join("standby.signal");
+        File::create(&signal).map_err(LabError::io(format!("writing {}", signal.display())))?;
+        standby.start_again()?;
+        // Its own slot would keep WAL that nobody reads.
+        standby.psql("postgres", &format!("select pg_drop_replication_slot('{name}')")).map(drop)
     }
 }

@@ -42,6 +42,10 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     frozen: bool,
+    /// Freezes when so many bytes have come down.
+    freeze_at: Option<u64>,
+    /// Connections with a lower number are forgotten.
+    remembered: u64,
     closed: bool,
     /// The statements since [`Proxy::record`].
     recording: Option<Vec<Executed>>,
@@ -95,9 +99,22 @@ impl Proxy {
         self.shared.state().frozen = true;
     }
 
-    /// Moves bytes again, those that came meanwhile first.
+    /// Freezes when the server has sent so many more bytes: in the middle of a result.
+    pub fn freeze_after(&self, bytes_down: u64) {
+        self.shared.state().freeze_at = Some(self.bytes_down() + bytes_down);
+    }
+
+    /// Forgets the connections of now, as a firewall does that was restarted: they stay open on both sides, nothing that
+    /// is sent over them arrives, and nobody is told. New ones are forwarded.
+    pub fn forget(&self) {
+        self.shared.state().remembered = self.connections();
+    }
+
+    /// Moves bytes again, those that came meanwhile first; not over connections that it has forgotten.
     pub fn thaw(&self) {
-        self.shared.state().frozen = false;
+        let mut state = self.shared.state();
+        (state.frozen, state.freeze_at) = (false, None);
+        drop(state);
         self.shared.changed.notify_all();
     }
 
@@ -160,10 +177,17 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits while the proxy is frozen.
-    fn pass(&self) {
-        let waited = self.changed.wait_while(self.state(), |state| state.frozen && !state.closed);
-        drop(waited);
+    /// Waits while the proxy is frozen or has forgotten this connection.
+    fn pass(&self, number: u64) {
+        let is_held = |state: &mut State| (state.frozen || number < state.remembered) && !state.closed;
+        drop(self.changed.wait_while(self.state(), is_held));
+    }
+
+    /// Counts what comes down, and freezes if that was wanted by now.
+    fn came_down(&self, bytes: u64) {
+        let before = self.bytes_down.fetch_add(bytes, Ordering::Relaxed);
+        let mut state = self.state();
+        state.frozen |= state.freeze_at.is_some_and(|limit| before + bytes >= limit);
     }
 
     /// Serves one connection to its end.
@@ -177,7 +201,7 @@ impl Shared {
     fn forward(&self, number: u64, client: &TcpStream) -> io::Result<()> {
         let ready = Instant::now() + 2 * self.delay;
         self.keep(number, client)?;
-        self.pass();
+        self.pass(number);
         let server = TcpStream::connect(self.upstream)?;
         self.keep(number, &server)?;
         let answered = AtomicBool::new(true);
@@ -189,19 +213,19 @@ impl Shared {
         };
         let down = |bytes: &[u8]| {
             answered.store(true, Ordering::Relaxed);
-            self.bytes_down.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            self.came_down(bytes.len() as u64);
         };
         thread::scope(|scope| {
             if self.delay.is_zero() {
-                scope.spawn(|| self.pump(&server, client, down));
-                self.pump(client, &server, up);
+                scope.spawn(|| self.pump(number, &server, client, down));
+                self.pump(number, client, &server, up);
             } else {
                 let (up_way, up_arrival) = direction(self.delay, ready);
                 let (down_way, down_arrival) = direction(self.delay, ready);
                 // The client's side counts: bytes are sent when it has sent them, and answers when it gets them.
                 scope.spawn(|| self.send(&server, down_way, |_| {}));
-                scope.spawn(|| self.arrive(down_arrival, client, down));
-                scope.spawn(|| self.arrive(up_arrival, &server, |_| {}));
+                scope.spawn(|| self.arrive(number, down_arrival, client, down));
+                scope.spawn(|| self.arrive(number, up_arrival, &server, |_| {}));
                 self.send(client, up_way, up);
             }
         });
@@ -230,16 +254,16 @@ impl Shared {
     }
 
     /// Moves bytes until either side closes, and hands the end on.
-    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, mut count: impl FnMut(&[u8])) {
+    fn pump(&self, number: u64, mut from: &TcpStream, mut to: &TcpStream, mut count: impl FnMut(&[u8])) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
-            self.pass();
+            self.pass(number);
             count(&buffer[..read]);
             if to.write_all(&buffer[..read]).is_err() {
                 break;
             }
         }
-        self.pass();
+        self.pass(number);
         to.shutdown(Shutdown::Write).ok();
     }
 
@@ -255,15 +279,15 @@ impl Shared {
     }
 
     /// The second half.
-    fn arrive(&self, arrival: Arriving, mut to: &TcpStream, mut count: impl FnMut(&[u8])) {
+    fn arrive(&self, number: u64, arrival: Arriving, mut to: &TcpStream, mut count: impl FnMut(&[u8])) {
         for bytes in arrival {
-            self.pass();
+            self.pass(number);
             count(&bytes);
             if to.write_all(&bytes).is_err() {
                 break;
             }
         }
-        self.pass();
+        self.pass(number);
         to.shutdown(Shutdown::Write).ok();
     }
 }
