@@ -13,6 +13,7 @@ mod bench;
 mod cost;
 mod demo;
 mod meter;
+mod soak;
 mod stand;
 
 /// Real servers for tests and a demo, in temporary folders.
@@ -83,6 +84,8 @@ enum Task {
         #[arg(long, value_name = "NAME", num_args = 1..)]
         only: Vec<String>,
     },
+    /// Scrapes without a pause of a server that restarts, fails over, creates and drops databases and tables.
+    Soak(soak::Options),
     /// What a scrape costs: a load of its own, the exporter, other exporters and the least that is possible beside it.
     Bench(bench::Options),
     /// What being scraped costs a server that is fully used.
@@ -116,6 +119,7 @@ fn main() -> ExitCode {
             let sources = chaos::Sources { exporter: programs.join("pg-exporter"), collectors };
             chaos::run(&sources, &only, table.as_deref())
         }
+        Task::Soak(options) => soak::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Cost(options) => cost::run(&options),
         Task::Hold => hold(),

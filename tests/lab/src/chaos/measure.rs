@@ -76,10 +76,12 @@ pub fn measure(stage: &mut Stage, fault: &'static Fault) -> Result<Measured, Lab
     Ok(measured)
 }
 
-/// Scrapes until everything is there; fails if that takes too long.
+/// Scrapes until everything is there, and once more: some collectors give details of what others have found. Fails if that
+/// takes too long.
 fn whole_page(stage: &Stage) -> Result<Page, LabError> {
+    let (first, _) = whole_again(stage, &[]);
     let (_, page) = whole_again(stage, &[]);
-    page.ok_or_else(|| {
+    first.and(page).ok_or_else(|| {
         let what = format!("not all collectors succeed on {}", stage.server.name());
         LabError::Unexpected(format!("{what}: {}", stage.exporter.process().log_tail()))
     })

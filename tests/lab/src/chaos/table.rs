@@ -1,21 +1,15 @@
 //! The table of what was measured, in a page between markers.
 
-use std::fs;
 use std::path::Path;
 
 use super::measure::Measured;
-use crate::LabError;
+use crate::{LabError, Marked};
 
-const BEGIN: &str = "<!-- faults: written by make chaos -->\n";
-const END: &str = "<!-- end -->";
+const FAULTS: Marked = Marked { name: "faults", goal: "chaos" };
 
 /// Writes the table into a page.
 pub fn write(page: &Path, all: &[Measured]) -> Result<(), LabError> {
-    let io = |what: &str| LabError::io(format!("{what} {}", page.display()));
-    let text = fs::read_to_string(page).map_err(io("reading"))?;
-    let text = replaced(&text, &table(all))
-        .ok_or_else(|| LabError::Unexpected(format!("{} lacks the markers of its table", page.display())))?;
-    fs::write(page, text).map_err(io("writing"))
+    FAULTS.write(page, &table(all))
 }
 
 fn table(all: &[Measured]) -> String {
@@ -38,23 +32,4 @@ fn table(all: &[Measured]) -> String {
         table.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     table
-}
-
-/// The page with another text between the markers.
-fn replaced(page: &str, new: &str) -> Option<String> {
-    let from = page.find(BEGIN)? + BEGIN.len();
-    let to = from + page[from..].find(END)?;
-    Some(format!("{}{new}{}", &page[..from], &page[to..]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_between_the_markers_is_replaced() {
-        let page = format!("before\n{BEGIN}old\n{END}\nafter\n");
-        assert_eq!(replaced(&page, "new\n"), Some(format!("before\n{BEGIN}new\n{END}\nafter\n")));
-        assert_eq!(replaced("nothing", "new\n"), None);
-    }
 }

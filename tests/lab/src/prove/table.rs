@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use super::{Arrival, INTERVAL, Outcome, SCALE, Shortlived, faults};
-use crate::{LabError, rule_files};
+use crate::{LabError, Marked, rule_files};
+
+const TIMES: Marked = Marked { name: "times", goal: "prove" };
+const FAILOVER: Marked = Marked { name: "failover", goal: "prove" };
 
 /// The alerts that have a row of times in a page, in its order.
 pub fn tabled(page: &str) -> Vec<&str> {
@@ -20,7 +23,7 @@ pub(super) fn write_times(page: &Path, alerts: &Path, outcomes: &[Outcome]) -> R
     let tried: Vec<&str> = outcomes.iter().flat_map(|outcome| outcome.fault.alerts.iter().copied()).collect();
     let kept = rows(&text).filter(|(alert, _)| !tried.contains(alert)).map(|(alert, row)| (alert, row.to_owned()));
     let rows: BTreeMap<&str, String> = kept.chain(outcomes.iter().flat_map(proven)).collect();
-    write(page, &text, "times", &times(rules, &rows))
+    TIMES.write(page, &times(rules, &rows))
 }
 
 /// Writes which conditions held during a failover, and how long.
@@ -30,7 +33,7 @@ pub(super) fn write_failover(page: &Path, shortlived: &[Shortlived]) -> Result<(
         let (held, hold) = (held.as_secs(), hold.as_secs());
         table.push_str(&format!("| {alert} | {severity} | {held} s | {hold} s |\n"));
     }
-    write(page, &read(page)?, "failover", &table)
+    FAILOVER.write(page, &table)
 }
 
 fn times(rules: usize, rows: &BTreeMap<&str, String>) -> String {
@@ -64,26 +67,12 @@ fn scaled(alert: &str) -> String {
 
 /// The rows of times in a page, each with its alert.
 fn rows(page: &str) -> impl Iterator<Item = (&str, &str)> {
-    let table = between(page, "times").map_or("", |(_, table, _)| table);
+    let table = TIMES.of(page).unwrap_or_default();
     table.lines().filter_map(|row| Some((row.strip_prefix("| [")?.split_once(']')?.0, row)))
-}
-
-/// A page before, between and after the markers of a table, which belong to the outer parts.
-fn between<'a>(page: &'a str, table: &str) -> Option<(&'a str, &'a str, &'a str)> {
-    let begin = format!("<!-- {table}: written by make prove -->\n");
-    let from = page.find(&begin)? + begin.len();
-    let length = page[from..].find("<!-- end -->")?;
-    Some((&page[..from], &page[from..from + length], &page[from + length..]))
 }
 
 fn read(file: &Path) -> Result<String, LabError> {
     fs::read_to_string(file).map_err(LabError::io(format!("reading {}", file.display())))
-}
-
-fn write(page: &Path, text: &str, table: &str, new: &str) -> Result<(), LabError> {
-    let (before, _, after) = between(text, table)
-        .ok_or_else(|| LabError::Unexpected(format!("{} lacks the markers of its table `{table}`", page.display())))?;
-    fs::write(page, format!("{before}{new}{after}")).map_err(LabError::io(format!("writing {}", page.display())))
 }
 
 #[cfg(test)]
@@ -95,15 +84,5 @@ mod tests {
     #[test]
     fn rows_are_those_between_the_markers() {
         assert_eq!(rows(PAGE).collect::<Vec<_>>(), [("B", "| [B](b.md) | x |")]);
-        assert!(between(PAGE, "failover").is_none());
-    }
-
-    #[test]
-    fn what_is_between_the_markers_changes() {
-        let folder = tempfile::tempdir().unwrap();
-        let page = folder.path().join("page.md");
-        write(&page, PAGE, "times", "new\n").unwrap();
-        let expected = "| [A](a.md) |\n<!-- times: written by make prove -->\nnew\n<!-- end -->\n| [C](c.md) |\n";
-        assert_eq!(fs::read_to_string(&page).unwrap(), expected);
     }
 }
