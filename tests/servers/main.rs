@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod bounded;
+mod chaos;
 mod clients;
 mod collector_files;
 mod command_line;

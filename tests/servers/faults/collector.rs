@@ -130,6 +130,23 @@ fn new_slow_collector_does_not_delay_others() {
 }
 
 #[test]
+fn slow_collector_stands_behind_others_that_are_as_new() {
+    let server = Postgres::start(NEWEST).unwrap();
+    let _within = WithinBudget::of(1, &server);
+    let slow =
+        "slow: { query: select 8 AS n from pg_sleep(3), timeout: 10, ttl: 60, metrics: [ n: { usage: GAUGE } ] }\n";
+    // By its place in the file it would run first.
+    let config = collectors(&format!("{slow}quick: {{ query: select 7 AS n, metrics: [ n: {{ usage: GAUGE }} ] }}\n"));
+    let exporter = exporter_of(&counted_url(&server), &["--config", config.path().to_str().unwrap()]);
+    for _ in 0..2 {
+        let page = scrape_within(&exporter, 2.0);
+        assert!(page.is_up() && page.value("quick_n", &[]) == Some(7.0), "{}\n{}", page.text, exporter.log());
+    }
+    // It has not ended yet.
+    assert_eq!(calls(&server, "pg_sleep\\(\\$"), "");
+}
+
+#[test]
 fn slow_collectors_leave_the_probe_a_connection() {
     let server = Postgres::start(NEWEST).unwrap();
     let _within = WithinBudget::of(1, &server);

@@ -11,7 +11,7 @@ use crate::facts::ServerProbe;
 use crate::plan::{Plan, Planned, SkipReason};
 use crate::store::Standing;
 
-/// A query that took longer than this goes behind the others of its batch.
+/// A query that took longer than this goes behind those of its batch that take less.
 const SLOW: Duration = Duration::from_millis(100);
 /// A query that took longer than this waits until every database was read: as many of them would take all the time.
 const LONG: Duration = Duration::from_millis(500);
@@ -95,7 +95,7 @@ impl DatabaseSchedule {
                 due.push(Due { planned, success_at, changes, duration });
             }
         }
-        due.sort_by_key(|due| due.duration > SLOW);
+        due.sort_by_key(|due| cost(due.duration, due.planned.query.timeout));
         Self { probe, scheduled, skipped: plan.skipped.into(), due: Mutex::new(due) }
     }
 
@@ -131,6 +131,13 @@ impl DatabaseSchedule {
     pub fn is_due(&self) -> bool {
         self.scheduled.iter().any(|one| one.disposition == Disposition::Due)
     }
+}
+
+/// What a query may cost those behind it, as far as it matters for their order: what it took last, or all the time that it
+/// may take. A collector that was never tried may be slow, and others would wait for it until it has ended.
+fn cost(duration: Duration, timeout: Duration) -> Duration {
+    let expected = if duration.is_zero() { timeout } else { duration };
+    if expected > SLOW { expected } else { Duration::ZERO }
 }
 
 fn disposition(standing: &Standing, started: Instant, now: Instant) -> Disposition {
@@ -195,6 +202,16 @@ mod tests {
         assert_eq!(at(&Standing { next_try: Some(now), ..standing.clone() }), Disposition::Due);
         assert_eq!(at(&Standing { is_in_flight: true, ..standing.clone() }), Disposition::InFlight);
         assert_eq!(at(&Standing { is_fresh: true, next_try: Some(later), ..standing.clone() }), Disposition::Fresh);
+    }
+
+    #[test]
+    fn a_query_that_may_take_long_stands_behind_others() {
+        let cost = |duration, timeout| {
+            cost(Duration::from_millis(duration), Duration::from_millis(timeout)).as_millis()
+        };
+        // Their order among themselves stays.
+        assert_eq!((cost(1, 2000), cost(50, 2000), cost(0, 100)), (0, 0, 0));
+        assert_eq!((cost(500, 2000), cost(0, 2000), cost(0, 60_000)), (500, 2000, 60_000));
     }
 
     #[test]

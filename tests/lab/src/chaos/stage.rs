@@ -17,7 +17,8 @@ needs_lock:
 ";
 
 /// What is there to be locked and dropped.
-const OBJECTS: &str = "create table locked (n int); create index on locked (n); create database shop; create database blog";
+const OBJECTS: &str =
+    "create table locked (n int); create index on locked (n); create database shop; create database blog";
 
 /// The name of a standby.
 const STANDBY: &str = "standby";

@@ -49,8 +49,7 @@ pub fn run(options: &Options) -> Result<ExitCode, LabError> {
     let duration = Duration::from_secs(options.seconds.max(SHORTEST));
     let mut churn = Churn::start()?;
     let backends = [&churn.primary, &churn.standby].map(|server| server.backends(" monitor "));
-    let exporter =
-        Exporter::start(&options.programs.join("pg-exporter"), &[], &[("PG_EXPORTER_URL", &churn.url())])?;
+    let exporter = Exporter::start(&options.programs.join("pg-exporter"), &[], &[("PG_EXPORTER_URL", &churn.url())])?;
     let tally = Tally::default();
     let (events, seconds) = thread::scope(|scope| {
         let scrapers = scrapers::start(scope, exporter.address(), &tally);
@@ -114,9 +113,7 @@ fn table(seconds: &[Second], events: &Events, tally: &Tally) -> String {
         format!("slowest answer | {:.0} ms", most(seconds, |one| one.slowest_ms)),
         format!("restarts, switchovers | {restarts}, {switchovers}"),
         format!("tables, databases created and dropped | {}, {}", events.tables, events.databases),
-        format!(
-            "resident memory: second quarter, last, most | {memory:.1}, {memory_last:.1}, {memory_most:.1} MiB"
-        ),
+        format!("resident memory: second quarter, last, most | {memory:.1}, {memory_last:.1}, {memory_most:.1} MiB"),
         format!(
             "descriptors: second quarter, last, most | {descriptors:.1}, {descriptors_last:.1}, {descriptors_most:.0}"
         ),

@@ -29,11 +29,8 @@ pub fn csv(seconds: &[Second]) -> String {
     for one in seconds {
         let Second { second, scrapes, down, failed, slowest_ms, memory_mib, descriptors, sessions } = one;
         // Writing to a text cannot fail.
-        writeln!(
-            text,
-            "{second},{scrapes},{down},{failed},{slowest_ms:.1},{memory_mib:.1},{descriptors},{sessions}"
-        )
-        .ok();
+        writeln!(text, "{second},{scrapes},{down},{failed},{slowest_ms:.1},{memory_mib:.1},{descriptors},{sessions}")
+            .ok();
     }
     text
 }

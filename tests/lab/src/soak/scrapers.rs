@@ -8,8 +8,8 @@ use lab::chaos::{Answer, DEADLINE};
 
 use super::sample::Second;
 
-/// As many as a pair of Prometheus servers.
-const SCRAPERS: usize = 2;
+/// More than one, so that there is always one that asks while another one reads its answer.
+const SCRAPERS: usize = 4;
 
 /// Failures that are told.
 const TOLD: usize = 5;

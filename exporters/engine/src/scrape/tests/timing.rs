@@ -87,6 +87,16 @@ async fn slow_queries_go_behind_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn queries_that_were_never_tried_go_in_order_of_their_timeouts() {
+    let bench = Bench::new(&[("slow", "timeout: 60,"), ("quick", ""), ("brief", "timeout: 0.05, priority: 9,")]);
+    bench.scrape().await;
+    assert_eq!(bench.script.take_asked(), ["open main", "probe main", "brief", "quick", "slow"]);
+    bench.scrape().await;
+    // By now all of them are known to be fast.
+    assert_eq!(bench.script.take_asked(), ["open main", "probe main", "slow", "quick", "brief"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn stale_results_are_served_for_so_long_after_a_failure() {
     let bench = Bench::new(&[("kept", "stale: 30,"), ("strict", "")]);
     bench.scrape().await;
