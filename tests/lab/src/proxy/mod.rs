@@ -325,6 +325,35 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_freezes_in_mid_result_and_forgets_connections() {
+        let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let proxy = Proxy::start(echo.local_addr().unwrap().port()).unwrap();
+        thread::spawn(move || {
+            for stream in echo.incoming().map(Result::unwrap) {
+                thread::spawn(move || io::copy(&mut &stream, &mut &stream).unwrap());
+            }
+        });
+        let connect = || {
+            let client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
+            client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            client
+        };
+        let comes = |mut client: &TcpStream| {
+            client.write_all(b"ping").unwrap();
+            client.read_exact(&mut [0; 4]).is_ok()
+        };
+        let old = connect();
+        proxy.freeze_after(8);
+        assert_eq!([comes(&old), comes(&old), comes(&old)], [true, true, false]);
+        proxy.thaw();
+        old.try_clone().unwrap().read_exact(&mut [0; 4]).unwrap();
+
+        proxy.forget();
+        let new = connect();
+        assert_eq!([comes(&old), comes(&new)], [false, true]);
+    }
+
+    #[test]
     fn a_slow_proxy_takes_one_delay_each_way_however_much_is_sent() {
         const DELAY: Duration = Duration::from_millis(20);
         let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
