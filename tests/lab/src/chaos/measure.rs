@@ -223,9 +223,12 @@ impl Measured {
     }
 }
 
-/// Distinct values in order.
+/// Distinct values in order; a dash if there are none.
 fn joined(values: impl Iterator<Item = String>) -> String {
     let distinct: BTreeSet<String> = values.collect();
+    if distinct.is_empty() {
+        return "–".to_owned();
+    }
     distinct.into_iter().collect::<Vec<_>>().join(", ")
 }
 

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::super::fault::{Expected, Fault, Scrapes};
+use super::super::fault::{Expected, Fault, Lacking, Scrapes};
 
 /// It is not on the page of before, so nothing may lack.
 const SLOW: &str = "\
@@ -20,6 +20,8 @@ pub const FAULTS: &[Fault] = &[
         what: "a query of 30 s among fast ones",
         cause: |stage| stage.collect(SLOW),
         heal: |stage| stage.collect(""),
+        // It asks whether it may, and then stands behind the slow one.
+        expected: Expected { lacking: Lacking::Only("pg_query_info"), ..Fault::USUAL.expected },
         ..Fault::USUAL
     },
     Fault {

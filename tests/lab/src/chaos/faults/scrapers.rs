@@ -86,7 +86,7 @@ fn garbage(stage: &mut Stage) -> Result<(), LabError> {
         for mut client in open(stage, 50, bytes)? {
             client.set_read_timeout(Some(Duration::from_millis(5))).map_err(LabError::io("setting a timeout"))?;
             // Any answer will do, and none.
-            client.read(&mut [0; 64]).ok();
+            client.read_exact(&mut [0]).ok();
         }
     }
     Ok(())
