@@ -27,10 +27,7 @@ impl Postgres {
             .arg(data_dir(&folder)))?;
         let standby = Postgres::launch(self.major, installation, folder)?;
 
-        let streams = format!(
-            "select exists (select from pg_stat_replication where application_name = '{name}' and state = 'streaming')"
-        );
-        self.wait_for(&streams, LIMIT)?;
+        self.wait_for_streaming(name)?;
         // Taking a transaction id writes a commit record to replay.
         let written =
             self.psql("postgres", "do 'begin perform pg_current_xact_id(); end'; select pg_current_wal_lsn()")?;
@@ -46,6 +43,14 @@ impl Postgres {
         }
     }
 
+    /// Waits until the standby of that name streams from this server.
+    fn wait_for_streaming(&self, name: &str) -> Result<(), LabError> {
+        let streams = format!(
+            "select exists (select from pg_stat_replication where application_name = '{name}' and state = 'streaming')"
+        );
+        self.wait_for(&streams, LIMIT)
+    }
+
     /// A switchover with the standby of that name: this server stops, the standby is promoted, and this one follows it.
     /// Afterwards `self` is the new primary.
     pub fn switch_over(&mut self, standby: &mut Postgres, name: &str) -> Result<(), LabError> {
@@ -57,7 +62,8 @@ impl Postgres {
                  alter system set primary_slot_name = '{name}'"
             ),
         )?;
-        // In good order: the standby gets all that was written, so that nothing has to be rewound.
+        // In good order: a standby that streams gets all that was written, so that nothing has to be rewound.
+        self.wait_for_streaming(name)?;
         self.stop()?;
         standby.promote()?;
         mem::swap(self, standby);
