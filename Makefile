@@ -32,7 +32,7 @@ prove: demo-programs
 	./target/demo/lab prove --programs target/demo --table docs/alerts.md
 	./target/demo/lab failover --programs target/demo --table docs/alerts.md
 
-## chaos: faults of servers, networks, clients and the exporter, into the table of docs/reliability.md; CHAOS="NAME..."; 4 min
+## chaos: faults of servers, networks, clients and the exporter, into the table of docs/reliability.md; CHAOS="NAME..."; 2 min
 chaos: demo-programs
 	./target/demo/lab chaos --programs target/demo $(if $(CHAOS),--only $(CHAOS),--table docs/reliability.md)
 

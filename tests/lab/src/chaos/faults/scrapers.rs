@@ -42,6 +42,8 @@ pub const FAULTS: &[Fault] = &[
         name: "slow-readers",
         what: "200 scrapers do not read their answer",
         cause: |stage| hold(stage, 200, REQUEST),
+        // A build without optimisation takes seconds for so many pages.
+        in_tests: false,
         ..WELL
     },
     Fault { name: "idle-connections", what: "2,000 idle connections", cause: |stage| hold(stage, 2000, b""), ..WELL },
