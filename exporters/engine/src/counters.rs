@@ -1,7 +1,9 @@
 //! Counters that live as long as the exporter, across reloads.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -31,6 +33,8 @@ pub(crate) struct DropLabels {
 pub(crate) struct Counters {
     pub registry: Registry,
     pub errors: Family<ErrorLabels, Counter>,
+    /// The label sets of `errors`, which does not list them.
+    failed: Mutex<HashSet<ErrorLabels>>,
     pub drops: Family<DropLabels, Counter>,
     pub queries: Counter,
     pub received_bytes: Counter,
@@ -48,6 +52,7 @@ impl Counters {
         let mut counters = Self {
             registry: Registry::with_prefix(namespace),
             errors: Family::default(),
+            failed: Mutex::default(),
             drops: Family::default(),
             queries: Counter::default(),
             received_bytes: Counter::default(),
@@ -82,6 +87,18 @@ impl Counters {
         let labels =
             ErrorLabels { collector: collector.into(), datname: database.into(), reason: reason.as_str().into() };
         self.errors.get_or_create(&labels).inc();
+        self.failed.lock().insert(labels);
+    }
+
+    /// Forgets the failures in databases that are gone.
+    pub fn retain_databases(&self, is_there: impl Fn(&str) -> bool) {
+        self.failed.lock().retain(|labels| {
+            let stays = is_there(&labels.datname);
+            if !stays {
+                self.errors.remove(labels);
+            }
+            stays
+        });
     }
 
     /// Counts samples that were dropped.

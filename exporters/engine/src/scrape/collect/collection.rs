@@ -1,5 +1,6 @@
 //! A collection over all databases. It runs on its own: a scraper that hangs up does not stop it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -111,9 +112,12 @@ async fn collect_main<S: Source>(reader: DatabaseReader<S>, probed: oneshot::Sen
         .read(|probe| {
             shared.server.note_probe(probe, begun, &shared.target);
             if let Ok(found) = probe {
-                shared.store.retain(|name| {
-                    *name == *found.facts.database || found.databases.iter().any(|other| *other.name == *name)
-                });
+                let main = std::iter::once(found.facts.database.as_str());
+                let names: HashSet<&str> =
+                    main.chain(found.databases.iter().map(|other| other.name.as_str())).collect();
+                let is_there = |name: &str| names.contains(name);
+                shared.store.retain(is_there);
+                shared.counters.retain_databases(is_there);
                 if let Some(probed) = probed.take() {
                     // Nobody waits when the collection was abandoned.
                     probed.send(found.clone()).ok();

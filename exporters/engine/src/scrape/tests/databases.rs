@@ -111,3 +111,14 @@ async fn slow_collectors_of_many_databases_cost_no_quick_ones() {
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_failures_in_a_database_that_is_gone_are_forgotten() {
+    let bench = Bench::new(&[("each", "")]);
+    bench.script.databases(&["a"]);
+    bench.script.on("each @a", [fail(Reason::Sql)]);
+    let series = "pg_exporter_collector_errors_total{collector=\"each\",datname=\"a\",reason=\"sql\"}";
+    assert_eq!(value(&bench.scrape().await, series), Some(1.0));
+    bench.script.databases(&[]);
+    assert_eq!(value(&bench.scrape().await, series), None);
+}
