@@ -39,5 +39,6 @@ pub use console::{Console, ConsoleResult, ConsoleTarget, NotUtf8, TextCell};
 pub use environment::Environment;
 pub use error::{ConnectError, ConsoleError, TargetError};
 pub use slot::ConnectionSlot;
+pub use socket::row_limiter::ROW_TOO_LARGE;
 pub use startup_options::OwnSetting;
 pub use target::Target;

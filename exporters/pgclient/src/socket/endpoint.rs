@@ -6,6 +6,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connector::SocketConnector;
+use super::limited_tls::LimitedHandshake;
 use super::permit_stream::PermitStream;
 use crate::permit::SocketPermit;
 
@@ -22,8 +23,10 @@ pub(crate) struct ServerEndpoint {
 
 impl ServerEndpoint {
     /// The TLS handshake for a socket.
-    pub(crate) fn handshake(&self) -> <MakeRustlsConnect as MakeTlsConnect<PermitStream>>::TlsConnect {
+    pub(crate) fn handshake(
+        &self,
+    ) -> LimitedHandshake<<MakeRustlsConnect as MakeTlsConnect<PermitStream>>::TlsConnect> {
         let Ok(handshake) = MakeTlsConnect::<PermitStream>::make_tls_connect(&mut self.tls.clone(), &self.host_name);
-        handshake
+        LimitedHandshake(handshake)
     }
 }

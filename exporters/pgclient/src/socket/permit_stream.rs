@@ -9,6 +9,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
 
+use super::row_limiter::RowLimiter;
 use super::stream::SocketStream;
 use crate::permit::SocketPermit;
 
@@ -25,11 +26,12 @@ pub(crate) struct PermitStream {
     /// Whether the peer has closed or is dead.
     ended: bool,
     permit: Arc<SocketPermit>,
+    rows: RowLimiter,
 }
 
 impl PermitStream {
     pub(super) fn new(socket: SocketStream, permit: Arc<SocketPermit>) -> Self {
-        Self { socket: Some(socket), ended: false, permit }
+        Self { socket: Some(socket), ended: false, permit, rows: RowLimiter::for_socket() }
     }
 
     /// Another handle of its socket, if it is a TCP one.
@@ -45,8 +47,9 @@ impl PermitStream {
         self.permit.clone()
     }
 
-    fn socket(&mut self) -> io::Result<Pin<&mut SocketStream>> {
-        self.socket.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    fn parts(&mut self) -> io::Result<(Pin<&mut SocketStream>, &mut RowLimiter)> {
+        let socket = self.socket.as_mut().map(Pin::new).ok_or(io::ErrorKind::NotConnected)?;
+        Ok((socket, &mut self.rows))
     }
 }
 
@@ -57,7 +60,8 @@ impl AsyncRead for PermitStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.remaining();
-        let read = ready!(self.socket()?.poll_read(context, buffer));
+        let (socket, rows) = self.parts()?;
+        let read = ready!(rows.poll_read(socket, context, buffer));
         self.ended |= read.is_err() || (before > 0 && buffer.remaining() == before);
         Poll::Ready(read)
     }
@@ -65,16 +69,18 @@ impl AsyncRead for PermitStream {
 
 impl AsyncWrite for PermitStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.socket()?.poll_write(context, bytes)
+        let (socket, rows) = self.parts()?;
+        rows.note_sent(bytes);
+        socket.poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket()?.poll_flush(context)
+        self.parts()?.0.poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Shutting down fails if the peer has closed already.
-        if ready!(self.socket()?.poll_shutdown(context)).is_err() {
+        if ready!(self.parts()?.0.poll_shutdown(context)).is_err() {
             return Poll::Ready(Ok(()));
         }
         while !self.ended {
