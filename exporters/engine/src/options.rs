@@ -28,6 +28,10 @@ pub struct Options {
     #[arg(long, short = 'C', help_heading = COLLECTORS, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub disable_cache: bool,
 
+    /// Largest result of a collector in one database, in MiB; what is beyond is dropped and counted
+    #[arg(long, help_heading = COLLECTORS, value_name = "MIB", default_value = "128", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_result_size: u16,
+
     /// Seconds after which a scrape returns what it has, if the scraper sends no timeout
     #[arg(long, help_heading = METRICS, value_name = "SECONDS", default_value = "9", value_parser = parse_seconds)]
     pub scrape_timeout: Duration,
@@ -109,6 +113,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("namespace", "NAMESPACE"),
     ("fail_fast", "FAIL_FAST"),
     ("cache_ttls", "CACHE_TTLS"),
+    ("max_result_size", "MAX_RESULT_SIZE"),
     ("scrape_timeout", "SCRAPE_TIMEOUT"),
     ("telemetry_path", "TELEMETRY_PATH"),
 ];

@@ -102,6 +102,8 @@ pub enum CellError {
     Utf8,
     /// A value of a type, or in a form, that cannot be read.
     Unreadable,
+    /// A value of a row that is too large to be received.
+    TooLarge,
 }
 
 /// Takes the rows of one query as they arrive.
@@ -143,6 +145,10 @@ pub(crate) struct Rows {
     pub columns: Vec<String>,
     cells: Vec<Cell>,
     texts: String,
+    /// The most memory that it takes, if there is a limit. Further rows are dropped.
+    most_bytes: Option<usize>,
+    /// How many rows were dropped.
+    pub dropped: usize,
 }
 
 /// A [`Value`] whose text is a part of the result's texts.
@@ -162,6 +168,12 @@ impl RowSink for Rows {
     }
 
     fn row(&mut self, cells: &[Value<'_>]) {
+        let texts: usize = cells.iter().map(|cell| if let Value::Text(text) = cell { text.len() } else { 0 }).sum();
+        let length = (self.cells.len() + cells.len()) * size_of::<Cell>() + self.texts.len() + texts;
+        if self.dropped > 0 || self.most_bytes.is_some_and(|most| length > most) {
+            self.dropped += 1;
+            return;
+        }
         self.cells.reserve(cells.len());
         for value in cells {
             let cell = self.cell(value);
@@ -171,6 +183,11 @@ impl RowSink for Rows {
 }
 
 impl Rows {
+    /// An empty result that takes so much memory at most.
+    pub fn within(most_bytes: usize) -> Self {
+        Self { most_bytes: Some(most_bytes), ..Self::default() }
+    }
+
     fn cell(&mut self, value: &Value<'_>) -> Cell {
         match value {
             Value::Null => Cell::Null,

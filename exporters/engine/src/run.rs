@@ -203,6 +203,7 @@ fn settings(exporter: &Exporter, options: &Options, namespace: String, status: P
         selection: Selection { product: exporter.namespace.to_owned(), tags },
         constant_labels: options.label.clone().unwrap_or_else(|| Arc::from([])),
         disable_cache: options.disable_cache,
+        most_result_bytes: usize::from(options.max_result_size) << 20,
         unchanged_limit: options.cache_ttls.slowest(),
         disable_intro: options.disable_intro,
         started: Instant::now(),

@@ -31,6 +31,7 @@ impl From<CellError> for DropReason {
         match broken {
             CellError::Utf8 => Self::Utf8,
             CellError::Unreadable => Self::Unreadable,
+            CellError::TooLarge => Self::Cap,
         }
     }
 }

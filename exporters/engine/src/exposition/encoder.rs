@@ -9,13 +9,16 @@ use super::histogram::Histogram;
 use super::label_sets::LabelSets;
 use super::result::EncodedResult;
 use super::text::write_sample;
-use super::value::{number, write_label_set};
+use super::value::{LONGEST_LABEL, number, write_label_set};
 use crate::catalog::Catalog;
 use crate::collector::{Collector, Column, Usage};
 use crate::error::SourceError;
 use crate::facts::Version;
 use crate::redact::secrets;
 use crate::rows::{RowSink, Value};
+
+/// The most samples of a result, unless its collector has a `max_series`.
+const MOST_SERIES: usize = 1_000_000;
 
 /// Where rows of a collector come from, and how they are encoded.
 #[derive(Clone, Copy)]
@@ -27,6 +30,8 @@ pub(crate) struct Encoding<'a> {
     pub version: Version,
     pub database: &'a str,
     pub constant_labels: &'a [(String, String)],
+    /// The most bytes of its lines, and of its label sets.
+    pub most_bytes: usize,
     /// The result before this one: the new one will be about as long.
     pub before: Option<&'a EncodedResult>,
 }
@@ -43,6 +48,8 @@ pub(crate) struct Encoder<'a> {
     /// The label set of the row at hand.
     set: Vec<u8>,
     cap: usize,
+    /// How many bytes the lines have so far.
+    bytes: usize,
     result: EncodedResult,
     /// Why there will be no result.
     error: Option<SourceError>,
@@ -71,9 +78,9 @@ impl RowSink for Encoder<'_> {
 impl<'a> Encoder<'a> {
     /// An encoder that has no rows yet.
     pub fn new(encoding: Encoding<'a>) -> Self {
-        let cap = encoding.catalog.collectors[encoding.collector].max_series.unwrap_or(usize::MAX);
+        let cap = encoding.catalog.collectors[encoding.collector].max_series.unwrap_or(MOST_SERIES);
         let (seen, set, result) = (LabelSets::default(), Vec::new(), EncodedResult::empty());
-        Self { encoding, layout: None, seen, set, cap, result, error: None }
+        Self { encoding, layout: None, seen, set, cap, bytes: 0, result, error: None }
     }
 
     /// The result of all rows, on which the source has worked for so long.
@@ -96,7 +103,10 @@ impl<'a> Encoder<'a> {
         let (result, set) = (&mut self.result, &mut self.set);
         let samples = layout.samples(row);
         if let Err(why) = write_label_set(set, &layout.labels, row, self.encoding.constant_labels) {
-            result.dropped(why, samples.max(1), || "a label of a row cannot be read".into());
+            result.dropped(why, samples.max(1), || match why {
+                DropReason::Cap => format!("a row or one of its labels is too large: over {} KiB", LONGEST_LABEL >> 10),
+                _ => "a label of a row cannot be read".into(),
+            });
             return Ok(());
         }
         result.scoped &= layout.names_database(row, self.encoding.database);
@@ -114,8 +124,12 @@ impl<'a> Encoder<'a> {
             });
         } else if result.series + samples > self.cap {
             result.dropped(DropReason::Cap, samples, || format!("max_series is {}", self.cap));
+        } else if self.bytes.max(self.seen.length()) + set.len() > self.encoding.most_bytes {
+            result.dropped(DropReason::Cap, samples, || {
+                format!("the result has more than {} MiB: see --max-result-size", self.encoding.most_bytes >> 20)
+            });
         } else {
-            layout.write(row, set, result);
+            self.bytes += layout.write(row, set, result);
             self.seen.insert(set);
         }
         Ok(())
@@ -157,7 +171,7 @@ impl<'a> Layout<'a> {
                 (Usage::Label, Some(cell), _) => layout.labels.push((cell, column)),
                 (Usage::Histogram, Some(cell), &[bucket, count, sum]) => {
                     let named = [bucket, count, sum].map(|family| (family, catalog.families[family].name.as_str()));
-                    layout.histograms.push(Histogram::new(cell, column, named));
+                    layout.histograms.push(Histogram::new(cell, column, named, encoding.most_bytes));
                 }
                 (Usage::Gauge | Usage::Counter, Some(cell), &[family]) => {
                     let name = catalog.families[family].name.as_str();
@@ -199,11 +213,15 @@ impl<'a> Layout<'a> {
         Ok(())
     }
 
-    fn write(&mut self, row: &[Value<'_>], set: &[u8], result: &mut EncodedResult) {
+    /// Writes the samples of a row; returns how many bytes they have.
+    fn write(&mut self, row: &[Value<'_>], set: &[u8], result: &mut EncodedResult) -> usize {
+        let mut bytes = 0;
         for metric in &mut self.metrics {
             match number(&row[metric.cell], metric.column) {
                 Ok(Some(number)) => {
+                    let before = metric.lines.len();
                     write_sample(&mut metric.lines, metric.name, set, number);
+                    bytes += metric.lines.len() - before;
                     result.series += 1;
                 }
                 Ok(None) => {}
@@ -213,6 +231,7 @@ impl<'a> Layout<'a> {
                 }),
             }
         }
+        bytes
     }
 
     /// Hands the lines over; groups of histograms over the cap are dropped.
@@ -222,7 +241,8 @@ impl<'a> Layout<'a> {
         for histogram in self.histograms {
             let written = histogram.write(cap.saturating_sub(result.series));
             result.series += written.series;
-            result.dropped(DropReason::Cap, written.over, || format!("max_series is {cap}"));
+            result
+                .dropped(DropReason::Cap, written.over, || format!("max_series is {cap}, or a histogram is too large"));
             families.extend(written.families);
         }
         result.set_lines(families.into_iter());

@@ -16,6 +16,10 @@ pub(super) struct Histogram<'a> {
     groups: HashMap<Vec<u8>, Group>,
     /// Label sets in the order of their first observation.
     order: Vec<Vec<u8>>,
+    /// How many more bytes the lines of all groups may have, about.
+    room: usize,
+    /// Observations of label sets that had no room.
+    over: usize,
 }
 
 /// One label set's observations: how many fell up to each bound and not the one before, then above the last.
@@ -33,8 +37,8 @@ pub(super) struct Written {
 }
 
 impl<'a> Histogram<'a> {
-    pub fn new(cell: usize, column: &'a Column, families: [(usize, &'a str); 3]) -> Self {
-        Self { cell, column, families, groups: HashMap::new(), order: Vec::new() }
+    pub fn new(cell: usize, column: &'a Column, families: [(usize, &'a str); 3], most_bytes: usize) -> Self {
+        Self { cell, column, families, groups: HashMap::new(), order: Vec::new(), room: most_bytes, over: 0 }
     }
 
     /// Adds the row's observation, if it has one.
@@ -48,6 +52,11 @@ impl<'a> Histogram<'a> {
             _ => return Err(format!("column {name}: {value} cannot be observed: expected a finite number")),
         };
         if !self.groups.contains_key(set) {
+            let Some(room) = self.room.checked_sub((self.column.buckets.len() + 3) * (set.len() + name.len())) else {
+                self.over += 1;
+                return Ok(());
+            };
+            self.room = room;
             self.order.push(set.to_vec());
             self.groups.insert(set.to_vec(), Group { counts: vec![0; self.column.buckets.len() + 1], sum: 0.0 });
         }
@@ -72,7 +81,7 @@ impl<'a> Histogram<'a> {
             }
         }
         let families = self.families.iter().map(|(family, _)| *family).zip(lines).collect();
-        Written { families, series: kept * each, over: (self.order.len() - kept) * each }
+        Written { families, series: kept * each, over: (self.order.len() - kept) * each + self.over }
     }
 
     fn write_group(&self, [buckets, count, sum]: &mut [Vec<u8>; 3], set: &[u8], group: &Group) {

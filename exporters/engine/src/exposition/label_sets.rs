@@ -20,6 +20,11 @@ impl<S: BuildHasher> LabelSets<S> {
         self.table.find(self.hasher.hash_one(set), is_same).is_some()
     }
 
+    /// How many bytes they have together.
+    pub fn length(&self) -> usize {
+        self.texts.len()
+    }
+
     /// Inserts one that is not there.
     pub fn insert(&mut self, set: &[u8]) {
         let start = self.texts.len();

@@ -30,3 +30,4 @@ pub(crate) use result::EncodedResult;
 pub(crate) use self_metrics::SelfMetrics;
 #[cfg(feature = "fuzzing")]
 pub(crate) use text::{close_labels, write_label};
+pub(crate) use value::LONGEST_LABEL;

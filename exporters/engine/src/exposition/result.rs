@@ -11,6 +11,9 @@ use super::demand::Wanted;
 use super::drop_reason::DropReason;
 use super::gzip::{Compressors, Deflated};
 
+/// Characters of an example of what was dropped.
+const LONGEST_EXAMPLE: usize = 1000;
+
 /// One encoded result.
 #[derive(Debug, Default)]
 pub(crate) struct EncodedResult {
@@ -104,7 +107,8 @@ impl EncodedResult {
     /// Counts samples that were dropped.
     pub fn dropped(&mut self, why: DropReason, samples: usize, example: impl FnOnce() -> String) {
         if samples > 0 {
-            self.drops.entry(why).or_insert_with(|| (0, example())).0 += samples as u64;
+            let short = || example().chars().take(LONGEST_EXAMPLE).collect();
+            self.drops.entry(why).or_insert_with(|| (0, short())).0 += samples as u64;
         }
     }
 }

@@ -5,6 +5,9 @@ use super::text::{Number, close_labels, write_label};
 use crate::collector::Column;
 use crate::rows::Value;
 
+/// No label is longer: neither a scraper nor a person has use for it.
+pub(crate) const LONGEST_LABEL: usize = 256 << 10;
+
 /// Makes `set` the labels of a row as text, closed; empty if there are none.
 pub(super) fn write_label_set(
     set: &mut Vec<u8>,
@@ -15,6 +18,9 @@ pub(super) fn write_label_set(
     set.clear();
     for (cell, column) in labels {
         let value = row[*cell].label()?;
+        if value.len() > LONGEST_LABEL {
+            return Err(DropReason::Cap);
+        }
         write_label(set, &column.exposed, &column.shown(&value));
     }
     // A label of the collector's own wins.

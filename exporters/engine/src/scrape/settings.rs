@@ -16,6 +16,8 @@ pub(crate) struct ScrapeSettings {
     pub selection: Selection,
     pub constant_labels: Labels,
     pub disable_cache: bool,
+    /// The most bytes of one result's lines.
+    pub most_result_bytes: usize,
     /// How long results of a database are served in which nothing has happened.
     pub unchanged_limit: Duration,
     pub disable_intro: bool,

@@ -4,7 +4,7 @@ use reason::Reason;
 
 use crate::collector::{Collector, Fold, Top, Usage};
 use crate::error::SourceError;
-use crate::exposition::DropReason;
+use crate::exposition::{DropReason, LONGEST_LABEL};
 use crate::facts::Version;
 use crate::rows::{Row, Value};
 
@@ -81,12 +81,12 @@ impl Layout {
     }
 
     /// The cells of a row that are no numbers and so are not in the rest.
-    pub fn unreadable(&self, row: &Row<'_>) -> impl Iterator<Item = (DropReason, String)> {
+    pub fn unreadable<'a>(&self, row: &Row<'a>) -> impl Iterator<Item = (DropReason, Value<'a>)> {
         let metrics = self.counters.iter().chain(&self.gauges);
         metrics.filter_map(|metric| {
             let value = row.get(metric.cell);
             let why = value.number().err()?;
-            Some((why.into(), format!("{value} is no number")))
+            Some((why.into(), value))
         })
     }
 
@@ -119,8 +119,8 @@ fn write_joined<'a>(key: &mut String, labels: impl Iterator<Item = Value<'a>>) -
             key.push(SEPARATOR);
         }
         match label.label() {
-            Ok(text) => key.push_str(&text),
-            Err(_) => return false,
+            Ok(text) if text.len() <= LONGEST_LABEL => key.push_str(&text),
+            _ => return false,
         }
     }
     true

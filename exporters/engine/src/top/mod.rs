@@ -37,8 +37,14 @@ pub(crate) struct TopN {
 pub(crate) struct Aggregated {
     /// How many rows are in the rest.
     pub others: usize,
-    /// Rows and cells that could not be counted in.
-    pub drops: Vec<(DropReason, String)>,
+    /// How many rows and cells could not be counted in, and an example of each kind.
+    pub drops: BTreeMap<DropReason, (usize, String)>,
+}
+
+impl Aggregated {
+    fn dropped(&mut self, why: DropReason, example: impl FnOnce() -> String) {
+        self.drops.entry(why).or_insert_with(|| (0, example())).0 += 1;
+    }
 }
 
 /// What a row of the result is.
@@ -102,8 +108,9 @@ impl TopN {
             let at = self.standings.place(&key);
             let standing = &mut self.standings[at];
             if standing.result == self.result {
-                let example = format!("two rows have the labels {}", key.replace(SEPARATOR, ", "));
-                aggregated.drops.push((DropReason::Duplicate, example));
+                aggregated.dropped(DropReason::Duplicate, || {
+                    format!("two rows have the labels {}", key.replace(SEPARATOR, ", "))
+                });
                 places.push(Place::Duplicate);
                 continue;
             }
@@ -142,7 +149,9 @@ impl TopN {
                 std::mem::swap(&mut now, &mut self.standings[at].before);
                 if !self.standings[at].is_shown() {
                     aggregated.others += 1;
-                    aggregated.drops.extend(layout.unreadable(&row));
+                    for (why, value) in layout.unreadable(&row) {
+                        aggregated.dropped(why, || format!("{value} is no number"));
+                    }
                     self.add_to_rest(layout, &row, &now, at);
                     continue;
                 }

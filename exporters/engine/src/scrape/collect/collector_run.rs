@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::shared_query::{Part, SharedRows, Sharer};
 use crate::collector::{Collector, Lookup, Top, quote};
 use crate::error::SourceError;
-use crate::exposition::{EncodedResult, Encoder, Encoding};
+use crate::exposition::{DropReason, EncodedResult, Encoder, Encoding};
 use crate::facts::ServerFacts;
 use crate::plan::{Planned, version_of_columns};
 use crate::rows::{Fetched, Row, RowSink, Rows, Value};
@@ -72,6 +72,11 @@ impl<T: Session> CollectorRun<'_, T> {
         &self.shared.catalog.collectors[self.planned.collector]
     }
 
+    /// For a result that is needed as a whole. A row has cells that are not exported, and numbers take more room than as text.
+    fn rows(&self) -> Rows {
+        Rows::within(self.shared.settings.most_result_bytes.saturating_mul(4))
+    }
+
     fn encoder(&self) -> Encoder<'_> {
         self.encoder_of(self.planned, self.before.as_deref())
     }
@@ -83,6 +88,7 @@ impl<T: Session> CollectorRun<'_, T> {
             version: planned.version,
             database: &self.facts.database,
             constant_labels: &self.shared.settings.constant_labels,
+            most_bytes: self.shared.settings.most_result_bytes,
             before,
         })
     }
@@ -105,16 +111,17 @@ impl<T: Session> CollectorRun<'_, T> {
 
     /// The busiest label sets, and the sum of the others.
     async fn busiest(&self, top: &Top) -> Result<EncodedResult, SourceError> {
-        let (mut rows, mut encoder) = (Rows::default(), self.encoder());
+        let (mut rows, mut encoder) = (self.rows(), self.encoder());
         let fetched = self.ask(&self.planned.query, &mut rows).await?;
         let top_n = self.shared.store.top_n(self.key);
         let Aggregated { others, drops } =
             top_n.lock().aggregate(self.collector(), top, self.planned.version, &rows, &mut encoder)?;
         let mut result = encoder.finish(fetched.took)?;
         result.others = Some(others);
-        for (why, example) in drops {
-            result.dropped(why, 1, || example);
+        for (why, (count, example)) in drops {
+            result.dropped(why, count, || example);
         }
+        result.dropped(DropReason::Cap, rows.dropped, || "the result has too many rows to choose from".into());
         Ok(result)
     }
 
@@ -128,7 +135,7 @@ impl<T: Session> CollectorRun<'_, T> {
             skipped = self.unmet_predicate().await?;
             if skipped.is_none() && details.lock().may_ask(Instant::now()) {
                 let query = Query { values: Some(missing.clone()), ..self.planned.query.clone() };
-                let mut answer = Rows::default();
+                let mut answer = self.rows();
                 self.ask(&query, &mut answer).await?;
                 details.lock().take(missing, &answer, &lookup.label)?;
             }
@@ -166,7 +173,7 @@ impl<T: Session> CollectorRun<'_, T> {
         if let Some(answer) = self.shared.store.predicate(self.key, index, predicate.ttl) {
             return Ok(answer);
         }
-        let mut rows = Rows::default();
+        let mut rows = self.rows();
         self.ask(query, &mut rows).await?;
         let mut cells = rows.iter().flat_map(Row::values);
         let answer = match (cells.next(), cells.next()) {

@@ -56,6 +56,7 @@ impl Bench {
             selection: Selection { product: "pg".to_owned(), tags: Default::default() },
             constant_labels: Arc::from([]),
             disable_cache: false,
+            most_result_bytes: 1 << 20,
             unchanged_limit: Tiers::default().slowest(),
             disable_intro: false,
             started: std::time::Instant::now(),
