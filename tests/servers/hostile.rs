@@ -1,7 +1,8 @@
 //! Hostile names, values and results: each costs its own sample and is counted, the page stays valid, all else is there.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+mod encodings;
+mod names;
+mod sizes;
 
 use lab::{Exporter, Major, Postgres};
 use support::outcome::{collectors, embedded_and, exporter_of};
@@ -283,93 +284,4 @@ fn constant_labels_do_not_duplicate_collector_labels() {
     );
     assert!(page.label_values("pg_table_relid", "datname").iter().all(|name| *name == "postgres"));
     assert!(page.label_values("pg_lock_count", "mode").contains("ShareLock"));
-}
-
-/// Runs SQL of any bytes.
-fn bytes_psql(server: &Postgres, database: &str, sql: &[u8]) {
-    let mut psql = server.bin("psql");
-    psql.env("PGCLIENTENCODING", "SQL_ASCII").args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-c"]);
-    let output = psql.arg(OsString::from_vec(sql.to_vec())).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[test]
-fn names_that_are_not_utf8_cost_their_own_samples() {
-    let server = server();
-    server
-        .psql("postgres", "create database ascii encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'")
-        .unwrap();
-    for sql in [
-        &b"create table sound (n int)"[..],
-        b"create table \"caf\xe9\" (n int); create index \"\xff\" on \"caf\xe9\" (n)",
-        b"create schema \"\xfe\xfe\"",
-        b"create role \"r\xe9le\" login",
-        b"create database \"caf\xe9\" encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'",
-        b"create type word as enum ('sound', 'caf\xe9')",
-        b"create view columns as select 1 as \"caf\xe9\", 2 as n",
-        b"create function boom() returns int language plpgsql as $$ begin raise exception 'caf\xe9'; end $$",
-        b"create function whisper() returns int language plpgsql as $$ begin raise notice 'caf\xe9'; return 1; end $$",
-    ] {
-        bytes_psql(&server, "ascii", sql);
-    }
-    let mut session = server.bin("psql");
-    session.env("PGCLIENTENCODING", "SQL_ASCII").env("PGAPPNAME", OsString::from_vec(b"caf\xe9".to_vec()));
-    let mut session = session.args(["-X", "-d", "ascii", "-c", "select pg_sleep(30)"]).spawn().unwrap();
-    let awaited =
-        "select exists (select from pg_stat_activity where query ~ 'pg_sleep.30' and pid <> pg_backend_pid())";
-    server.wait_for(awaited, support::LIMIT).unwrap();
-
-    let yaml = r#"
-labels:
-  query: SELECT l, 1 AS n, l AS t FROM (VALUES (E'caf\xe9'), ('sound')) AS v (l)
-  tags: [ "dbname:ascii" ]
-  metrics: [ l: { usage: LABEL }, n: { usage: GAUGE } ]
-texts: { query: "SELECT E'\\xe9' AS n, 2 AS m", tags: [ "dbname:ascii" ], metrics: [ n: { usage: GAUGE }, m: { usage: GAUGE } ] }
-words: { query: 'SELECT l, 1 AS n FROM unnest(enum_range(NULL::public.word)) AS l', tags: [ "dbname:ascii" ], metrics: [ l: { usage: LABEL }, n: { usage: GAUGE } ] }
-columns: { query: SELECT * FROM public.columns, tags: [ "dbname:ascii" ], metrics: [ n: { usage: GAUGE } ] }
-boom: { query: SELECT public.boom() AS n, tags: [ "dbname:ascii" ], metrics: [ n: { usage: GAUGE } ] }
-whisper: { query: SELECT public.whisper() AS n, tags: [ "dbname:ascii" ], metrics: [ n: { usage: GAUGE } ] }
-last: { query: SELECT 1 AS n, tags: [ "dbname:ascii" ], priority: 9, metrics: [ n: { usage: GAUGE } ] }
-applications:
-  query: SELECT application_name AS l, count(*) AS n FROM pg_stat_activity WHERE application_name <> '' GROUP BY 1
-  tags: [cluster]
-  metrics: [ l: { usage: LABEL }, n: { usage: GAUGE } ]
-"#;
-    let config = embedded_and(yaml);
-    // As one of the databases, and as the main one.
-    for main in ["postgres", "ascii"] {
-        let config = ["--config", config.path().to_str().unwrap()];
-        let exporter = exporter_of(&server.url("postgres", main), &config);
-        for _ in 0..3 {
-            let page = page(&exporter);
-            let seen = page.label_values("labels_n", "l");
-            assert_eq!(seen, ["sound"].into(), "{}\n{}", page.text, exporter.log());
-            assert_eq!((page.value("texts_n", &[]), page.value("texts_m", &[])), (None, Some(2.0)));
-            assert_eq!((page.value("whisper_n", &[]), page.value("last_n", &[])), (Some(1.0), Some(1.0)));
-            assert!(page.value("pg_table_relid", &[("datname", "ascii"), ("relname", "public.sound")]).is_some());
-            assert!(page.value("pg_size_bytes", &[("datname", "ascii")]).is_some());
-            let failed: Vec<_> =
-                page.failed().into_iter().filter(|(_, datname)| *datname == "ascii" || *datname == main).collect();
-            assert!(
-                failed.iter().all(|(collector, _)| ["boom", "columns", "words"].contains(collector)),
-                "{failed:?}\n{}",
-                exporter.log()
-            );
-            assert!(page.errors("boom", "sql") >= 1.0, "{}", page.text);
-            let dropped = page.dropped();
-            for collector in ["labels", "texts", "pg_table", "pg_index", "pg_size", "pg_db"] {
-                let count =
-                    dropped.iter().find(|(of, why, _)| *of == collector && *why == "utf8").map(|(_, _, count)| *count);
-                assert!(count >= Some(1.0), "{collector}: {dropped:?}");
-            }
-            assert_eq!(
-                page.value("pg_exporter_connections_opened_total", &[]),
-                Some(if main == "ascii" { 1.0 } else { 2.0 }),
-                "{}",
-                exporter.log()
-            );
-        }
-    }
-    session.kill().unwrap();
-    session.wait().unwrap();
 }

@@ -5,8 +5,11 @@ use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use engine::{CellError, Value};
+use pgclient::ROW_TOO_LARGE;
 use postgres_types::{FromSql, Kind, Type};
-use tokio_postgres::Row;
+use tokio_postgres::{Error as DriverError, Row};
+
+use crate::text_encoding::TextEncoding;
 
 /// Seconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 const EPOCH_SECONDS: f64 = 946_684_800.0;
@@ -16,22 +19,40 @@ const YEAR_SECONDS: f64 = 365.25 * DAY_SECONDS;
 const MONTH_SECONDS: f64 = 30.0 * DAY_SECONDS;
 
 /// One cell of a row. An unreadable cell is an invalid value and does not affect other cells.
-pub(crate) fn cell(row: &Row, at: usize) -> Value<'_> {
-    match row.try_get::<_, Cell<'_>>(at) {
-        Ok(Cell(value)) => value,
-        Err(_) => Value::Invalid(CellError::Unreadable),
+pub(crate) fn cell(row: &Row, at: usize, encoding: TextEncoding) -> Value<'_> {
+    match raw(row, at) {
+        Ok(None) => Value::Null,
+        Ok(Some(raw)) => read(row.columns()[at].type_(), raw, encoding).unwrap_or(UNREADABLE),
+        Err(_) => UNREADABLE,
     }
 }
 
-struct Cell<'a>(Value<'a>);
+/// Whether this stands for a row that was too large to be received.
+pub(crate) fn is_too_large(row: &Row) -> bool {
+    !row.is_empty() && raw(row, 0).is_ok_and(|raw| raw == Some(ROW_TOO_LARGE))
+}
 
-impl<'a> FromSql<'a> for Cell<'a> {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Self(read(ty, raw).unwrap_or(Value::Invalid(CellError::Unreadable))))
-    }
+/// The text of a cell that has one.
+///
+/// # Errors
+/// If there is no such cell.
+pub(crate) fn text_of(row: &Row, at: usize, encoding: TextEncoding) -> Result<Option<String>, DriverError> {
+    Ok(raw(row, at)?.map(|raw| encoding.decode(raw).into_owned()))
+}
 
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Self(Value::Null))
+/// The bytes of a cell; `None` is NULL.
+pub(crate) fn raw(row: &Row, at: usize) -> Result<Option<&[u8]>, DriverError> {
+    Ok(row.try_get::<_, Option<Raw<'_>>>(at)?.map(|raw| raw.0))
+}
+
+const UNREADABLE: Value<'static> = Value::Invalid(CellError::Unreadable);
+
+/// The bytes of a value of any type.
+struct Raw<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(raw))
     }
 
     fn accepts(_: &Type) -> bool {
@@ -40,11 +61,12 @@ impl<'a> FromSql<'a> for Cell<'a> {
 }
 
 /// `None` if the bytes do not match the type, or the type is not supported.
-fn read<'a>(ty: &Type, raw: &'a [u8]) -> Option<Value<'a>> {
+fn read<'a>(ty: &Type, raw: &'a [u8], encoding: TextEncoding) -> Option<Value<'a>> {
+    let text = |raw: &'a [u8]| Value::Text(encoding.decode(raw));
     match ty.kind() {
-        Kind::Domain(inner) => return read(inner, raw),
+        Kind::Domain(inner) => return read(inner, raw, encoding),
         Kind::Enum(_) => return Some(text(raw)),
-        Kind::Array(_) => return array(ty, raw),
+        Kind::Array(item) => return array(ty, item, raw, encoding),
         _ => {}
     }
     Some(match *ty {
@@ -77,13 +99,6 @@ fn read<'a>(ty: &Type, raw: &'a [u8]) -> Option<Value<'a>> {
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::JSON | Type::XML => text(raw),
         _ => return None,
     })
-}
-
-fn text(raw: &[u8]) -> Value<'_> {
-    match std::str::from_utf8(raw) {
-        Ok(text) => Value::Text(text.into()),
-        Err(_) => Value::Invalid(CellError::Utf8),
-    }
 }
 
 fn unsigned(value: u64) -> Value<'static> {
@@ -181,11 +196,15 @@ fn uuid(raw: &[u8]) -> Option<Value<'static>> {
 }
 
 /// An array in PostgreSQL's notation, `{a,b}`, for use as a label.
-fn array<'a>(ty: &Type, raw: &'a [u8]) -> Option<Value<'a>> {
-    let items = Vec::<Option<Cell<'a>>>::from_sql(ty, raw).ok()?;
+fn array<'a>(ty: &Type, item: &Type, raw: &'a [u8], encoding: TextEncoding) -> Option<Value<'a>> {
+    let items = Vec::<Option<Raw<'a>>>::from_sql(ty, raw).ok()?;
     let mut texts = Vec::with_capacity(items.len());
-    for item in items {
-        texts.push(match item.map_or(Value::Null, |Cell(value)| value) {
+    for raw in items {
+        let value = match raw {
+            Some(Raw(raw)) => read(item, raw, encoding)?,
+            None => Value::Null,
+        };
+        texts.push(match value {
             Value::Null => "NULL".to_owned(),
             Value::Bool(value) => if value { "t" } else { "f" }.to_owned(),
             Value::Int(value) => value.to_string(),

@@ -1,11 +1,12 @@
 //! The probe of one database: everything that planning depends on, in one statement.
 
 use std::collections::HashMap;
-use std::error::Error;
 
 use engine::{Extension, ServerFacts, Version};
-use postgres_types::{FromSql, Kind, Type};
-use tokio_postgres::Row;
+use tokio_postgres::{Error, Row};
+
+use crate::decode::text_of;
+use crate::text_encoding::TextEncoding;
 
 /// Everything that planning depends on, the role aside. The first row is the session's database, user and version; then each
 /// schema and each extension has a row. Names are cast to text, whatever their encoding.
@@ -23,14 +24,16 @@ SELECT e.extnamespace, e.extname::text, e.extversion, NULL FROM pg_catalog.pg_ex
 ///
 /// # Errors
 /// If a row has another shape.
-pub(crate) fn read(rows: &[Row]) -> Result<ServerFacts, tokio_postgres::Error> {
+pub(crate) fn read(rows: &[Row], encoding: TextEncoding) -> Result<ServerFacts, Error> {
     let mut facts = ServerFacts::default();
     let mut schemas = HashMap::new();
     let mut extensions = Vec::new();
     for row in rows {
-        let name = row.try_get::<_, Name>(1)?.0;
-        let value = row.try_get::<_, Option<Name>>(2)?.map(|value| value.0);
-        match (row.try_get::<_, Option<u32>>(0)?, value) {
+        let oid: Option<u32> = row.try_get(0)?;
+        // Names of databases and roles are those that a session is opened with, in UTF-8 whatever the database's encoding.
+        let encoding = if oid.is_none() { TextEncoding::Utf8 } else { encoding };
+        let (name, value) = (text_of(row, 1, encoding)?.unwrap_or_default(), text_of(row, 2, encoding)?);
+        match (oid, value) {
             (Some(oid), None) => drop(schemas.insert(oid, name)),
             (Some(oid), Some(version)) => extensions.push((name, oid, version)),
             (None, user) => {
@@ -54,17 +57,4 @@ pub(crate) fn read(rows: &[Row]) -> Result<ServerFacts, tokio_postgres::Error> {
 pub(crate) fn version_of(server_version: &str) -> Version {
     let end = server_version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(server_version.len());
     Version::parse(server_version[..end].trim_end_matches('.')).unwrap_or_default()
-}
-
-/// A name as text. In a database with encoding SQL_ASCII it may be any bytes.
-pub(crate) struct Name(pub(crate) String);
-
-impl<'a> FromSql<'a> for Name {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Self(String::from_utf8_lossy(raw).into_owned()))
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::TEXT || *ty == Type::NAME || *ty.kind() == Kind::Pseudo
-    }
 }

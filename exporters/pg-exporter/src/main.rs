@@ -17,6 +17,7 @@ mod session_settings;
 mod session_start;
 mod source;
 mod sqlstate;
+mod text_encoding;
 mod tracking;
 
 use std::process::ExitCode;

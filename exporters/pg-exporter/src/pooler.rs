@@ -13,7 +13,7 @@ use pgclient::{Connection, OwnSetting};
 
 use crate::facts::version_of;
 use crate::session_settings::statement_timeout;
-use crate::session_start::set_statement;
+use crate::session_start::{is_raw, set_statement};
 
 /// Settings that every supported server has, or has from a version on, and that mean something in one transaction.
 const LOCAL: [(&str, u32); 10] = [
@@ -88,7 +88,7 @@ impl PooledTransaction {
             begin.push_str("; ");
             begin.push_str(&set_statement("SET LOCAL", own));
         }
-        if connection.parameter("server_encoding") == Some("SQL_ASCII") {
+        if is_raw(connection) {
             begin.push_str("; SET LOCAL client_encoding = 'SQL_ASCII'");
         }
         Self { begin, has_statement_timeout: has("statement_timeout"), has_search_path: has("search_path") }

@@ -9,6 +9,8 @@ use futures_util::future::join_all;
 use pgclient::{Connection, OwnSetting};
 use tokio_postgres::{Error, SimpleQueryMessage};
 
+use crate::text_encoding::TextEncoding;
+
 /// The server process.
 const PROCESS: &str = "SELECT pg_catalog.pg_backend_pid()";
 
@@ -45,6 +47,14 @@ pub(crate) struct Prepared {
     pub is_pooled: bool,
 }
 
+/// The server hands over text as it is. It would fail a whole query for one byte that it cannot convert.
+pub(crate) const DO_NOT_CONVERT: &str = "SET client_encoding = 'SQL_ASCII'";
+
+/// Whether text arrives as it is in the database. In a database with encoding UTF8 the server converts nothing anyway.
+pub(crate) fn is_raw(connection: &Connection) -> bool {
+    TextEncoding::of(connection).is_converted_here() || connection.parameter("server_encoding") == Some("SQL_ASCII")
+}
+
 /// Prepares a new session.
 ///
 /// # Errors
@@ -67,9 +77,8 @@ pub(crate) async fn prepare(connection: &Connection) -> Result<Prepared, Error> 
         connection.client().simple_query(UNDO).await?;
         transactions += 1;
     }
-    // In such a database text may be any bytes. With client_encoding UTF8, one invalid name would fail the whole query.
-    if connection.parameter("server_encoding") == Some("SQL_ASCII") {
-        connection.client().batch_execute("SET client_encoding = 'SQL_ASCII'").await?;
+    if is_raw(connection) {
+        connection.client().batch_execute(DO_NOT_CONVERT).await?;
         transactions += 1;
     }
     Ok(Prepared { transactions, is_pooled: false })

@@ -23,6 +23,11 @@ pub(crate) fn is_unknown_name(code: &SqlState) -> bool {
     [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_OBJECT].contains(code)
 }
 
+/// Whether text was not valid in the encoding of the database, or has no counterpart there.
+pub(crate) fn is_about_encoding(code: &SqlState) -> bool {
+    [SqlState::CHARACTER_NOT_IN_REPERTOIRE, SqlState::UNTRANSLATABLE_CHARACTER].contains(code)
+}
+
 /// Objects in messages about a missing privilege, as in `permission denied for schema x`, and the privilege to read them.
 const PRIVILEGES: [(&str, &str); 10] = [
     ("schema ", "USAGE ON SCHEMA"),

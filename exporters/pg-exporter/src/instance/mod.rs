@@ -18,7 +18,9 @@ use self::activity::{Activity, Reading, ServerReading};
 use self::budget::{ServerLimits, budget};
 use self::own_work::Counted;
 use crate::databases::Discovery;
-use crate::facts::{Name, version_of};
+use crate::decode::raw;
+use crate::facts::version_of;
+use crate::text_encoding::utf8;
 use crate::tracking::{self, SettingSet};
 
 pub(crate) use self::budget::{FEW, MOST};
@@ -109,6 +111,8 @@ pub(crate) struct Instance {
     pub(crate) databases: Vec<OtherDatabase>,
     /// Those of the other databases that cannot be read, and why.
     pub(crate) unreadable: Vec<Detail>,
+    /// Databases that cannot be connected to, since their names are not UTF-8.
+    pub(crate) unreachable: Vec<String>,
     pub(crate) roles: BTreeSet<String>,
     pub(crate) lag_seconds: Option<f64>,
     /// How many connections the exporter may have, if it was given no number.
@@ -125,6 +129,11 @@ impl InstanceReader {
         Self { discovery, allow_superuser, activity: Mutex::default(), unreadable: Mutex::default() }
     }
 
+    /// Those of the databases that are to be read.
+    pub(crate) fn select(&self, databases: Vec<String>) -> Vec<String> {
+        self.discovery.select(databases)
+    }
+
     /// Reads the row of [`SQL`] and those of [`DATABASES`] or [`ACTIVE_DATABASES`]. `own` is the exporter's own work
     /// by database, when the rows were read.
     ///
@@ -136,14 +145,17 @@ impl InstanceReader {
         databases: &[Row],
         own: &HashMap<String, Option<Counted>>,
     ) -> Result<Instance, Error> {
-        let values: Vec<Option<Name>> = row.try_get(8)?;
-        let values: Vec<Option<String>> = values.into_iter().map(|value| value.map(|value| value.0)).collect();
-        let roles: BTreeSet<String> = row.try_get::<_, Vec<Name>>(0)?.into_iter().map(|name| name.0).collect();
+        let values: Vec<Option<String>> = row.try_get(8)?;
+        let roles: BTreeSet<String> = row.try_get::<_, Vec<String>>(0)?.into_iter().collect();
         let (readable, unreadable): (Vec<&Row>, Vec<&Row>) =
             databases.iter().partition(|row| matches!(row.try_get(1), Ok(None::<&str>)));
-        // A database whose name is not UTF-8 cannot be connected to.
-        let names = readable.iter().map(|row| Ok(row.try_get::<_, Name>(0)?.0)).collect::<Result<Vec<_>, Error>>()?;
-        let names = names.into_iter().filter(|name| !name.contains(char::REPLACEMENT_CHARACTER)).collect();
+        let (mut names, mut unreachable) = (Vec::new(), Vec::new());
+        for row in &readable {
+            let name = raw(row, 0)?.unwrap_or_default();
+            // The driver connects to names in UTF-8 only, whatever the encoding of this database.
+            let list = if std::str::from_utf8(name).is_ok() { &mut names } else { &mut unreachable };
+            list.push(utf8(name).into_owned());
+        }
         let server = ServerReading {
             state: format!(
                 "{} {}",
@@ -159,6 +171,7 @@ impl InstanceReader {
         Ok(Instance {
             databases: self.discovery.select(names).into_iter().map(other).collect(),
             unreadable: self.unreadable(&unreadable)?,
+            unreachable: self.discovery.select(unreachable),
             lag_seconds: row.try_get(1)?,
             budget: budget(ServerLimits {
                 connections: row.try_get(2)?,
@@ -176,7 +189,7 @@ impl InstanceReader {
     fn unreadable(&self, rows: &[&Row]) -> Result<Vec<Detail>, Error> {
         let mut obstacles = BTreeMap::new();
         for row in rows {
-            let (name, obstacle) = (row.try_get::<_, Name>(0)?.0, row.try_get::<_, String>(1)?);
+            let (name, obstacle) = (name_of(row)?, row.try_get::<_, String>(1)?);
             obstacles.insert(name, obstacle);
         }
         let wanted = self.discovery.select(obstacles.keys().cloned().collect());
@@ -195,12 +208,15 @@ impl InstanceReader {
         Ok(obstacles.into_iter().map(detail).collect())
     }
 
-    /// Adds what the role lacks, or has too much of.
-    pub(crate) fn advise(&self, notes: &mut ServerNotes, user: &str, superuser: bool) {
-        notes.advice.extend(missing_role(user, &notes.roles));
+    /// Adds what the role lacks or has too much of, and which databases are left out.
+    pub(crate) fn advise(&self, notes: &mut ServerNotes, user: &str, found: &Instance) {
+        notes.advice.extend(missing_role(user, &found.roles));
         if !self.allow_superuser {
-            notes.advice.extend(superuser_warning(user, superuser, &notes.roles));
+            notes.advice.extend(superuser_warning(user, found.superuser, &found.roles));
         }
+        notes.advice.extend(found.unreachable.iter().map(|name| {
+            format!("the database {name} is not read: its name is not UTF-8. ALTER DATABASE … RENAME TO another name")
+        }));
     }
 }
 
@@ -215,7 +231,12 @@ fn reading(row: &Row) -> Result<(String, Reading), Error> {
         sessions: sessions.map(|sessions| (sessions, changed.unwrap_or_default())),
         busy: row.try_get(8)?,
     };
-    Ok((row.try_get::<_, Name>(0)?.0, reading))
+    Ok((name_of(row)?, reading))
+}
+
+/// The database of a row.
+fn name_of(row: &Row) -> Result<String, Error> {
+    Ok(utf8(raw(row, 0)?.unwrap_or_default()).into_owned())
 }
 
 /// What the role lacks for the collectors.

@@ -12,6 +12,7 @@ use super::purpose::Purpose;
 use crate::instance::own_work::DatabaseWork;
 use crate::pooler::PooledTransaction;
 use crate::session_settings::statement_timeout;
+use crate::text_encoding::TextEncoding;
 use crate::tracking::SessionTracking;
 
 /// How long the server may take to end a session that is closed.
@@ -24,6 +25,8 @@ pub(crate) struct PooledConnection {
     pub(crate) tracking: SessionTracking,
     /// What each query runs in, if there is a pooler before the server.
     pub(crate) transaction: Option<PooledTransaction>,
+    /// How text arrives.
+    pub(crate) encoding: TextEncoding,
     /// Its current `statement_timeout`.
     statement_timeout: Mutex<Duration>,
     /// The queries that ran on it: `None` after the first run, prepared from the second on.
@@ -46,11 +49,13 @@ impl PooledConnection {
         work: Option<Arc<DatabaseWork>>,
     ) -> Self {
         let (statement_timeout, statements) = (Mutex::new(statement_timeout), Mutex::default());
+        let encoding = TextEncoding::of(&connection);
         Self {
             purpose,
             connection,
             tracking,
             transaction,
+            encoding,
             statement_timeout,
             statements,
             work,

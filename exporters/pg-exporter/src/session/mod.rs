@@ -24,8 +24,9 @@ use crate::pool::Pool;
 use crate::pool::connector::Connector;
 use crate::pool::lease::Lease;
 use crate::pool::pooled_connection::PooledConnection;
+use crate::pool::purpose::Purpose;
 use crate::pooler;
-use crate::sqlstate::{is_unknown_name, missing_grant, on_schema, reason};
+use crate::sqlstate::{self, is_unknown_name, missing_grant, on_schema, reason};
 use crate::tracking::{self, SettingSet};
 
 /// A connection until it is put back. If queries still run on it, or one did not end after its cancellation, it is closed
@@ -152,11 +153,11 @@ impl PgSession {
         if let Some(instance) = instance {
             self.pool.set_allowed(instance.budget);
             self.pool.note_configuration(instance.config_loaded);
+            self.reader.advise(&mut probe.notes, &probe.facts.user, &instance);
             probe.databases = instance.databases;
             probe.lag_seconds = instance.lag_seconds;
             probe.notes.roles = instance.roles;
             probe.notes.details = instance.unreadable;
-            self.reader.advise(&mut probe.notes, &probe.facts.user, instance.superuser);
             if self.pooled()?.transaction.is_some() {
                 probe.notes.advice.push(pooler::ADVICE.to_owned());
             }
@@ -170,7 +171,7 @@ impl PgSession {
         let (pooled, sql) = (self.pooled()?, facts::SQL.into());
         let query = async {
             let rows = rows(pooled, &sql).await?;
-            facts::read(&rows)
+            facts::read(&rows, pooled.encoding)
         };
         Ok(self.limited(query, self.connector.connect_timeout).await?.0)
     }
@@ -259,6 +260,82 @@ impl PgSession {
     }
 }
 
+/// Why a query has no result.
+struct Failure {
+    error: SourceError,
+    is_about_encoding: bool,
+}
+
+/// Databases in which text of every other database is valid.
+const ANY_TEXT: &str = "\
+SELECT d.datname::text FROM pg_catalog.pg_database d
+ WHERE d.encoding = 0 AND d.datallowconn AND pg_catalog.has_database_privilege(d.oid, 'CONNECT')
+ ORDER BY d.datname LIMIT 10";
+
+impl PgSession {
+    /// Runs a query and hands its rows to `sink`.
+    async fn run(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, Failure> {
+        let mut is_about_encoding = false;
+        let run = async {
+            let pooled = self.pooled()?;
+            let run = async {
+                let (received, is_clean) = run(pooled, query, sink).await;
+                if !is_clean {
+                    // Other queries must not see the schemas and the encoding of this one.
+                    self.limits.break_connection();
+                }
+                let code = received.as_ref().err().and_then(Error::code);
+                is_about_encoding = code.is_some_and(sqlstate::is_about_encoding);
+                received
+            };
+            self.limited(run, query.timeout).await
+        };
+        match run.await {
+            Ok((received_bytes, took)) => Ok(Fetched { received_bytes, took }),
+            Err(error) => Err(Failure { error, is_about_encoding }),
+        }
+    }
+
+    /// Runs a query that is the same in every database where text of all databases is valid: a function that returns text of
+    /// others fails where one of them is not.
+    async fn fetch_elsewhere(
+        &self,
+        query: &Query,
+        sink: &mut dyn RowSink,
+        error: SourceError,
+    ) -> Result<Fetched, SourceError> {
+        let (pooled, sql) = (self.pooled()?, ANY_TEXT.into());
+        let timeout = self.connector.connect_timeout;
+        let (found, _) = self.limited(rows(pooled, &sql), timeout).await?;
+        let names: Vec<String> =
+            found.iter().filter_map(|row| row.try_get::<_, Option<String>>(0).ok().flatten()).collect();
+        for name in self.reader.select(names.clone()) {
+            let session = self.open_beside(&name);
+            if let Ok(Ok(session)) = tokio::time::timeout(timeout, session).await
+                && let Ok(fetched) = session.run(query, sink).await
+            {
+                return Ok(fetched);
+            }
+        }
+        let SourceError { reason, message, .. } = error;
+        Err(SourceError::new(
+            reason,
+            format!(
+                "{message}. A text of another database is not valid in the encoding of this one. It can be read in a \
+                 database with encoding SQL_ASCII that has the extension and that the exporter reads: {}",
+                if names.is_empty() { "there is none".to_owned() } else { names.join(", ") }
+            ),
+        ))
+    }
+
+    async fn open_beside(&self, database: &str) -> Result<Self, SourceError> {
+        let lease = self.pool.take(&Purpose::of(Some(database))).await?;
+        let session = Self::new(self.pool.clone(), lease, self.reader.clone());
+        session.switch_off_missing().await?;
+        Ok(session)
+    }
+}
+
 impl Session for PgSession {
     async fn probe(&self, known: Option<&ServerProbe>) -> Result<ServerProbe, SourceError> {
         // A server that answers is up, whether or not its catalogs can be read.
@@ -274,23 +351,20 @@ impl Session for PgSession {
     }
 
     async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
-        let pooled = self.pooled()?;
         if let Some(problem) = forbidden(&query.text) {
             return Err(SourceError::new(Reason::Sql, format!("{}: {problem}", self.connector.label())));
         }
-        match self.limited(run(pooled, query, sink), query.timeout).await {
-            Ok((ran, took)) => {
-                if !ran.is_path_restored {
-                    // Other queries must not see the schemas of this one.
-                    self.limits.break_connection();
-                }
-                Ok(Fetched { received_bytes: ran.received_bytes, took })
+        match self.run(query, sink).await {
+            Ok(fetched) => Ok(fetched),
+            // A look-up asks a function of an extension, which fails before its first row.
+            Err(Failure { error, is_about_encoding: true }) if query.values.is_some() => {
+                self.fetch_elsewhere(query, sink, error).await
             }
-            Err(error) if error.reason == Reason::Sql && !query.search_path.is_empty() => {
+            Err(Failure { error, .. }) if error.reason == Reason::Sql && !query.search_path.is_empty() => {
                 let hidden = self.hidden_schema(&query.search_path).await;
                 Err(error.missing(hidden.map(|name| on_schema(&name))))
             }
-            Err(error) => Err(error),
+            Err(failure) => Err(failure.error),
         }
     }
 }

@@ -3,20 +3,15 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use engine::{Query, RowSink};
+use engine::{CellError, Query, RowSink, Value};
 use futures_util::{StreamExt, TryStreamExt, join, pin_mut};
 use postgres_types::Type;
 use tokio_postgres::{Column, Error, Row, RowStream};
 
-use crate::decode::cell;
+use crate::decode::{cell, is_too_large};
 use crate::pool::pooled_connection::PooledConnection;
-
-/// What is known of a query that was run.
-pub(super) struct Ran {
-    pub received_bytes: u64,
-    /// Whether the search path is the session's again.
-    pub is_path_restored: bool,
-}
+use crate::session_start::DO_NOT_CONVERT;
+use crate::text_encoding::TextEncoding;
 
 /// The argument of a query, if it has one: a list of texts.
 type Values<'a> = Option<&'a Vec<String>>;
@@ -31,23 +26,36 @@ pub(super) async fn rows(pooled: &PooledConnection, sql: &Arc<str>) -> Result<Ve
     }
 }
 
-/// Runs a query within its time limit and with its search path. All statements are pipelined.
-pub(super) async fn run(pooled: &PooledConnection, query: &Query, sink: &mut dyn RowSink) -> Result<Ran, Error> {
-    let rows = Box::pin(feed(pooled, &query.text, query.values.as_ref(), sink));
+/// Runs a query of a collector within its time limit and with its search path. All statements are pipelined. Returns how
+/// many bytes its rows had, and whether the session is as it was before.
+pub(super) async fn run(
+    pooled: &PooledConnection,
+    query: &Query,
+    sink: &mut dyn RowSink,
+) -> (Result<u64, Error>, bool) {
+    let encoding = encoding_for(pooled, query);
+    let rows = Box::pin(feed(pooled, query, encoding, sink));
     if let Some(transaction) = &pooled.transaction {
-        let schemas = (!query.search_path.is_empty()).then(|| search_path(&query.search_path));
-        let begin = transaction.begin(Some(query.timeout), schemas.as_deref());
-        let received_bytes = in_transaction(pooled, &begin, rows).await?;
-        return Ok(Ran { received_bytes, is_path_restored: true });
+        let mut begin = transaction.begin(Some(query.timeout), schemas(query).as_deref());
+        if encoding != pooled.encoding {
+            begin.push_str("; SET LOCAL client_encoding = 'UTF8'");
+        }
+        return (in_transaction(pooled, &begin, rows).await, true);
     }
-    let (_, ready, received, reset) = join!(
+    let (_, converts, ready, received, reset, as_before) = join!(
         pooled.allow(query.timeout),
+        set_conversion(pooled, encoding),
         set_search_path(pooled, &query.search_path),
         rows,
         reset_search_path(pooled, &query.search_path),
+        reset_conversion(pooled, encoding),
     );
-    let is_path_restored = ready.and(reset).is_ok();
-    received.map(|received_bytes| Ran { received_bytes, is_path_restored })
+    (received, converts.and(ready).and(reset).and(as_before).is_ok())
+}
+
+/// The schemas of a query as a list, if it has any.
+fn schemas(query: &Query) -> Option<String> {
+    (!query.search_path.is_empty()).then(|| search_path(&query.search_path))
 }
 
 /// Runs one statement in a transaction of its own, in one pipeline.
@@ -67,11 +75,11 @@ async fn in_transaction<T>(
 /// Hands the rows of a query to `sink` as they arrive; returns how many bytes they had.
 async fn feed(
     pooled: &PooledConnection,
-    sql: &Arc<str>,
-    values: Values<'_>,
+    query: &Query,
+    encoding: TextEncoding,
     sink: &mut dyn RowSink,
 ) -> Result<u64, Error> {
-    let stream = start(pooled, sql, values).await?;
+    let stream = start(pooled, &query.text, query.values.as_ref()).await?;
     pin_mut!(stream);
     let mut is_first = true;
     let mut received_bytes = 0;
@@ -81,9 +89,40 @@ async fn feed(
         if std::mem::take(&mut is_first) {
             sink.columns(&row.columns().iter().map(Column::name).collect::<Vec<_>>());
         }
-        sink.row(&(0..row.len()).map(|at| cell(&row, at)).collect::<Vec<_>>());
+        if is_too_large(&row) {
+            sink.row(&vec![Value::Invalid(CellError::TooLarge); row.len()]);
+        } else {
+            sink.row(&(0..row.len()).map(|at| cell(&row, at, encoding)).collect::<Vec<_>>());
+        }
     }
     Ok(received_bytes)
+}
+
+/// The encoding for one query: what is sent is UTF-8, so that the server must convert whatever is not ASCII.
+fn encoding_for(pooled: &PooledConnection, query: &Query) -> TextEncoding {
+    let mut values = query.values.iter().flatten();
+    let is_ascii = query.text.is_ascii()
+        && query.search_path.iter().all(|name| name.is_ascii())
+        && values.all(|value| value.is_ascii());
+    if is_ascii { pooled.encoding } else { TextEncoding::Utf8 }
+}
+
+/// Has the server convert text, if the query needs that and the session does not.
+async fn set_conversion(pooled: &PooledConnection, wanted: TextEncoding) -> Result<(), Error> {
+    if wanted == pooled.encoding {
+        return Ok(());
+    }
+    pooled.count(1);
+    pooled.connection.client().batch_execute("SET client_encoding = 'UTF8'").await
+}
+
+/// Undoes that.
+async fn reset_conversion(pooled: &PooledConnection, wanted: TextEncoding) -> Result<(), Error> {
+    if wanted == pooled.encoding {
+        return Ok(());
+    }
+    pooled.count(1);
+    pooled.connection.client().batch_execute(DO_NOT_CONVERT).await
 }
 
 /// Starts a query.
