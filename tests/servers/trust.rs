@@ -23,6 +23,21 @@ create function SCHEMA.length(name) returns int language plpgsql as $$ begin per
 create function SCHEMA.plus(bigint, int) returns bigint language plpgsql as $$ begin perform trap.note('operator'); return 1; end $$;
 create operator SCHEMA.+ (leftarg = bigint, rightarg = int, function = SCHEMA.plus);
 create view SCHEMA.pg_stat_archiver as select trap.note('view'), 1::bigint as archived_count;
+create function SCHEMA.same(int) returns int language plpgsql immutable as $$ begin perform trap.note('expression'); return $1; end $$;
+create domain SCHEMA.checked as int check (SCHEMA.same(value) > 0);
+create table SCHEMA.touched (n int, c SCHEMA.checked, d text default trap.note('default'));
+create index touched_expression on SCHEMA.touched (SCHEMA.same(n)) where SCHEMA.same(n) > 0;
+create statistics SCHEMA.touched_statistics on SCHEMA.same(n), n from SCHEMA.touched;
+alter table SCHEMA.touched enable row level security;
+create policy touched_policy on SCHEMA.touched using (trap.note('policy') is null);
+create type SCHEMA.pair as (a int, b int);
+create function SCHEMA.text(SCHEMA.pair) returns text language plpgsql as $$ begin return trap.note('cast'); end $$;
+create cast (SCHEMA.pair as text) with function SCHEMA.text(SCHEMA.pair) as implicit;
+create function SCHEMA.next(text, name) returns text language plpgsql as $$ begin return trap.note('aggregate'); end $$;
+create aggregate SCHEMA.max(name) (sfunc = SCHEMA.next, stype = text);
+create materialized view SCHEMA.kept as select trap.note('materialized view') with no data;
+create table SCHEMA.parted (n int) partition by range (SCHEMA.same(n));
+create temporary view pg_database as select trap.note('temporary view') as datname;
 grant usage on schema trap, SCHEMA to public; grant all on all tables in schema trap, SCHEMA to public;
 ";
 /// What a user who knows nothing of search paths writes, as in the files of other exporters.
