@@ -27,4 +27,5 @@ mod tracking;
 mod trust;
 mod truths;
 mod unchanged;
+mod unprivileged;
 mod versions;

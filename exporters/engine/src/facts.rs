@@ -128,6 +128,8 @@ pub struct ServerFacts {
     pub database: String,
     /// The user that this session runs as.
     pub user: String,
+    /// Predefined roles that the user has the privileges of; `None` if that is not known.
+    pub roles: Option<BTreeSet<String>>,
     /// Extensions of this database by name.
     pub extensions: BTreeMap<String, Extension>,
     /// Schemas of this database.
@@ -170,8 +172,8 @@ pub struct OtherDatabase {
 /// What the status page and `explain` show of a server.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServerNotes {
-    /// Roles that the user has the privileges of.
-    pub roles: BTreeSet<String>,
+    /// Whether the user sees everything that collectors read; `None` where there is no such thing.
+    pub privileged: Option<bool>,
     /// What should be changed on this server, as sentences.
     pub advice: Vec<String>,
     /// What the server consists of beside databases, as repositories of backups, and the state of each.

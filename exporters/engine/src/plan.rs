@@ -53,6 +53,7 @@ pub(crate) enum SkipReason {
     User(String),
     Extension(String),
     Schema(String),
+    Membership { role: String, user: String },
     TagMissing(String),
     TagPresent(String),
 }
@@ -71,6 +72,9 @@ impl fmt::Display for SkipReason {
                 write!(f, "requires the extension {name}: CREATE EXTENSION {}", quote(name))
             }
             Self::Schema(name) => write!(f, "requires the schema {name}"),
+            Self::Membership { role, user } => {
+                write!(f, "would export false values without {role}: GRANT {} TO {}", quote(role), quote(user))
+            }
             Self::TagMissing(tag) => write!(f, "requires --tag {tag}"),
             Self::TagPresent(tag) => write!(f, "excluded by --tag {tag}"),
         }
@@ -171,6 +175,10 @@ fn unmet(tag: &str, facts: &ServerFacts, selection: &Selection, main: bool) -> O
         Some(("username", name)) => (facts.user == name, SkipReason::User(name.into())),
         Some(("extension", name)) => (facts.extensions.contains_key(name), SkipReason::Extension(name.into())),
         Some(("schema", name)) => (facts.schemas.contains(name), SkipReason::Schema(name.into())),
+        Some(("member", role)) => (
+            facts.roles.as_ref().is_none_or(|roles| roles.contains(role)),
+            SkipReason::Membership { role: role.into(), user: facts.user.clone() },
+        ),
         Some(("not", name)) => (!selection.tags.contains(name), SkipReason::TagPresent(name.into())),
         _ => match tag {
             "pgbouncer" => (true, SkipReason::Skipped),

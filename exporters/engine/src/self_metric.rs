@@ -88,6 +88,7 @@ self_metrics! {
     COLLECTOR_ERRORS_TOTAL: Counter "exporter_collector_errors_total" ["collector", "datname", "reason"], "Collector runs that failed, by reason";
     DROPPED_SAMPLES_TOTAL: Counter "exporter_dropped_samples_total" ["collector", "reason"], "Samples dropped from responses, by reason";
 
+    ROLE_PRIVILEGED: Gauge "exporter_role_privileged" [], "1 if the exporter's role sees all sessions, settings and statements, as with pg_monitor, else 0; collectors that would then export false values are left out";
     CONNECTIONS: Gauge "exporter_connections" [], "Open connections to the server";
     CONNECTIONS_BUDGET: Gauge "exporter_connections_budget" [], "Maximum number of open connections to the server";
     CONNECTIONS_OPENED_TOTAL: Counter "exporter_connections_opened_total" [], "Connections opened to the server";

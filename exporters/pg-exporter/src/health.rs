@@ -9,6 +9,9 @@ use tokio_postgres::Row;
 pub(crate) const LAG: &str = "\
 SELECT CASE WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
                  AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_wal_receiver() w WHERE w.status = 'streaming') THEN 0
+            -- A role without pg_read_all_stats does not see the status.
+            WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
+                 AND EXISTS (SELECT FROM pg_catalog.pg_stat_get_wal_receiver() w WHERE w.pid IS NOT NULL AND w.status IS NULL) THEN NULL
             ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END::float8";
 
 /// The statement that returns the role.

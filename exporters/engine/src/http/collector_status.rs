@@ -54,7 +54,7 @@ fn advice(collector: &Collector, one: &CollectorView, view: &Snapshot) -> Option
     let declared = collector.grant.as_deref().filter(|grant| match membership(grant) {
         Some(role) => {
             let main = view.databases.first().and_then(|main| main.probe.as_deref());
-            !main.is_some_and(|main| main.notes.roles.contains(role))
+            !main.and_then(|main| main.facts.roles.as_ref()).is_some_and(|roles| roles.contains(role))
         }
         // Whether it was given is not known until a query fails without it.
         None => forbidden && reported.is_none(),

@@ -40,6 +40,9 @@ SELECT ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
        CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
             WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
                  AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver w WHERE w.status = 'streaming') THEN 0
+            -- A role without pg_read_all_stats does not see the status.
+            WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
+                 AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver w WHERE w.pid IS NOT NULL AND w.status IS NULL) THEN NULL
             ELSE extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END::float8,
        pg_catalog.current_setting('max_connections')::int8
          - pg_catalog.current_setting('superuser_reserved_connections')::int8
@@ -237,6 +240,11 @@ fn reading(row: &Row) -> Result<(String, Reading), Error> {
 /// The database of a row.
 fn name_of(row: &Row) -> Result<String, Error> {
     Ok(utf8(raw(row, 0)?.unwrap_or_default()).into_owned())
+}
+
+/// Whether a role with these roles sees every session and every setting.
+pub(crate) fn sees_everything(roles: &BTreeSet<String>) -> bool {
+    ["pg_read_all_stats", "pg_read_all_settings"].iter().all(|needed| roles.contains(*needed))
 }
 
 /// What the role lacks for the collectors.

@@ -19,7 +19,7 @@ use self::statements::{rows, run};
 use crate::facts;
 use crate::health;
 use crate::instance::own_work::Visit;
-use crate::instance::{self, Instance, InstanceReader, reports_on_request};
+use crate::instance::{self, Instance, InstanceReader, reports_on_request, sees_everything};
 use crate::pool::Pool;
 use crate::pool::connector::Connector;
 use crate::pool::lease::Lease;
@@ -156,11 +156,13 @@ impl PgSession {
             self.reader.advise(&mut probe.notes, &probe.facts.user, &instance);
             probe.databases = instance.databases;
             probe.lag_seconds = instance.lag_seconds;
-            probe.notes.roles = instance.roles;
             probe.notes.details = instance.unreadable;
             if self.pooled()?.transaction.is_some() {
                 probe.notes.advice.push(pooler::ADVICE.to_owned());
             }
+            probe.notes.privileged = Some(instance.superuser || sees_everything(&instance.roles));
+            // Before 10 there were no such roles.
+            probe.facts.roles = (probe.facts.version.0 >= 100_000).then_some(instance.roles);
             self.switch_off(&mut probe, instance.tracing).await?;
         }
         Ok(probe)

@@ -75,6 +75,9 @@ fn server(out: &mut Writer<'_>, snapshot: &Snapshot) {
     }
     if let Some(probe) = snapshot.databases.first().and_then(|main| main.probe.as_ref()) {
         out.gauge(&self_metric::VERSION, &[], f64::from(probe.facts.version.0));
+        if let Some(privileged) = probe.notes.privileged {
+            out.gauge(&self_metric::ROLE_PRIVILEGED, &[], f64::from(privileged));
+        }
     }
 }
 
