@@ -3,7 +3,7 @@
 mod bytes;
 mod drivers;
 mod keys;
-mod tls;
+pub mod tls;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -10,7 +10,7 @@ use support::until;
 use super::{assert_fails, by_url, failure, is_up, start};
 
 /// Puts the certificate in and switches TLS on.
-fn switch_tls_on(server: &Postgres, issued: &Issued, client_authority: &Authority) {
+pub fn switch_tls_on(server: &Postgres, issued: &Issued, client_authority: &Authority) {
     let data = server.data_dir();
     let owner = fs::metadata(&data).unwrap();
     for (name, text) in
@@ -28,7 +28,7 @@ fn switch_tls_on(server: &Postgres, issued: &Issued, client_authority: &Authorit
 }
 
 /// Whether the exporter's connection is encrypted, as the server sees it.
-fn is_encrypted(server: &Postgres) -> bool {
+pub fn is_encrypted(server: &Postgres) -> bool {
     let sql = "select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) where application_name = 'pg-exporter'";
     server.psql("postgres", sql).unwrap() == "t"
 }

@@ -1,9 +1,12 @@
 //! Results of any size: the page and the memory are bounded, and what is left out is counted.
 
 use lab::Exporter;
+use support::certificates::Authority;
+use support::outcome::{collectors, exporter_of};
 use support::{Page, scrape, until};
 
 use super::{page, server, with};
+use crate::connection::tls::{is_encrypted, switch_tls_on};
 
 /// The most memory that the exporter has ever had, in MiB.
 fn peak_mib(exporter: &Exporter) -> u64 {
@@ -50,16 +53,30 @@ last: {{ query: SELECT 1 AS n, priority: 9, metrics: [ n: {{ usage: GAUGE }} ] }
         short = (0..3).map(|at| format!("'{at}'")).collect::<Vec<_>>().join(", "),
         columns = (0..3).map(|at| format!("l{at}: {{ usage: LABEL }}")).collect::<Vec<_>>().join(", "),
     );
-    let exporter = with(&server, &yaml, &["--auto-discovery=false"]);
-    let page = page(&exporter);
+    let authority = Authority::new("ours");
+    let config = collectors(&yaml);
+    for (mode, encrypted) in [("disable", false), ("require", true)] {
+        if encrypted {
+            switch_tls_on(&server, &authority.issue("localhost"), &authority);
+        }
+        let url = format!("host=127.0.0.1 port={} user=postgres dbname=postgres sslmode={mode}", server.port());
+        let exporter = exporter_of(&url, &["--auto-discovery=false", "--config", config.path().to_str().unwrap()]);
+        large_rows_are_left_out(&exporter);
+        // The session of the exporter before may still end.
+        until("its sessions are as expected", || is_encrypted(&server) == encrypted);
+    }
+}
+
+fn large_rows_are_left_out(exporter: &Exporter) {
+    let page = page(exporter);
     assert_eq!((page.value("wide_n", &[]), page.value("wide_m", &[])), (Some(3.0), Some(4.0)));
     assert_eq!(page.label_values("long_n", "l"), ["short"].into());
     assert_eq!(page.value("last_n", &[]), Some(1.0));
     let counts = ["wide", "long", "number"].map(|collector| dropped(&page, collector));
     assert_eq!(counts, [Some(2.0), Some(2.0), Some(2.0)], "{:?}", page.dropped());
     assert_eq!(page.failed(), [("error", "postgres")], "{}", exporter.log());
-    assert!(peak_mib(&exporter) < 80, "{} MiB", peak_mib(&exporter));
-    scrape(&exporter);
+    assert!(peak_mib(exporter) < 80, "{} MiB", peak_mib(exporter));
+    scrape(exporter);
     until("the drops are in the log", || exporter.log().contains("a row or one of its labels is too large"));
     let told = exporter.log().lines().filter(|line| line.contains("samples dropped")).count();
     assert_eq!(told, 3, "{}", exporter.log());
