@@ -211,8 +211,8 @@ mod tests {
         let statements = Extension { schema: "odd \"one\"".into(), version: Version(11_000) };
         let extensions = [("pg_stat_statements".to_owned(), statements)].into();
         let (database, user) = ("app".to_owned(), "monitor".to_owned());
-        let schemas = ["public".to_owned()].into();
-        ServerFacts { version: Version(170_004), database, user, extensions, schemas, ..ServerFacts::default() }
+        let (schemas, roles) = (["public".to_owned()].into(), Some(["pg_read_all_stats".to_owned()].into()));
+        ServerFacts { version: Version(170_004), database, user, roles, extensions, schemas, ..ServerFacts::default() }
     }
 
     #[test]
@@ -232,6 +232,11 @@ mod tests {
             ("other", Some(SkipReason::TagMissing("other".into()))),
             ("not:extra", Some(SkipReason::TagPresent("extra".into()))),
             ("not:other", None),
+            ("member:pg_read_all_stats", None),
+            (
+                "member:pg_read_all_data",
+                Some(SkipReason::Membership { role: "pg_read_all_data".into(), user: facts().user }),
+            ),
             ("pgbouncer", Some(SkipReason::OtherProduct("PgBouncer".into()))),
         ] {
             let catalog = catalog(&[("x", &format!("  tags: [\"{tag}\"]\n"))]);
