@@ -61,7 +61,7 @@ impl<'a> FromSql<'a> for Raw<'a> {
 }
 
 /// `None` if the bytes do not match the type, or the type is not supported.
-fn read<'a>(ty: &Type, raw: &'a [u8], encoding: TextEncoding) -> Option<Value<'a>> {
+pub(crate) fn read<'a>(ty: &Type, raw: &'a [u8], encoding: TextEncoding) -> Option<Value<'a>> {
     let text = |raw: &'a [u8]| Value::Text(encoding.decode(raw));
     match ty.kind() {
         Kind::Domain(inner) => return read(inner, raw, encoding),
@@ -197,6 +197,9 @@ fn uuid(raw: &[u8]) -> Option<Value<'static>> {
 
 /// An array in PostgreSQL's notation, `{a,b}`, for use as a label.
 fn array<'a>(ty: &Type, item: &Type, raw: &'a [u8], encoding: TextEncoding) -> Option<Value<'a>> {
+    if claimed_elements(raw)? > raw.len() / 4 {
+        return None;
+    }
     let items = Vec::<Option<Raw<'a>>>::from_sql(ty, raw).ok()?;
     let mut texts = Vec::with_capacity(items.len());
     for raw in items {
@@ -216,9 +219,34 @@ fn array<'a>(ty: &Type, item: &Type, raw: &'a [u8], encoding: TextEncoding) -> O
     Some(Value::Text(format!("{{{}}}", texts.join(",")).into()))
 }
 
+/// How many elements the dimensions of an array claim. Each takes four bytes or more; the driver allocates for the claim.
+fn claimed_elements(raw: &[u8]) -> Option<usize> {
+    let word = |at: usize| Some(u32::from_be_bytes(raw.get(at..at + 4)?.try_into().ok()?) as usize);
+    // Number of dimensions, flags and type come before; each dimension has a length and a lower bound.
+    (0..word(0)?).try_fold(1_usize, |count, dimension| count.checked_mul(word(12 + 8 * dimension)?))
+}
+
 fn quoted(text: &str) -> String {
     let plain = !text.is_empty()
         && !text.eq_ignore_ascii_case("null")
         && !text.contains(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | ',' | '"' | '\\'));
     if plain { text.to_owned() } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_arrays_no_longer_than_their_bytes() {
+        let array = |length: u32, dimensions: u32| {
+            let head = [dimensions, 0, 23, length, 1].map(u32::to_be_bytes).concat();
+            [head, [4_u32, 7].map(u32::to_be_bytes).concat()].concat()
+        };
+        assert_eq!(read(&Type::INT4_ARRAY, &array(1, 1), TextEncoding::Utf8), Some(Value::Text("{7}".into())));
+        // The driver would allocate 96 GB for it.
+        assert_eq!(read(&Type::INT4_ARRAY, &array(u32::MAX >> 1, 1), TextEncoding::Utf8), None);
+        assert_eq!(read(&Type::INT4_ARRAY, &array(1, u32::MAX), TextEncoding::Utf8), None);
+        assert_eq!(read(&Type::INT4_ARRAY, &array(1, 0)[..12], TextEncoding::Utf8), Some(Value::Text("{}".into())));
+    }
 }
