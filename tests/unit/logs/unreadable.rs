@@ -34,6 +34,14 @@ fn unparsed_lines_keep_their_text() {
 }
 
 #[test]
+fn shifted_columns_leave_the_severity_unknown() {
+    let line = format!("2026-11-23 03:17:42.000 UTC{}", ",".repeat(25));
+    let events = Pipeline::of("postgres_csv").read(Path::new("a.csv"), line.as_bytes());
+    assert_eq!(events[0]["severity"], "UNKNOWN", "{}", events[0]);
+    assert_eq!(events[0]["timestamp"], "2026-11-23T03:17:42Z");
+}
+
+#[test]
 fn truncated_lines_keep_the_parsed_fields() {
     let cut = br#"2026-11-23 03:17:41.658 UTC,"app","shop",7,"[local]",6742.7,1,"SELECT",2026-11-23 03:17:41 UTC,3/4,0,ERROR"#;
     let next = br#"2026-11-23 03:17:42.000 UTC,"app","shop",8,"[local]",6742.8,1,"SELECT",2026-11-23 03:17:41 UTC,3/4,0,LOG,00000,"well",,,,,,,,,"psql","client backend",,0"#;
