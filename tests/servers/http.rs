@@ -4,6 +4,7 @@ mod health;
 mod landing;
 mod metrics;
 mod pages;
+mod untrusted;
 
 /// Nothing listens there.
 const DOWN: (&str, &str) = ("PG_EXPORTER_URL", "postgres://u@127.0.0.1:1/d");

@@ -45,6 +45,39 @@ fn empty_web_config_denies_all_requests_and_is_logged() {
 }
 
 #[test]
+fn passwords_hashes_and_keys_are_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (exporter, file) = start(folder.path(), &users(4));
+    let hash = users(4);
+    let key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGsecret\n-----END PRIVATE KEY-----\n";
+    let tls = format!("tls_server_config: {{ cert: x, key: {key:?} }}\n");
+    // As it is, with each kind of error, and as somebody writes a password in place of its hash.
+    let written = [
+        hash.clone(),
+        hash.replace("scraper", "scraper: open sesame, x"),
+        "basic_auth_users: { scraper: open sesame }\n".to_owned(),
+        "basic_auth_users: open sesame\n".to_owned(),
+        format!("{hash}{hash}"),
+        format!("{hash}rate_limit: [\n"),
+        format!("{hash}{tls}"),
+        format!("{hash}tls_server_config: {{ key: {key:?}, min_version: x }}\n"),
+    ];
+    for text in written {
+        std::fs::write(&file, &text).unwrap();
+        let wrong = [("Authorization", "Basic c2NyYXBlcjpvcGVuIHNlc2FtZTI=")];
+        let pages = ["/", "/metrics", "/explain", "/stat", "/nothing"]
+            .into_iter()
+            .flat_map(|path| [&LOGIN, &wrong].map(|login| exporter.get_with(path, login).unwrap().text()));
+        let reloaded = exporter.request("POST", "/reload", &LOGIN).unwrap().text();
+        for shown in pages.chain([reloaded, exporter.log()]) {
+            let found =
+                ["sesame", "$04$", "MIGHAgEA", "c2NyYXBlcjpv"].into_iter().find(|secret| shown.contains(secret));
+            assert_eq!(found, None, "{text}: {shown}");
+        }
+    }
+}
+
+#[test]
 fn empty_collector_file_keeps_the_old_collectors() {
     let folder = tempfile::tempdir().unwrap();
     let yaml = |name: &str| format!("{name}: {{ query: SELECT 1 AS n, metrics: [ n: {{ usage: GAUGE }} ] }}\n");

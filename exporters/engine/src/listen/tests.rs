@@ -3,6 +3,7 @@
 mod connections;
 mod middleware;
 mod tls;
+mod toolkit;
 mod web_config;
 
 use std::fs;
