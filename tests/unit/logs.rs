@@ -1,5 +1,6 @@
 //! What users get to ship logs with, `vector/`, run over lines that are written here.
 
 mod configuration;
+mod mutated;
 mod redaction;
 mod unreadable;

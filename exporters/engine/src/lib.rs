@@ -22,7 +22,7 @@ mod error;
 mod exporter;
 mod exposition;
 mod facts;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
 mod http;

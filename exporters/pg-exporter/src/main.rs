@@ -7,6 +7,8 @@
 mod databases;
 mod decode;
 mod facts;
+#[cfg(test)]
+mod fuzz;
 mod health;
 mod instance;
 mod options;

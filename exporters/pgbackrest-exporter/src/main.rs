@@ -13,6 +13,8 @@ mod details;
 mod document;
 mod filter;
 mod filter_cache;
+#[cfg(test)]
+mod fuzz;
 mod interrupt;
 mod json;
 mod native;

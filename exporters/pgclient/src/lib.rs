@@ -23,6 +23,9 @@ mod console;
 mod deadline;
 mod environment;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod login;
 mod permit;
 mod pgpass;

@@ -37,7 +37,7 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
     files::bounded(opened, &metadata).map_err(|error| error.to_string())
 }
 
-fn first_match(content: &[u8], wanted: &PasswordLookup<'_>) -> Option<Vec<u8>> {
+pub(crate) fn first_match(content: &[u8], wanted: &PasswordLookup<'_>) -> Option<Vec<u8>> {
     let lines = content.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     lines.into_iter().find_map(|line| password(line, wanted))
 }

@@ -28,6 +28,6 @@ pub(crate) use headers::Headers;
 pub(crate) use page::{Page, PageEncoding, Part};
 pub(crate) use result::EncodedResult;
 pub(crate) use self_metrics::SelfMetrics;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use text::{close_labels, write_label};
 pub(crate) use value::LONGEST_LABEL;

@@ -20,7 +20,7 @@ mod tls;
 mod watched_files;
 mod web_config;
 
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use web_config::parse_only;
 
 #[cfg(test)]

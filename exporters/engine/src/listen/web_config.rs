@@ -147,7 +147,7 @@ fn parse(text: &[u8], files: &WatchedFiles) -> Result<Sections, ListenError> {
 }
 
 /// Parses a text as [`WebConfig::read`] does, without the files that it names.
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn parse_only(text: &[u8]) -> Result<(), String> {
     let files = WatchedFiles::new("web.yml".into());
     let sections = parse(text, &files).map_err(|error| error.to_string())?;

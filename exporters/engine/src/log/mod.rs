@@ -5,9 +5,14 @@ mod queue;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Write as _;
 use std::io::{self, Write};
+#[cfg(any(test, feature = "fuzzing"))]
+use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(any(test, feature = "fuzzing"))]
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
+use tracing::Subscriber;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -32,6 +37,9 @@ enum Output {
     Blocking,
     /// Never waits: for a server, whose reader may hang and which answers all the same.
     Queue(Queue),
+    /// Keeps it, for a check.
+    #[cfg(any(test, feature = "fuzzing"))]
+    Memory(Arc<Mutex<Vec<u8>>>),
 }
 
 impl Log {
@@ -61,15 +69,7 @@ impl Log {
         };
         let ours = crates.iter().chain(&["engine"]).map(|name| (*name, level));
         let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_targets(ours);
-        let registry = tracing_subscriber::registry().with(filter);
-        if self.json {
-            let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false);
-            registry.with(layer.with_writer(self.clone())).try_init()?;
-        } else {
-            let layer =
-                tracing_logfmt::builder().with_target(false).with_span_name(false).with_span_path(false).layer();
-            registry.with(layer.with_writer(self.clone())).try_init()?;
-        }
+        self.subscriber(filter).try_init()?;
         if matches!(self.output, Output::Queue(_)) {
             // The standard hook writes to standard error itself, and would wait for its reader.
             std::panic::set_hook(Box::new(|panic| {
@@ -79,6 +79,18 @@ impl Log {
             }));
         }
         Ok(())
+    }
+
+    fn subscriber(&self, filter: Targets) -> Box<dyn Subscriber + Send + Sync> {
+        let registry = tracing_subscriber::registry().with(filter);
+        if self.json {
+            let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false);
+            Box::new(registry.with(layer.with_writer(self.clone())))
+        } else {
+            let layer =
+                tracing_logfmt::builder().with_target(false).with_span_name(false).with_span_path(false).layer();
+            Box::new(registry.with(layer.with_writer(self.clone())))
+        }
     }
 
     /// Writes a text that is not an event, such as the reason why the program ends.
@@ -102,8 +114,20 @@ impl Output {
             // There is nowhere to report this.
             Self::Blocking => io::stderr().write_all(&text).unwrap_or_default(),
             Self::Queue(queue) => queue.push(text),
+            #[cfg(any(test, feature = "fuzzing"))]
+            Self::Memory(memory) => memory.lock().extend(text),
         }
     }
+}
+
+/// The line of an event with this text.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn line_of(text: &str, json: bool) -> Vec<u8> {
+    let memory = Arc::default();
+    let log = Log { output: Output::Memory(Arc::clone(&memory)), json };
+    let filter = Targets::new().with_default(LevelFilter::INFO);
+    tracing::subscriber::with_default(log.subscriber(filter), || tracing::info!(text, "an event"));
+    std::mem::take(&mut memory.lock())
 }
 
 impl<'a> MakeWriter<'a> for Log {

@@ -38,7 +38,7 @@ fn candidates(file: Option<&OsStr>, env: &Environment) -> Vec<PathBuf> {
 }
 
 /// The parameters of the service. Only its own lines have to be UTF-8, apart from the password.
-fn find(content: &[u8], service: &str, path: &Path) -> Result<Option<Given>, TargetError> {
+pub(crate) fn find(content: &[u8], service: &str, path: &Path) -> Result<Option<Given>, TargetError> {
     let mut found: Option<Given> = None;
     for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
