@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use lab::{Major, Postgres};
 use support::{Page, exporter, scrape};
@@ -223,4 +224,41 @@ fn database_without_connect_privilege_is_skipped() {
     let page = scrape(&exporter);
     page.assert_clean("revoked");
     assert_eq!(read(&page), set(&["postgres", "app"]));
+}
+
+#[test]
+fn more_databases_than_a_scrape_has_time_for_are_all_read_and_stay() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let server = unasked();
+    let names: Vec<String> = (0..40).map(|n| format!("db{n}")).collect();
+    let create: String = names.iter().map(|name| format!("create database {name} strategy = file_copy;\n")).collect();
+    server.psql("postgres", &create).unwrap();
+    let exporter = exporter(&server, "postgres", &["--max-connections", "2"]);
+    let scrape = || {
+        let begun = Instant::now();
+        let answer = exporter.get_with("/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "2")]).unwrap();
+        assert!(begun.elapsed() < LIMIT, "answered after {:?}", begun.elapsed());
+        let page = Page::parse(answer.text());
+        let shown: BTreeSet<String> =
+            page.label_values("pg_table_relid", "datname").into_iter().map(str::to_owned).collect();
+        (shown, page.value("pg_exporter_unread_databases", &[]).unwrap())
+    };
+    let (first, unread) = scrape();
+    assert!(unread > 0.0 && first.len() < names.len(), "{unread} databases are left");
+    assert!(exporter.get("/explain").unwrap().text().contains("not read yet"));
+    assert!(exporter.get("/").unwrap().text().contains("not read yet"));
+    // Nobody scrapes, and the rest is read.
+    support::until("a scrape has all databases", || scrape().1 == 0.0);
+    let mut last = BTreeSet::new();
+    for _ in 0..4 {
+        // Something happens in each, so that each is due.
+        for name in &names {
+            server.psql(name, "select 1").unwrap();
+        }
+        let (shown, unread) = scrape();
+        assert_eq!(unread, 0.0);
+        assert!(shown.is_superset(&last), "gone: {:?}", last.difference(&shown));
+        last = shown;
+    }
+    assert!(names.iter().all(|name| last.contains(name)), "{last:?}");
 }

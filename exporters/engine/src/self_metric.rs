@@ -93,6 +93,7 @@ self_metrics! {
     CONNECTIONS_BUDGET: Gauge "exporter_connections_budget" [], "Maximum number of open connections to the server";
     CONNECTIONS_OPENED_TOTAL: Counter "exporter_connections_opened_total" [], "Connections opened to the server";
     UNCHANGED_DATABASES: Gauge "exporter_unchanged_databases" [], "Databases that were not visited in this scrape, since nothing has happened in them";
+    UNREAD_DATABASES: Gauge "exporter_unread_databases" [], "Databases that the exporter has not read yet since it started, for lack of time";
     QUERIES_TOTAL: Counter "exporter_queries_total" [], "Queries sent to the server";
     RECEIVED_BYTES_TOTAL: Counter "exporter_received_bytes_total" [], "Bytes of rows received from the server";
     QUERY_SECONDS_TOTAL: Counter "exporter_query_seconds_total" [], "Time that the server spent on queries, in seconds";

@@ -35,6 +35,8 @@ pub(crate) struct Page {
     pub chunks: Vec<Bytes>,
     /// Bytes in all chunks.
     pub length: u64,
+    /// Results that are on it.
+    pub results: usize,
     /// By collector: samples dropped because another result of the page has the same series, or another type.
     pub dropped: BTreeMap<(usize, DropReason), u64>,
 }
@@ -93,7 +95,7 @@ impl Page {
             writer.plain(b"# EOF\n".to_vec());
         }
         let (chunks, length) = writer.finish();
-        Self { chunks, length, dropped }
+        Self { chunks, length, results: parts.len(), dropped }
     }
 }
 

@@ -95,6 +95,7 @@ fn outcome(one: &CollectorView, view: &Snapshot) -> CollectorStatus {
                 None => state,
             }
         }
+        (Some(_), None) if one.postponed => new(Kind::Stale, "stale: this scrape had no time for this database".into()),
         // There is no result yet, and the empty one is correct.
         (Some(_), Some(error)) if error.reason == Reason::Starting => new(Kind::Absent, format!("not yet: {error}")),
         // The whole message is shown once for the server.

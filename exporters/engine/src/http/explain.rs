@@ -79,7 +79,12 @@ fn explain_database<S: Source>(
     if let Some(error) = &database.state.error {
         out.line(format_args!("cannot be read: {error} ({})", error.reason));
     }
-    let Some(probe) = &database.probe else { return };
+    let Some(probe) = &database.probe else {
+        if database.is_unread() {
+            out.line("not read yet: there was no time for this database since the exporter started");
+        }
+        return;
+    };
     let width = scraper.catalog.collectors.iter().map(|collector| collector.key.len()).max().unwrap_or_default();
     let [collector, ttl, age, ms, rows, series, state] = ["collector", "ttl", "age", "ms", "rows", "series", "state"];
     out.line(format_args!("{collector:<width$} {ttl:>5} {age:>6} {ms:>8} {rows:>7} {series:>7}  {state}"));

@@ -8,11 +8,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use bytes::Bytes;
+use futures_util::{Stream, stream};
 use tokio::time::Instant;
 
 use super::service::Service;
-use crate::exposition::{Format, accepts_gzip};
+use crate::exposition::{Format, Page, accepts_gzip};
 use crate::source::Source;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
@@ -25,9 +26,16 @@ pub(super) async fn metrics<S: Source>(State(service): State<Arc<Service<S>>>, h
     let deadline = Instant::now() + time_to_answer(header(&headers, &TIMEOUT), service.scrape_timeout);
     let format = Format::negotiate(all(&headers, &header::ACCEPT).as_deref(), service.prefer_open_metrics);
     let gzip = accepts_gzip(all(&headers, &header::ACCEPT_ENCODING).as_deref());
-    let page = service.targets().scrape(deadline, format, gzip).await;
+    let targets = service.targets();
+    let page = targets.scrape(deadline, format, gzip).await;
     let length = page.length.to_string();
-    let body = Body::from_stream(stream::iter(page.chunks.into_iter().map(Ok::<_, Infallible>)));
+    let has_limit = header(&headers, &TIMEOUT).is_some();
+    let body = Body::from_stream(chunks(page, move |results, took| {
+        // Others may read as slowly as they like.
+        if has_limit {
+            targets.note_sent(results, took);
+        }
+    }));
     let head = [
         (header::CONTENT_TYPE, format.content_type()),
         (header::CONTENT_LENGTH, length.as_str()),
@@ -38,6 +46,22 @@ pub(super) async fn metrics<S: Source>(State(service): State<Arc<Service<S>>>, h
         response.headers_mut().insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
     }
     response
+}
+
+/// The chunks of a page. When the last one is taken, `sent` is told how many results it has and how long that took.
+fn chunks(page: Page, sent: impl FnOnce(usize, Duration)) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let (begun, results) = (Instant::now(), page.results);
+    let mut sent = Some(sent);
+    let mut chunks = page.chunks.into_iter().peekable();
+    stream::iter(std::iter::from_fn(move || {
+        let chunk = chunks.next()?;
+        if chunks.peek().is_none()
+            && let Some(sent) = sent.take()
+        {
+            sent(results, begun.elapsed());
+        }
+        Some(Ok(chunk))
+    }))
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -125,6 +125,11 @@ impl DatabaseSchedule {
         !self.due.lock().is_empty()
     }
 
+    /// Whether the collector is due and was not begun yet.
+    pub fn is_waiting(&self, collector: usize) -> bool {
+        self.due.lock().iter().any(|due| due.planned.collector == collector)
+    }
+
     /// When the oldest of the results came that are to be fetched again.
     pub fn oldest_due(&self) -> Option<Instant> {
         self.due.lock().iter().filter_map(|due| due.success_at).min()

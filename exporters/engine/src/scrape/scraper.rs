@@ -52,12 +52,17 @@ impl<S: Source> Scraper<S> {
         new
     }
 
-    /// Collects by `deadline`, whatever the server does, and makes the server's part of a page of what is there. What did
+    /// How many results the next page has, if no more come.
+    pub(super) fn results(&self) -> usize {
+        self.shared.store.results()
+    }
+
+    /// Collects until the time that `until` gives, whatever the server does, and makes the server's part of a page of what is there. What did
     /// not come in time is missing from it and reported as failed.
-    pub(super) async fn scrape(&self, deadline: Instant, gzip: bool) -> TargetPage {
+    pub(super) async fn scrape(&self, deadline: Instant, until: impl Fn() -> Instant, gzip: bool) -> TargetPage {
         self.shared.demand.note(gzip);
         let collection = self.join_collection(deadline);
-        collection.wait(deadline).await;
+        collection.wait(until).await;
         let snapshot = Snapshot::new(&self.shared, &collection.schedules, self.probe_since(collection.started()));
         let page = target_page(&self.shared, snapshot, self.source.connections());
         let (wanted, compressors) = (self.shared.demand.wanted(), &self.shared.compressors);

@@ -11,6 +11,7 @@ use reason::Reason;
 use tokio::time::Instant;
 
 use super::history::{History, Outcome, Scrape};
+use super::page_time::PageTime;
 use super::render::{TargetPage, process_metrics};
 use super::scraper::Scraper;
 use super::settings::ScrapeSettings;
@@ -33,6 +34,7 @@ pub(crate) struct Targets<S: Source> {
     compressors: Arc<Compressors>,
     settings: ScrapeSettings,
     history: Arc<History>,
+    page_time: Arc<PageTime>,
 }
 
 impl<S: Source> Targets<S> {
@@ -50,25 +52,29 @@ impl<S: Source> Targets<S> {
         };
         let scrapers = sources.into_iter().map(scraper).collect();
         let headers = Headers::of(&catalog.families);
-        Self { scrapers, headers, compressors, catalog, settings, history: Arc::default() }
+        Self { scrapers, headers, compressors, catalog, settings, history: Arc::default(), page_time: Arc::default() }
     }
 
     /// The same servers with other collectors.
     pub fn with(&self, catalog: Catalog) -> Self {
         let catalog = Arc::new(catalog);
         let scrapers = self.scrapers.iter().map(|scraper| Arc::new(scraper.with(catalog.clone()))).collect();
-        let (settings, history) = (self.settings.clone(), self.history.clone());
+        let (settings, history, page_time) = (self.settings.clone(), self.history.clone(), self.page_time.clone());
         let (headers, compressors) = (Headers::of(&catalog.families), self.compressors.clone());
-        Self { scrapers, headers, compressors, catalog, settings, history }
+        Self { scrapers, headers, compressors, catalog, settings, history, page_time }
     }
 
     /// Answers a scrape by `deadline`, whatever the servers do.
     pub async fn scrape(&self, deadline: Instant, format: Format, gzip: bool) -> Page {
         let asked = Instant::now();
-        let scrape = async |scraper: &Arc<Scraper<S>>| (scraper.scrape(deadline, gzip).await, asked.elapsed());
+        let allowed = deadline.saturating_duration_since(asked);
+        let results = || self.scrapers.iter().map(|scraper| scraper.results()).sum();
+        let until = || deadline - self.page_time.reserve(results(), allowed);
+        let scrape = async |scraper: &Arc<Scraper<S>>| (scraper.scrape(deadline, until, gzip).await, asked.elapsed());
         let pages: Vec<(TargetPage, Duration)> = join_all(self.scrapers.iter().map(scrape)).await;
         let mut own = SelfMetrics::new(&self.settings.constant_labels);
         let (mut parts, mut databases, mut servers) = (Vec::new(), 0, Vec::new());
+        let begun = pages.iter().map(|(page, _)| page.begun).max();
         for (page, took) in pages {
             own.merge(page.own);
             parts.extend(page.parts.into_iter().map(|part| Part { database: databases + part.database, ..part }));
@@ -80,6 +86,9 @@ impl<S: Source> Targets<S> {
         }
         let encoding = PageEncoding { format, gzip, compressors: &self.compressors };
         let page = Page::build(&self.headers, &parts, own, encoding);
+        if let Some(begun) = begun {
+            self.page_time.note_made(page.results, begun.elapsed());
+        }
         if let Some(first) = self.scrapers.first() {
             for ((collector, reason), count) in &page.dropped {
                 let example = match reason {
@@ -89,9 +98,13 @@ impl<S: Source> Targets<S> {
                 first.note_dropped(*collector, *reason, *count, example);
             }
         }
-        let allowed = deadline.saturating_duration_since(asked);
         self.history.note(Scrape { at: Instant::now(), allowed, bytes: page.length, gzip, servers });
         page
+    }
+
+    /// Notes how long it took to send a page of so many results.
+    pub fn note_sent(&self, results: usize, took: Duration) {
+        self.page_time.note_sent(results, took);
     }
 
     /// The last scrapes, the oldest first.

@@ -76,6 +76,11 @@ impl Store {
         self.lock().states.get(key).cloned().unwrap_or_default()
     }
 
+    /// How many collectors have a result.
+    pub fn results(&self) -> usize {
+        self.lock().states.values().filter(|state| state.last_success.is_some()).count()
+    }
+
     pub fn database(&self, name: &str) -> DatabaseState {
         self.lock().databases.get(name).cloned().unwrap_or_default()
     }

@@ -71,6 +71,7 @@ fn summary(database: &DatabaseView, rows: &[Row<'_>]) -> Markup {
             }
         }
         @if database.state.error.is_some() { " " span.bad { "cannot be read" } }
+        @if database.is_unread() { " " span.warn { "not read yet" } }
         @for (many, class, what) in counts.iter().filter(|(many, ..)| *many > 0) {
             " " span class=(class) { (many) " " (what) }
         }

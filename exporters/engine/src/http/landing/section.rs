@@ -52,7 +52,11 @@ fn tiles<S: Source>(server: &Server<'_, S>, view: &Snapshot) -> Markup {
             (tile("last scrape", &duration(outcome.took), &work(scrape, outcome), class))
         }
         @if view.databases.len() > 1 {
+            @let unread = view.unread_databases();
             @match view.databases.iter().filter(|database| database.state.error.is_some()).count() {
+                0 if unread > 0 => {
+                    (tile("databases", &grouped(view.databases.len()), &format!("{unread} not read yet"), "warn"))
+                }
                 0 => (tile("databases", &grouped(view.databases.len()), "all can be read", "")),
                 count => (tile("databases", &grouped(view.databases.len()), &format!("{count} cannot be read"), "warn")),
             }

@@ -1,7 +1,9 @@
 //! A collection over all databases. It runs on its own: a scraper that hangs up does not stop it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -15,26 +17,33 @@ use crate::scrape::schedule::{Round, Schedules};
 use crate::scrape::shared::Shared;
 use crate::source::Source;
 
+/// How often a scrape that waits looks how much time its page will take.
+const STEP: Duration = Duration::from_millis(100);
+
 /// A collection that runs or has run; clones are the same collection.
+///
+/// After its deadline it goes on to begin databases until the last clone is gone: that is when a later one has replaced it.
 #[derive(Clone)]
 pub(in crate::scrape) struct Collection {
     pub schedules: Arc<Schedules>,
     deadline: Instant,
     done: watch::Receiver<bool>,
+    /// Held, never read.
+    _current: Arc<()>,
 }
 
 impl Collection {
-    /// Begins to collect. After the deadline no further database is begun; queries that run go on to their own timeouts
-    /// and land in the store.
+    /// Begins to collect. What comes after the deadline lands in the store, for the next scrape.
     pub fn start<S: Source>(source: Arc<S>, shared: Arc<Shared>, deadline: Instant) -> Self {
         let (finished, done) = watch::channel(false);
         let schedules = Arc::new(shared.schedule_all(Instant::now()));
-        let run = Run { source, shared, schedules: schedules.clone(), deadline };
+        let current = Arc::new(());
+        let run = Run { source, shared, schedules: schedules.clone(), current: Arc::downgrade(&current) };
         tokio::spawn(async move {
             run.all().await;
             finished.send_replace(true);
         });
-        Self { schedules, deadline, done }
+        Self { schedules, deadline, done, _current: current }
     }
 
     pub fn started(&self) -> Instant {
@@ -46,12 +55,17 @@ impl Collection {
         !*self.done.borrow() && self.done.has_changed().is_ok() && Instant::now() < self.deadline
     }
 
-    /// Waits for its end, at most until `deadline`.
-    pub async fn wait(&self, deadline: Instant) {
+    /// Waits for its end, at most until the time that `until` gives, which may become earlier while results come.
+    pub async fn wait(&self, until: impl Fn() -> Instant) {
         let mut done = self.done.clone();
-        let end = done.wait_for(|done| *done);
-        // Either way the page is made of what is there.
-        drop(tokio::time::timeout_at(deadline, end).await);
+        let mut end = pin!(done.wait_for(|done| *done));
+        loop {
+            let (now, until) = (Instant::now(), until());
+            // Either way the page is made of what is there.
+            if now >= until || tokio::time::timeout_at(until.min(now + STEP), &mut end).await.is_ok() {
+                return;
+            }
+        }
     }
 }
 
@@ -60,7 +74,8 @@ struct Run<S> {
     source: Arc<S>,
     shared: Arc<Shared>,
     schedules: Arc<Schedules>,
-    deadline: Instant,
+    /// Gone when a later collection has replaced this one and no scrape waits for it.
+    current: Weak<()>,
 }
 
 impl<S: Source> Run<S> {
@@ -89,10 +104,10 @@ impl<S: Source> Run<S> {
         self.read_all(&visits, Round::All).await;
     }
 
-    /// Reads these databases, a few at a time, as long as there is time.
+    /// Reads these databases, a few at a time, until a later collection takes over.
     async fn read_all(&self, databases: &[&OtherDatabase], round: Round) {
         let collections = databases.iter().map(|database| async move {
-            if Instant::now() < self.deadline {
+            if self.current.strong_count() > 0 {
                 let reader = self.reader(Some(database.name.as_str().into()), database.changes, round);
                 if let Err(panic) = tokio::spawn(collect_other(reader)).await {
                     tracing::error!(%panic, "a collection of a database ended in a panic");

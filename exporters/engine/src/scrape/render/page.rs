@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::self_metrics::self_metrics;
 use super::snapshot::{CollectorView, Snapshot};
 use crate::exposition::{EncodedResult, Part, SelfMetrics};
@@ -17,10 +19,13 @@ pub(in crate::scrape) struct TargetPage {
     /// How many databases its parts are from.
     pub databases: usize,
     pub outcome: Outcome,
+    /// When it was begun to be made.
+    pub begun: Instant,
 }
 
 /// Makes a page of a snapshot, and counts the scrape.
 pub(in crate::scrape) fn target_page(shared: &Shared, mut snapshot: Snapshot, connections: Connections) -> TargetPage {
+    let begun = Instant::now();
     for one in &mut snapshot.shown {
         let database = snapshot.databases[one.database].name.clone();
         let key = CollectorKey { collector: one.collector, database };
@@ -37,5 +42,6 @@ pub(in crate::scrape) fn target_page(shared: &Shared, mut snapshot: Snapshot, co
         own: self_metrics(shared, &snapshot, connections),
         databases: snapshot.databases.len(),
         outcome: snapshot.outcome(),
+        begun,
     }
 }

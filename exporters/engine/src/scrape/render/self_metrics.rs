@@ -24,6 +24,7 @@ pub(super) fn self_metrics(shared: &Shared, snapshot: &Snapshot, connections: Co
         database(&mut out, view);
     }
     out.gauge(&self_metric::UNCHANGED_DATABASES, &[], snapshot.unchanged_databases() as f64);
+    out.gauge(&self_metric::UNREAD_DATABASES, &[], snapshot.unread_databases() as f64);
     // Collectors that share a name share the older metrics, which know collectors by that name only.
     let mut named = BTreeSet::new();
     for one in &snapshot.shown {

@@ -40,6 +40,13 @@ pub(crate) struct DatabaseView {
     pub state: DatabaseState,
 }
 
+impl DatabaseView {
+    /// Whether the exporter has not come to it since it started.
+    pub fn is_unread(&self) -> bool {
+        self.probe.is_none() && self.state.at.is_none()
+    }
+}
+
 /// One planned collector of one database, as a page shows it.
 pub(crate) struct CollectorView {
     pub collector: usize,
@@ -53,6 +60,8 @@ pub(crate) struct CollectorView {
     pub now: bool,
     /// Whether it was not read again since nothing has happened in its database.
     pub unchanged: bool,
+    /// Whether the collection has not come to it yet.
+    pub postponed: bool,
     pub age: Option<Duration>,
     /// Until it is fetched again.
     pub expires_in: Option<Duration>,
@@ -90,7 +99,8 @@ impl Snapshot {
         let database: Arc<str> = schedule.probe.facts.database.as_str().into();
         let show = |one: &Scheduled| {
             let key = CollectorKey { collector: one.collector, database: database.clone() };
-            CollectorView { database: at, ..self.show(shared, &key, one, is_held) }
+            let waits = at > 0 && schedule.is_waiting(one.collector);
+            CollectorView { database: at, ..self.show(shared, &key, one, is_held, waits) }
         };
         let mut shown: Vec<CollectorView> = schedule.scheduled.iter().map(show).collect();
         let is_fatal = |one: &&CollectorView| shared.catalog.collectors[one.collector].fatal && !one.success;
@@ -105,7 +115,8 @@ impl Snapshot {
     }
 
     /// One collector. `is_held`: the source is down and goes on with what it knew before, which is exposed all the same.
-    fn show(&self, shared: &Shared, key: &CollectorKey, one: &Scheduled, is_held: bool) -> CollectorView {
+    /// `waits`: the collection has not come to it, since there are more databases than it has time for.
+    fn show(&self, shared: &Shared, key: &CollectorKey, one: &Scheduled, is_held: bool, waits: bool) -> CollectorView {
         let state = shared.store.state(key);
         let success = state.success_of(one.fingerprint);
         let now = success.is_some_and(|success| success.at >= self.started);
@@ -113,7 +124,11 @@ impl Snapshot {
         let unchanged = !now && one.disposition == Disposition::Unchanged;
         let is_good = now || (success.is_some() && (unchanged || one.disposition == Disposition::Fresh));
         let is_served = is_good && (self.up.is_ok() || is_held);
-        let stale = shared.catalog.collectors[key.collector].stale;
+        let mut stale = shared.catalog.collectors[key.collector].stale;
+        let postponed = waits && !is_good && self.up.is_ok() && !shared.settings.disable_cache;
+        if postponed && state.failure.is_none() {
+            stale = stale.max(shared.settings.unchanged_limit);
+        }
         let served = success.filter(|success| is_served || success.is_servable(stale));
         CollectorView {
             collector: key.collector,
@@ -122,6 +137,7 @@ impl Snapshot {
             success: is_good && self.up.is_ok(),
             now,
             unchanged,
+            postponed,
             age: served.map(|success| success.at.elapsed()),
             expires_in: served.map(LastSuccess::expires_in),
             withheld: false,
@@ -132,6 +148,11 @@ impl Snapshot {
     /// What goes onto the page.
     pub fn parts(&self) -> impl Iterator<Item = (&CollectorView, &Arc<EncodedResult>)> {
         self.shown.iter().filter(|one| !one.withheld).filter_map(|one| Some((one, one.result.as_ref()?)))
+    }
+
+    /// How many databases the exporter has not come to since it started.
+    pub fn unread_databases(&self) -> usize {
+        self.databases.iter().filter(|database| database.is_unread()).count()
     }
 
     /// How many databases were not visited since nothing has happened in them.

@@ -52,21 +52,74 @@ async fn a_database_that_hangs_leaves_the_others_their_time() {
     assert_eq!(["a", "b"].map(|name| success_in(&page, "each", name)), [Some(1.0); 2], "{page}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_one_deadline_cuts_off_is_first_in_the_next_collection() {
-    let bench = Bench::new(&[("each", "timeout: 60,")]);
+/// Five databases of which two are opened at once, in three seconds.
+fn slow_logins() -> Bench {
+    let bench = Bench::new(&[("each", "timeout: 60, ttl: 3600,")]);
     let names = ["a", "b", "c", "d", "e"];
     bench.script.databases(&names);
     for name in names {
         bench.script.on(&format!("open {name}"), [after(3_000)]);
     }
-    for opened in [["open a", "open b"], ["open c", "open d"], ["open e", "open a"]] {
-        bench.scrape_within(Duration::from_secs(2)).await;
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        let mut asked = bench.script.take_asked();
-        asked.retain(|question| question.starts_with("open ") && question != "open main");
-        assert_eq!(asked, opened);
+    bench
+}
+
+fn opened(bench: &Bench) -> Vec<String> {
+    let mut asked = bench.script.take_asked();
+    asked.retain(|question| question.starts_with("open ") && question != "open main");
+    asked
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_deadline_cuts_off_is_read_before_the_next_scrape() {
+    let bench = slow_logins();
+    let page = bench.scrape_within(Duration::from_secs(2)).await;
+    assert_eq!(value(&page, "pg_exporter_unread_databases"), Some(5.0), "{page}");
+    assert_eq!(opened(&bench), ["open a", "open b"]);
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(opened(&bench), ["open c", "open d", "open e"]);
+    let page = bench.scrape().await;
+    assert_eq!(value(&page, "pg_exporter_unread_databases"), Some(0.0), "{page}");
+    assert_eq!(success_in(&page, "each", "e"), Some(1.0), "{page}");
+    assert_eq!(opened(&bench), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_collection_takes_over_with_what_was_not_read() {
+    let bench = slow_logins();
+    bench.scrape_within(Duration::from_secs(2)).await;
+    // a and b are there after 3 s; then c and d are begun.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    bench.script.take_asked();
+    bench.scrape_within(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let mut begun = opened(&bench);
+    begun.sort();
+    begun.dedup();
+    assert_eq!(begun, ["open c", "open d", "open e"], "none of the first is read again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_was_not_reached_keeps_its_last_result() {
+    let bench = Bench::new(&[("each", "timeout: 60,")]);
+    bench.script.databases(&["a", "b", "c"]);
+    bench.scrape().await;
+    for name in ["a", "b", "c"] {
+        bench.script.on(&format!("open {name}"), [after(3_000)]);
     }
+    let page = bench.scrape_within(Duration::from_secs(2)).await;
+    let rows = |page: &str| {
+        ["a", "b", "c"]
+            .map(|name| value(page, &format!("pg_exporter_collector_rows{{collector=\"each\",datname=\"{name}\"}}")))
+    };
+    assert_eq!((value(&page, "pg_up"), rows(&page)), (Some(1.0), [Some(1.0); 3]), "{page}");
+    assert_eq!(["a", "b", "c"].map(|name| success_in(&page, "each", name)), [Some(0.0); 3], "{page}");
+    let snapshot = bench.snapshot();
+    assert!(snapshot.shown.iter().filter(|one| one.postponed).count() == 3);
+    // One that was tried and failed does not keep it.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    bench.script.on("open a", [fail(Reason::Auth)]);
+    let page = bench.scrape_within(Duration::from_secs(2)).await;
+    assert_eq!(rows(&page), [Some(0.0), Some(1.0), Some(1.0)], "{page}");
 }
 
 #[tokio::test(start_paused = true)]
