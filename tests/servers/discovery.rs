@@ -230,6 +230,7 @@ fn database_without_connect_privilege_is_skipped() {
 fn more_databases_than_a_scrape_has_time_for_are_all_read_and_stay() {
     const LIMIT: Duration = Duration::from_secs(2);
     let server = unasked();
+    server.psql("template1", "create table born (n int)").unwrap();
     let names: Vec<String> = (0..40).map(|n| format!("db{n}")).collect();
     let create: String = names.iter().map(|name| format!("create database {name} strategy = file_copy;\n")).collect();
     server.psql("postgres", &create).unwrap();
