@@ -380,3 +380,15 @@ fn state_changes_are_logged_once() {
     // As short as the story is.
     assert!(log.lines().count() <= 8, "{log}");
 }
+
+#[test]
+fn variables_of_postgres_exporter_name_the_server() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let address = format!("127.0.0.1:{}/postgres?sslmode=disable", server.port());
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(folder.path(), "password", MONITOR_PASSWORD);
+    let parts = [("DATA_SOURCE_URI", address.as_str()), ("DATA_SOURCE_USER", "monitor")];
+    assert!(is_up(&start(&[("DATA_SOURCE_NAME", &server.url("monitor", "postgres"))])));
+    assert!(is_up(&start(&[parts[0], parts[1], ("DATA_SOURCE_PASS", MONITOR_PASSWORD)])));
+    assert!(is_up(&start(&[parts[0], parts[1], ("DATA_SOURCE_PASS_FILE", file.to_str().unwrap())])));
+}

@@ -146,6 +146,12 @@ fn with_name_of_variable(error: clap::Error, command: &Command) -> clap::Error {
             );
         }
     }
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && let Some(instead) = foreign_flag(flag)
+    {
+        return with_tip(error, instead.into());
+    }
     let (Some(ContextValue::String(flag)), Some(ContextValue::String(value))) =
         (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
     else {
@@ -157,6 +163,27 @@ fn with_name_of_variable(error: clap::Error, command: &Command) -> clap::Error {
         return with_tip(error, tip);
     }
     error
+}
+
+/// What to do in place of a flag of postgres_exporter.
+fn foreign_flag(flag: &str) -> Option<&'static str> {
+    let name = flag.trim_start_matches('-');
+    Some(match name.split('=').next().unwrap_or_default() {
+        "extend.query-path" => "write the queries as collector files and name their folder with --config",
+        "auto-discover-databases" => "databases are discovered by default; see --auto-discovery",
+        "exclude-databases" => "write --exclude-database",
+        "include-databases" => "write --include-database",
+        "constantLabels" => "write --label",
+        "metric-prefix" => "names begin with the key of their collector; see --config",
+        "dumpmaps" => "run the command metrics",
+        "collection-timeout" => "write --scrape-timeout",
+        "config.file" => "one exporter reads one server; give its address with --url",
+        "disable-default-metrics" | "disable-settings-metrics" => "choose collectors with --tag or --config",
+        other if other.starts_with("collector.") || other.starts_with("no-collector.") => {
+            "choose collectors with --tag, or with --config and files of your own"
+        }
+        _ => return None,
+    })
 }
 
 fn with_tip(mut error: clap::Error, tip: String) -> clap::Error {

@@ -1,9 +1,10 @@
 //! `pg-exporter`: Prometheus exporter for PostgreSQL.
 //!
 //! `source` lends sessions from a `pool`. `session_settings`, `session_start`, `pooler` and `tracking` prepare a connection,
-//! `session` runs queries on it. `facts`, `instance` and `health` probe the server, `databases` selects the databases to read, `decode` reads the
+//! `session` runs queries on it. `facts`, `instance` and `health` probe the server, `data_source` reads the variables of postgres_exporter, `databases` selects the databases to read, `decode` reads the
 //! cells of a result, `options` has the flags.
 
+mod data_source;
 mod databases;
 mod decode;
 mod facts;

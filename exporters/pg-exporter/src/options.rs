@@ -8,6 +8,7 @@ use clap::{ArgAction, Args};
 use engine::{Context, Sources, parse_bool};
 use pgclient::{Environment, Target, TargetError};
 
+use crate::data_source::data_source;
 use crate::databases::Discovery;
 use crate::instance::InstanceReader;
 use crate::pool::connector::Connector;
@@ -25,7 +26,7 @@ pub(crate) struct PgOptions {
     /// Default: PG* variables, the service file, and the local socket. Every user of the machine
     /// can see the command line: set a password in the environment, in a password file
     /// (~/.pgpass), or in the file that PG_EXPORTER_URL_FILE names.
-    /// [env: PG_EXPORTER_URL, PGURL, PG_EXPORTER_URL_FILE, PG*]
+    /// [env: PG_EXPORTER_URL, PGURL, PG_EXPORTER_URL_FILE, DATA_SOURCE_*, PG*]
     #[arg(long, short = 'u', help_heading = SERVER, value_name = "CONNINFO", verbatim_doc_comment)]
     url: Option<String>,
 
@@ -106,7 +107,7 @@ impl PgOptions {
     }
 
     /// The conninfo and where it comes from: `--url`, else PG_EXPORTER_URL, PGURL, or the file that PG_EXPORTER_URL_FILE
-    /// names, else empty.
+    /// names, else the variables of postgres_exporter, else empty.
     fn conninfo(&self, environment: &Environment) -> Result<(&'static str, String), Box<dyn Error + Send + Sync>> {
         const FILE: &str = "PG_EXPORTER_URL_FILE";
         if let Some(given) = &self.url {
@@ -115,7 +116,9 @@ impl PgOptions {
         if let Some((name, given)) = environment.first(&["PG_EXPORTER_URL", "PGURL"])? {
             return Ok((name, given.to_owned()));
         }
-        let Some(path) = environment.value(FILE).map(Path::new) else { return Ok(("", String::new())) };
+        let Some(path) = environment.value(FILE).map(Path::new) else {
+            return Ok(data_source(environment)?.unwrap_or_default());
+        };
         let shown = path.display();
         match files::read_text_or_pipe(path) {
             Ok(text) if text.trim().is_empty() => Err(format!("{FILE}: {shown} is empty").into()),

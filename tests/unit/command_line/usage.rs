@@ -11,6 +11,9 @@ fn usage_errors_name_the_flag_and_the_expected_value() {
     for (args, expected) in [
         (&["--bogus"][..], "unexpected argument '--bogus'"),
         (&["--confg", "x"], "a similar argument exists: '--config'"),
+        (&["--extend.query-path", "x"], "name their folder with --config"),
+        (&["--no-collector.wal"], "choose collectors with --tag"),
+        (&["--auto-discover-databases"], "--auto-discovery"),
         (&["bogus"], "unrecognized subcommand 'bogus'"),
         (&["explian"], "a similar subcommand exists: 'explain'"),
         (&["--config"], "a value is required for '--config <PATH>'"),
