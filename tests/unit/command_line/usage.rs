@@ -132,7 +132,7 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
     for variable in variables {
         assert_eq!(help.matches(&format!("[env: PG_EXPORTER_{variable}]")).count(), 1, "{variable}\n{help}");
     }
-    assert!(help.contains("[env: PG_EXPORTER_URL, PGURL, PG_EXPORTER_URL_FILE, PG*]"), "{help}");
+    assert!(help.contains("[env: PG_EXPORTER_URL, PGURL, PG_EXPORTER_URL_FILE, DATA_SOURCE_*, PG*]"), "{help}");
     assert_eq!(help.matches("[env: ").count(), variables.len() + 1, "{help}");
     for default in [":9630", "/metrics", "true", "template0,template1,postgres", "2000", "9", "info", "logfmt"] {
         assert_eq!(help.matches(&format!("[default: {default}]")).count(), 1, "{default}\n{help}");
