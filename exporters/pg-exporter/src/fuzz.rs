@@ -64,7 +64,7 @@ pub(crate) fn wire_value(input: &[u8]) {
         Type::INT8 => assert_eq!(value, driver::<i64>(ty, raw).map(Value::Int)),
         Type::OID => assert_eq!(value, driver::<u32>(ty, raw).map(|number| Value::Int(number.into()))),
         Type::TEXT | Type::VARCHAR | Type::NAME => {
-            let Some(Value::Text(text)) = &value else { unreachable!("{value:?}") };
+            let Some(Value::Text(text)) = &value else { unreachable!("text is always read") };
             if let Some(valid) = driver::<&str>(ty, raw) {
                 assert_eq!(text, valid);
             }
