@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use lab::{Major, Postgres};
+use support::outcome::embedded_and;
 use support::{Page, exporter, scrape};
 
 /// The databases whose tables were read.
@@ -234,7 +235,11 @@ fn more_databases_than_a_scrape_has_time_for_are_all_read_and_stay() {
     let names: Vec<String> = (0..40).map(|n| format!("db{n}")).collect();
     let create: String = names.iter().map(|name| format!("create database {name} strategy = file_copy;\n")).collect();
     server.psql("postgres", &create).unwrap();
-    let exporter = exporter(&server, "postgres", &["--max-connections", "2"]);
+    // However fast the machine is: four seconds for all.
+    let pause = "pause: { query: select 1 AS n from pg_sleep(0.1), metrics: [ n: { usage: GAUGE } ] }\n";
+    let config = embedded_and(pause);
+    let args = ["--max-connections", "2", "--config", config.path().to_str().unwrap()];
+    let exporter = exporter(&server, "postgres", &args);
     let scrape = || {
         let begun = Instant::now();
         let answer = exporter.get_with("/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "2")]).unwrap();

@@ -87,9 +87,9 @@ fn assert_each_once(steps: &[Step]) {
 #[test]
 fn twenty_scrapes_at_once_execute_each_statement_once() {
     let server = server();
-    // It holds the pass until the last of the twenty is in it.
+    // It holds the pass until the last of the twenty is in it, and is no slow collector that a second visit is made for.
     let config = embedded_and(
-        "pause: { query: select 1 AS n from pg_sleep(0.8), priority: 9, metrics: [ n: { usage: GAUGE } ] }\n",
+        "pause: { query: select 1 AS n from pg_sleep(0.4), priority: 9, metrics: [ n: { usage: GAUGE } ] }\n",
     );
     // With the last one, databases are visited though nothing happens in them.
     let args = ["--config", config.path().to_str().unwrap(), "--cache-ttls", "1,1,1,0"];
