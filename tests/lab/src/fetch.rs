@@ -167,7 +167,7 @@ fn mirror() -> Result<String, LabError> {
     })
 }
 
-/// The first Python that has pip. If none has, root installs it for the system's Python.
+/// The first Python that has pip. Without one, root installs it for the system's Python.
 fn python_with_pip(candidates: &[&'static str]) -> Result<&'static str, LabError> {
     let pip_of = |python: &&str| run(Command::new(python).args(["-c", "import pip"])).is_ok();
     if let Some(python) = candidates.iter().copied().find(pip_of) {

@@ -57,8 +57,8 @@ impl<S: Source> Scraper<S> {
         self.shared.store.results()
     }
 
-    /// Collects until the time that `until` gives, whatever the server does, and makes the server's part of a page of what is there. What did
-    /// not come in time is missing from it and reported as failed.
+    /// Collects until the time that `until` gives, whatever the server does, and makes the server's part of a page of what
+    /// is there. What did not come in time is missing from it and reported as failed.
     pub(super) async fn scrape(&self, deadline: Instant, until: impl Fn() -> Instant, gzip: bool) -> TargetPage {
         self.shared.demand.note(gzip);
         let collection = self.join_collection(deadline);
