@@ -11,6 +11,7 @@ mkdir -p "$pages"
 
 "$programs/pg-exporter" metrics --self --format markdown >"$pages/self-metrics.md"
 "$programs/pg-exporter" keys >"$pages/collector-keys.md"
+"$programs/pg-exporter" mixin --list >"$pages/alerts.md"
 
 # The help text shows the width of the terminal and the values of variables: both are fixed here.
 {

@@ -26,11 +26,10 @@ impl Rule {
     }
 }
 
-/// The rule files, by name; Alertmanager's configuration stands beside them and is none.
+/// The rule files, by name; nothing else lies in their folder.
 pub fn rule_files() -> Vec<PathBuf> {
     let files = fs::read_dir(path("alerts")).unwrap().map(|entry| entry.unwrap().path());
-    let is_rules =
-        |file: &PathBuf| file.extension().is_some_and(|end| end == "yml") && !file.ends_with("alertmanager.yml");
+    let is_rules = |file: &PathBuf| file.extension().is_some_and(|end| end == "yml");
     let mut files: Vec<_> = files.filter(is_rules).collect();
     files.sort();
     assert!(files.len() > 10, "{files:?}");

@@ -8,4 +8,5 @@ mod command_line;
 mod dashboards;
 mod house;
 mod logs;
+mod mixin;
 mod parity;

@@ -85,7 +85,8 @@ pub(crate) fn read<O: Args>(
 /// All flags, which may come before or after the name of a command.
 fn command<O: Args>(exporter: &Exporter) -> Command {
     let command = Cli::<O>::command().name(exporter.name).about(exporter.about).version(exporter.build.version());
-    command.mut_args(|arg| complete(arg, exporter).global(true))
+    let command = command.mut_args(|arg| complete(arg, exporter).global(true));
+    command.subcommands(exporter.tools.iter().map(|tool| Command::new(tool.name).about(tool.about)))
 }
 
 /// The flag with its environment variable, the spellings of true and false, and its notes in `--help`.

@@ -1,6 +1,8 @@
 //! What an exporter crate tells the engine about itself.
 
 use std::error::Error;
+use std::ffi::OsString;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::build_info::BuildInfo;
@@ -29,6 +31,19 @@ pub struct Exporter {
     pub embedded: Vec<EmbeddedFolder>,
     /// Checks the text of a query as far as that is possible without a server.
     pub check_query: Option<CheckQuery>,
+    /// Commands that need neither collectors nor a server.
+    pub tools: &'static [Tool],
+}
+
+/// A command with arguments of its own; its name must be the first argument.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// The command's name.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// Runs it with the arguments after its name.
+    pub run: fn(Vec<OsString>) -> ExitCode,
 }
 
 /// What an exporter may need to know to make its source.

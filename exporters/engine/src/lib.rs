@@ -51,7 +51,7 @@ mod top;
 pub use build_info::BuildInfo;
 pub use catalog::{CheckQuery, EmbeddedFolder};
 pub use error::SourceError;
-pub use exporter::{Context, Exporter, Sources};
+pub use exporter::{Context, Exporter, Sources, Tool};
 pub use facts::{Detail, Extension, Health, OtherDatabase, Role, ServerFacts, ServerNotes, ServerProbe, Version};
 pub use options::parse_bool;
 pub use reason::Reason;

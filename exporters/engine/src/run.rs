@@ -41,7 +41,11 @@ where
     O: Args,
     S: Source,
 {
-    let cli = match cli::read::<O>(&exporter, arguments) {
+    let arguments: Vec<OsString> = arguments.collect();
+    if let Some(tool) = exporter.tools.iter().find(|tool| arguments.get(1).is_some_and(|given| given == tool.name)) {
+        return (tool.run)(arguments.into_iter().skip(2).collect());
+    }
+    let cli = match cli::read::<O>(&exporter, arguments.into_iter()) {
         Ok(cli) => cli,
         Err(text) => {
             let wrong = text.use_stderr();

@@ -25,7 +25,7 @@ mod tracking;
 
 use std::process::ExitCode;
 
-use engine::{BuildInfo, EmbeddedFolder, Exporter};
+use engine::{BuildInfo, EmbeddedFolder, Exporter, Tool};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -44,6 +44,11 @@ fn main() -> ExitCode {
         log_crates: &["pg_exporter", "pgclient"],
         embedded: vec![EmbeddedFolder::of::<Collectors>("pg")],
         check_query: None,
+        tools: &[Tool {
+            name: "mixin",
+            about: "Write a site's alert rules, Alertmanager configuration and dashboards; mixin --help",
+            run: |arguments| mixin::run(arguments.into_iter()),
+        }],
     };
     engine::run(exporter, std::env::args_os(), options::PgOptions::connect)
 }
