@@ -12,7 +12,8 @@ fn main() -> io::Result<()> {
     // Not the whole folder: cargo would look at each file of the preview's packages.
     println!("cargo::rerun-if-changed={DASHBOARDS}/source/pages");
     let folder = fs::canonicalize(DASHBOARDS)?;
-    let mut names: Vec<_> = fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut names: Vec<_> =
+        fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     names.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     names.sort();
     let mut list = "&[\n".to_owned();

@@ -73,7 +73,8 @@ fn every_alert_has_labels_annotations_and_a_runbook() {
     }
     let names: BTreeSet<_> = rules().iter().filter_map(|rule| rule.alert.clone()).collect();
     let pages = fs::read_dir(path("docs/runbooks")).unwrap();
-    let pages: BTreeSet<_> = pages.map(|page| page.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let pages: BTreeSet<_> =
+        pages.map(|page| page.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     let old: Vec<_> = pages.difference(&names).collect();
     assert!(old.is_empty(), "there is no alert for these pages of docs/runbooks: {old:?}");
 }

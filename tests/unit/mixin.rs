@@ -58,7 +58,11 @@ fn assert_accepted(folder: &Path) {
     }
     let given = rules.iter().map(|file| format!("-rule={}", file.display()));
     check(Command::new(cache.victoria("vmalert").unwrap()).arg("-dryRun").args(given));
-    check(Command::new(cache.amtool().unwrap()).arg("check-config").arg(folder.join("alerts/alertmanager/alertmanager.yml")));
+    check(
+        Command::new(cache.amtool().unwrap())
+            .arg("check-config")
+            .arg(folder.join("alerts/alertmanager/alertmanager.yml")),
+    );
 }
 
 /// A rule of a file, by the alert's name and severity.

@@ -80,10 +80,10 @@ fn act(options: &Options) -> Result<String, MixinError> {
         return Ok(render::site::site(&sources));
     }
     if options.list {
-        return Ok(render::list::list(&sources)?);
+        return render::list::list(&sources);
     }
     let site = options.config.as_deref().map(Site::read).transpose()?.unwrap_or_default();
-    let parts = if options.only.is_empty() { Part::value_variants() } else { &options.only };
+    let parts = if options.only.is_empty() { Part::value_variants() } else { options.only.as_slice() };
     let mut said = String::new();
     for part in parts {
         let files = files(*part, &sources, &site)?;
@@ -108,11 +108,7 @@ impl Part {
 }
 
 /// Paths below the folder, and texts.
-fn files(
-    part: Part,
-    sources: &Sources,
-    site: &Site,
-) -> Result<BTreeMap<String, String>, MixinError> {
+fn files(part: Part, sources: &Sources, site: &Site) -> Result<BTreeMap<String, String>, MixinError> {
     let mut files = BTreeMap::new();
     match part {
         Part::Alerts => {
@@ -121,7 +117,10 @@ fn files(
             }
         }
         Part::Alertmanager => {
-            files.insert("alerts/alertmanager/alertmanager.yml".to_owned(), render::alertmanager::alertmanager(&site.labels));
+            files.insert(
+                "alerts/alertmanager/alertmanager.yml".to_owned(),
+                render::alertmanager::alertmanager(&site.labels),
+            );
         }
         Part::Dashboards => {
             for (stem, json) in render::dashboards::dashboards(site)? {
@@ -130,8 +129,13 @@ fn files(
         }
         Part::Kubernetes => {
             for file in site_rules(sources, site)? {
-                for (operator, name) in [(Operator::Prometheus, "prometheusrule"), (Operator::VictoriaMetrics, "vmrule")] {
-                    files.insert(format!("kubernetes/{name}-{}.yaml", file.stem), render::kubernetes::rules(&file, operator));
+                for (operator, name) in
+                    [(Operator::Prometheus, "prometheusrule"), (Operator::VictoriaMetrics, "vmrule")]
+                {
+                    files.insert(
+                        format!("kubernetes/{name}-{}.yaml", file.stem),
+                        render::kubernetes::rules(&file, operator),
+                    );
                 }
             }
             for (stem, json) in render::dashboards::dashboards(site)? {

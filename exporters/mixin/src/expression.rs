@@ -23,11 +23,6 @@ pub fn fill(expression: &str, parameters: &BTreeMap<String, Parameter>) -> Resul
     Ok(filled)
 }
 
-/// The names between two `@`.
-pub fn parameters(expression: &str) -> impl Iterator<Item = &str> {
-    expression.split('@').skip(1).step_by(2)
-}
-
 /// The condition with a constant threshold, and where the site records a threshold for the alert, with that one.
 ///
 /// A recorded series `pg:threshold:<alert>{severity="…"}` holds for the cluster whose label it has.
@@ -40,10 +35,8 @@ pub fn overridable(expression: &str, alert: &str, severity: &str, cluster: &str)
         return expression.to_owned();
     };
     let recorded = format!("pg:threshold:{alert}{{severity=\"{severity}\"}}");
-    let by_site = expression.replace(
-        &format!("{operator}@threshold@"),
-        &format!("{operator}on ({cluster}) group_left () {recorded}"),
-    );
+    let by_site = expression
+        .replace(&format!("{operator}@threshold@"), &format!("{operator}on ({cluster}) group_left () {recorded}"));
     format!("(\n  {}\n)\nunless on ({cluster}) {recorded}\nor (\n  {}\n)", indented(expression), indented(&by_site))
 }
 

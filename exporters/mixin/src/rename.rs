@@ -52,9 +52,9 @@ mod tests {
     fn renames_labels_but_not_parts_of_names() {
         let plain = Labels { cluster: "job".into(), server: "instance".into(), ..Labels::default() };
         let renames = Renames::new(&plain);
-        let given = r#"sum by (cls) (pg:cls:size{cls="$cls", ins=~"${ins:regex}", insert="cls_"}) {{ $labels.ins }} var-ins=x"#;
-        let expected =
-            r#"sum by (job) (pg:cls:size{job="$job", instance=~"${instance:regex}", insert="cls_"}) {{ $labels.instance }} var-instance=x"#;
+        let given =
+            r#"sum by (cls) (pg:cls:size{cls="$cls", ins=~"${ins:regex}", insert="cls_"}) {{ $labels.ins }} var-ins=x"#;
+        let expected = r#"sum by (job) (pg:cls:size{job="$job", instance=~"${instance:regex}", insert="cls_"}) {{ $labels.instance }} var-instance=x"#;
         assert_eq!(renames.apply(given), expected);
     }
 }

@@ -39,7 +39,8 @@ pub struct Labels {
 
 impl Default for Labels {
     fn default() -> Self {
-        let scope = ["cluster", "namespace", "region", "zone", "datacenter", "dc", "site", "environment", "env", "tenant"];
+        let scope =
+            ["cluster", "namespace", "region", "zone", "datacenter", "dc", "site", "environment", "env", "tenant"];
         Self {
             cluster: "cls".into(),
             server: "ins".into(),

@@ -63,7 +63,10 @@ fn faults(sources: &Sources, site: &Site) -> Vec<String> {
             match alert.severities().find(|(known, _)| known == severity) {
                 None => {
                     let known: Vec<_> = alert.severities().map(|(severity, _)| severity).collect();
-                    faults.push(format!("{place}: expected enabled, select, or a severity of this alert: {}", known.join(", ")));
+                    faults.push(format!(
+                        "{place}: expected enabled, select, or a severity of this alert: {}",
+                        known.join(", ")
+                    ));
                 }
                 Some((_, source)) => faults.extend(severity_faults(&place, source, change)),
             }

@@ -12,7 +12,6 @@ use crate::site::Parameter;
 
 #[derive(RustEmbed)]
 #[folder = "../../alerts/source"]
-#[include = "*.yml"]
 struct Files;
 
 /// A file of alerts of one component.
@@ -137,6 +136,8 @@ pub fn sources(folder: Option<&Path>) -> Result<Sources, MixinError> {
     match folder {
         Some(folder) => of_folder(folder),
         None => Files::iter()
+            // Alertmanager's configuration lies in a folder.
+            .filter(|name| !name.contains('/'))
             .filter_map(|name| Files::get(&name).map(|file| (name, file)))
             .map(|(name, file)| parsed(&name, &String::from_utf8_lossy(&file.data)))
             .collect(),

@@ -30,7 +30,8 @@ impl Changes<'_> {
         if *site == (Site { alerts: site.alerts.clone(), ..Site::default() }) {
             return Ok((stem.to_owned(), text.to_owned()));
         }
-        let fault = |error: serde_json::Error| MixinError::Source { name: format!("{stem}.json"), error: error.to_string() };
+        let fault =
+            |error: serde_json::Error| MixinError::Source { name: format!("{stem}.json"), error: error.to_string() };
         let mut page: Value = serde_json::from_str(text).map_err(fault)?;
         self.apply(&mut page);
         if let Some(tags) = page["tags"].as_array_mut() {

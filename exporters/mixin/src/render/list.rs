@@ -14,7 +14,10 @@ pub fn list(sources: &Sources) -> Result<String, MixinError> {
         .to_owned();
     for (stem, source) in sources {
         let Source::Alerts(file) = source else { continue };
-        page.push_str(&format!("\n## {stem}\n\n{}\n\n| alert | severity | for | condition |\n|---|---|---|---|\n", file.about));
+        page.push_str(&format!(
+            "\n## {stem}\n\n{}\n\n| alert | severity | for | condition |\n|---|---|---|---|\n",
+            file.about
+        ));
         for alert in &file.alerts {
             let rows = rows(alert).map_err(|error| MixinError::Source { name: format!("{stem}.yml"), error })?;
             page.push_str(&rows);

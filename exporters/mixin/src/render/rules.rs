@@ -1,7 +1,5 @@
 //! Rules as YAML, in the form that people write.
 
-use std::fmt::Write;
-
 use crate::rule::{Group, Kind, Rule, RuleFile};
 
 /// A rule file of Prometheus or vmalert.
@@ -19,8 +17,7 @@ pub fn file(file: &RuleFile) -> String {
 pub fn groups(groups: &[Group]) -> String {
     let mut text = "groups:\n".to_owned();
     for group in groups {
-        // Writing into a string does not fail.
-        let _infallible = write!(text, "  - name: {}\n    rules:\n", group.name);
+        text.push_str(&format!("  - name: {}\n    rules:\n", group.name));
         group.rules.iter().for_each(|rule| text.push_str(&self::rule(rule)));
     }
     text
