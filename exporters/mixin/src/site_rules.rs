@@ -88,7 +88,8 @@ fn severity_faults(place: &str, source: &SeveritySource, change: &SeverityChange
         faults.push(format!("{place}.severity: {severity}: expected critical, warning, info or none"));
     }
     for (key, value) in [("for", &change.hold), ("keep_firing_for", &change.keep_firing_for)] {
-        if let Some(value) = value.as_deref().filter(|value| promql_parser::util::parse_duration(value).is_err()) {
+        let is_bad = |value: &&str| *value != "0s" && promql_parser::util::parse_duration(value).is_err();
+        if let Some(value) = value.as_deref().filter(is_bad) {
             faults.push(format!("{place}.{key}: {value}: expected a duration such as 5m or 1h30m"));
         }
     }
