@@ -18,12 +18,20 @@ const LAST_BLOCK: &[u8] = &[3, 0];
 
 /// Compressors between two uses: making one costs as much as compressing a small result.
 #[derive(Debug, Default)]
-pub(crate) struct Compressors(Mutex<Vec<Compress>>);
+pub(crate) struct Compressors {
+    idle: Mutex<Vec<Compress>>,
+    turn: tokio::sync::Mutex<()>,
+}
 
 impl Compressors {
+    /// Waits until no other large result is being compressed: each thread that does so keeps memory of its own.
+    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
     /// Compresses each family by itself.
     pub(super) fn deflate<'a>(&self, families: impl IntoIterator<Item = &'a [u8]>) -> Deflated {
-        let taken = self.0.lock().pop();
+        let taken = self.idle.lock().pop();
         let mut compress = taken.unwrap_or_else(|| Compress::new(Compression::new(LEVEL), false));
         let (mut bytes, mut families_of_it) = (Vec::new(), Vec::new());
         for family in families {
@@ -32,7 +40,7 @@ impl Compressors {
             checksum.update(family);
             families_of_it.push((bytes.len(), checksum));
         }
-        let mut kept = self.0.lock();
+        let mut kept = self.idle.lock();
         if kept.len() < KEPT {
             kept.push(compress);
         }

@@ -60,7 +60,8 @@ impl<T: Session> CollectorRun<'_, T> {
     async fn keep(&self, result: &Arc<EncodedResult>) {
         let (wanted, compressors) = (self.shared.demand.wanted(), self.shared.compressors.clone());
         if wanted.deflated && result.size() >= LARGE {
-            let result = result.clone();
+            let (result, turn) = (result.clone(), self.shared.compressors.clone());
+            let _turn = turn.turn().await;
             // Should it panic, the lines stay as they are and the page compresses them.
             tokio::task::spawn_blocking(move || result.keep(wanted, &compressors)).await.ok();
         } else {
