@@ -1,6 +1,7 @@
 -- Indexes that cost their writes and give little or nothing back, by reason; one index may have several:
 --   invalid    no query uses it (a failed CREATE INDEX CONCURRENTLY or REINDEX leaves one); those that
---              are being built are left out, a standby cannot tell them
+--              are being built, rebuilt or dropped are left out. A standby does not see who does that:
+--              it counts none
 --   unused     valid, never scanned on this server since the statistics were reset, and not there for a
 --              constraint, uniqueness or a replica identity
 --   duplicate  another one has the same columns, operator classes, collations, order, expressions and
@@ -24,8 +25,18 @@ WITH x AS MATERIALIZED (
       SELECT CASE WHEN indisvalid THEN 'unused' ELSE 'invalid' END AS reason, indexrelid, indrelid, relpages, NULL::oid AS other
         FROM x
        WHERE indisvalid AND for_queries AND pg_catalog.pg_stat_get_numscans(indexrelid) = 0
-          OR NOT indisvalid AND indexrelid <> ALL (ARRAY(
+          OR NOT indisvalid AND NOT (SELECT pg_catalog.pg_is_in_recovery())
+             AND indexrelid <> ALL (ARRAY(
                SELECT index_relid FROM pg_catalog.pg_stat_progress_create_index WHERE datname = pg_catalog.current_database()))
+             -- A concurrent build reports the index a moment after it can be seen.
+             AND indrelid <> ALL (ARRAY(
+               SELECT relid FROM pg_catalog.pg_stat_progress_create_index
+                WHERE datname = pg_catalog.current_database() AND index_relid = 0 AND command = 'CREATE INDEX CONCURRENTLY'))
+             -- REINDEX and DROP INDEX CONCURRENTLY lock each index from beginning to end: the new one and the old one.
+             AND indexrelid <> ALL (ARRAY(
+               SELECT l.relation FROM pg_catalog.pg_locks AS l
+                WHERE l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+                  AND l.locktype = 'relation' AND l.granted AND l.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')))
       UNION ALL
       SELECT CASE WHEN twin IS NULL THEN 'prefix' ELSE 'duplicate' END, indexrelid, indrelid, relpages, coalesce(twin, longer)
         FROM (
@@ -71,11 +82,11 @@ WITH x AS MATERIALIZED (
        WHERE coalesce(twin, longer) IS NOT NULL
     ) AS r
 ), sums AS (
-  SELECT pg_catalog.count(*) FILTER (WHERE reason = 'invalid') AS invalid,
+  SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.count(*) FILTER (WHERE reason = 'invalid') END AS invalid,
          pg_catalog.count(*) FILTER (WHERE reason = 'unused') AS unused,
          pg_catalog.count(*) FILTER (WHERE reason = 'duplicate') AS duplicate,
          pg_catalog.count(*) FILTER (WHERE reason = 'prefix') AS prefix,
-         coalesce(pg_catalog.sum(bytes) FILTER (WHERE reason = 'invalid'), 0) AS invalid_bytes,
+         CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN coalesce(pg_catalog.sum(bytes) FILTER (WHERE reason = 'invalid'), 0) END AS invalid_bytes,
          coalesce(pg_catalog.sum(bytes) FILTER (WHERE reason = 'unused'), 0) AS unused_bytes,
          coalesce(pg_catalog.sum(bytes) FILTER (WHERE reason = 'duplicate'), 0) AS duplicate_bytes,
          coalesce(pg_catalog.sum(bytes) FILTER (WHERE reason = 'prefix'), 0) AS prefix_bytes

@@ -47,7 +47,23 @@ fn a_paused_standby_is_behind_by_what_was_written() {
         scrape_until(&feeding, "it has caught up", |page| page.value("pg_repl_replay_diff", &receiver) == Some(0.0));
         assert_restartpoints(&primary, &standby, &fed);
         assert_sequences(&primary, &standby, &fed);
+        assert_invalid_index(&primary, &standby, &feeding, &fed);
     }
+}
+
+/// A standby cannot tell an index that is being built from one that is broken: it counts none, and says so by no sample.
+fn assert_invalid_index(primary: &Postgres, standby: &Postgres, feeding: &Exporter, fed: &Exporter) {
+    primary.psql("postgres", "create table same as select 1 as id from generate_series(1, 2)").unwrap();
+    assert!(primary.psql("postgres", "create unique index concurrently broken on same (id)").is_err());
+    standby.wait_for("select count(*) = 1 from pg_index where not indisvalid", LIMIT).unwrap();
+    let of = |exporter: &Exporter| {
+        let page = scrape(exporter);
+        page.assert_clean(&format!("{}, invalid index", primary.major()));
+        let counted = ["invalid", "unused"].map(|reason| page.value(&format!("pg_index_waste_{reason}"), &[]));
+        (counted, page.samples("pg_index_worst_bytes", &[("reason", "invalid")]).len())
+    };
+    assert_eq!(of(feeding), ([Some(1.0), Some(0.0)], 1), "{}", primary.major());
+    assert_eq!(of(fed), ([None, Some(0.0)], 0), "{}", primary.major());
 }
 
 /// A standby reads sequences, but for those that have no file there.
