@@ -1,3 +1,6 @@
+-- Who waits for a lock and for whom, from one reading of pg_locks: the sums of each database, the 20 sessions that
+-- have waited longest, each in a row of its database, and how full the lock table is. pg_blocking_pids() would lock
+-- the whole lock table once for each session that waits.
 WITH RECURSIVE conflict (mode, conflicts) AS (VALUES
   ('AccessShareLock', ARRAY['AccessExclusiveLock']),
   ('RowShareLock', ARRAY['ExclusiveLock', 'AccessExclusiveLock']),
@@ -15,12 +18,13 @@ WITH RECURSIVE conflict (mode, conflicts) AS (VALUES
    ARRAY['AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
          'ExclusiveLock', 'AccessExclusiveLock'])
 ), activity AS MATERIALIZED (
-  SELECT pid, datid, CASE WHEN backend_type = 'parallel worker' THEN leader_pid END AS leader
+  SELECT pid, datid, query_id, CASE WHEN backend_type = 'parallel worker' THEN leader_pid END AS leader
     FROM pg_catalog.pg_stat_activity
 ), lock AS MATERIALIZED (
   SELECT pg_catalog.concat_ws('/', locktype, database, relation, page, tuple, virtualxid, transactionid, classid, objid, objsubid) AS object,
          coalesce(a.leader, l.pid, - pg_catalog.split_part(virtualtransaction, '/', 2)::bigint) AS session,
-         a.datid, mode, granted, waitstart
+         a.datid, locktype, mode, granted, waitstart,
+         NOT fastpath AND mode <> 'SIReadLock' AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() AS in_lock_table
     FROM pg_catalog.pg_locks AS l
     LEFT JOIN activity AS a ON a.pid = l.pid
 ), waiting AS MATERIALIZED (
@@ -52,8 +56,21 @@ WITH RECURSIVE conflict (mode, conflicts) AS (VALUES
     FROM chain AS c
     JOIN blocked AS b ON b.blocker = c.session
    WHERE c.depth < 100
+), first_blocker AS (
+  SELECT session,
+         coalesce(pg_catalog.min(blocker) FILTER (WHERE blocker NOT IN (SELECT session FROM waiting)), pg_catalog.min(blocker)) AS blocker
+    FROM blocked
+   GROUP BY session
+), longest AS (
+  SELECT w.datid, w.session AS pid, CASE WHEN b.blocker < 0 THEN 0 ELSE b.blocker END AS blocked_by, w.locktype, w.mode, a.query_id, w.waitstart
+    FROM (SELECT DISTINCT ON (session) * FROM waiting WHERE datid <> 0 ORDER BY session, waitstart) AS w
+    LEFT JOIN activity AS a ON a.pid = w.session
+    LEFT JOIN first_blocker AS b ON b.session = w.session
+   ORDER BY w.waitstart, w.session
+   LIMIT 20
 )
-SELECT d.datname, w.sessions, w.since, w.roots, w.depth
+SELECT d.datname, w.sessions, w.since, w.roots, w.depth, t.entries,
+       l.pid, l.blocked_by, l.locktype, l.mode, l.query_id, l.waitstart
   FROM pg_catalog.pg_database AS d
   LEFT JOIN (
     SELECT w.datid, w.sessions, w.since, b.roots, b.depth
@@ -68,4 +85,6 @@ SELECT d.datname, w.sessions, w.since, w.roots, w.depth
          GROUP BY b.datid
       ) AS b ON b.datid = w.datid
   ) AS w ON w.datid = d.oid
+  LEFT JOIN longest AS l ON l.datid = d.oid
+  CROSS JOIN (SELECT pg_catalog.count(*) AS entries FROM (SELECT FROM lock WHERE in_lock_table GROUP BY object) AS o) AS t
  WHERE d.datallowconn AND NOT d.datistemplate

@@ -5,11 +5,12 @@ use support::outcome::{exporter_of, scrape_until};
 use support::scrape;
 
 /// Families whose values come from columns that the role does not see.
-const HIDDEN: [&str; 9] = [
+const HIDDEN: [&str; 10] = [
     "pg_activity_count",
     "pg_backend_count",
     "pg_connection_used",
     "pg_downstream_count",
+    "pg_downstream_standbys",
     "pg_repl_state",
     "pg_ssl_enabled",
     "pg_ssl_disabled",

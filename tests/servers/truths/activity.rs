@@ -72,14 +72,14 @@ fn waits(page: &Page, locktype: &str) -> Option<f64> {
 }
 
 /// Waits until so many processes wait for a lock, and since when is known.
-fn until_waiting(server: &Postgres, processes: usize) {
+pub fn until_waiting(server: &Postgres, processes: usize) {
     let all = "count(*) filter (where not granted) = count(waitstart)";
     let these = format!("count(*) filter (where not granted) = {processes}");
     server.wait_for(&format!("select {all} and {these} from pg_locks"), LIMIT).unwrap();
 }
 
 /// Ends their waiting and sees that all of it is gone.
-fn release(server: &Postgres, waiters: Vec<JoinHandle<Result<(), postgres::Error>>>) {
+pub fn release(server: &Postgres, waiters: Vec<JoinHandle<Result<(), postgres::Error>>>) {
     for waiter in waiters {
         waiter.join().unwrap().unwrap();
     }
@@ -212,6 +212,11 @@ fn long_queue_is_cut(server: &Postgres, page: impl Fn() -> Page) {
     until_waiting(server, 60);
     let seen = page();
     assert_eq!(blocking(&seen), [60.0, 1.0, 60.0]);
+    // The 20 that have waited longest.
+    let longest = "select string_agg(pid::text, ' ') from (select pid from pg_locks where not granted order by waitstart limit 20) l";
+    let longest = server.psql("postgres", longest).unwrap();
+    assert_eq!(seen.label_values("pg_blocked_wait_seconds", "pid"), longest.split(' ').collect());
+    assert_eq!(seen.samples("pg_blocked_wait_seconds", &[]).len(), 20);
     holder.batch_execute("commit").unwrap();
     release(server, waiters);
 }
