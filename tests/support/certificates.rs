@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// A certificate authority.
 pub struct Authority {
@@ -31,7 +31,13 @@ impl Authority {
 
     /// A certificate for a host name or a role.
     pub fn issue(&self, name: &str) -> Issued {
+        self.issue_until(name, 2100)
+    }
+
+    /// The same, valid until that year begins.
+    pub fn issue_until(&self, name: &str, year: i32) -> Issued {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();

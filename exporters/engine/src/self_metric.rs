@@ -101,6 +101,7 @@ self_metrics! {
     CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "exporter_config_last_reload_successful" [], "1 if the last reload of the collector files succeeded, else 0";
     CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: Gauge "exporter_config_last_reload_success_timestamp_seconds" [], "Unix time of the last successful reload of the collector files in seconds";
     WEB_CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "exporter_web_config_last_reload_successful" [], "1 if the last reload of the web configuration file succeeded, else 0";
+    CERTIFICATE_EXPIRY_TIMESTAMP_SECONDS: Gauge "exporter_certificate_expiry_timestamp_seconds" ["certificate"], "Unix time at which a TLS certificate expires in seconds: server is the one that the server presented when the exporter last connected, web is the exporter's own; absent without TLS";
     LOG_LINES_DROPPED_TOTAL: Counter "exporter_log_lines_dropped_total" [], "Log lines dropped because standard error was not read";
     HTTP_CONNECTIONS: Gauge "exporter_http_connections" [], "Open HTTP connections";
     HTTP_CONNECTIONS_LIMIT: Gauge "exporter_http_connections_limit" [], "Maximum number of open HTTP connections";

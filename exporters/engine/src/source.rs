@@ -92,4 +92,6 @@ pub struct Connections {
     pub budget: u64,
     /// Opened since the start.
     pub opened: u64,
+    /// When the certificate expires that the server presented to the last one, in Unix seconds; `None` without TLS.
+    pub certificate_expiry: Option<f64>,
 }

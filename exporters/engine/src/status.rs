@@ -18,6 +18,7 @@ pub(crate) struct ProcessStatus {
     /// HTTP connections closed to make room for others.
     pub http_connections_closed: Counter,
     web_config: Arc<Mutex<WebConfigState>>,
+    certificate_expiry: Arc<Mutex<Option<f64>>>,
 }
 
 /// The outcome of the last read of the web configuration file.
@@ -41,5 +42,15 @@ impl ProcessStatus {
     /// Sets that state.
     pub fn note_web_config(&self, state: WebConfigState) {
         *self.web_config.lock() = state;
+    }
+
+    /// When the exporter's own certificate expires, in Unix seconds; `None` without TLS.
+    pub fn certificate_expiry(&self) -> Option<f64> {
+        *self.certificate_expiry.lock()
+    }
+
+    /// Sets that time.
+    pub fn note_certificate_expiry(&self, expiry: Option<f64>) {
+        *self.certificate_expiry.lock() = expiry;
     }
 }

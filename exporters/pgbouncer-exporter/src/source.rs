@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine::{Connections, Reason, Source, SourceError};
+use parking_lot::Mutex;
 use pgclient::{ConnectError, ConsoleTarget};
 
 use crate::console_slots::ConsoleSlots;
@@ -19,11 +20,14 @@ pub(crate) struct PgBouncerSource {
     connect_timeout: Duration,
     slots: Arc<ConsoleSlots>,
     opened: AtomicU64,
+    /// Of the last console's certificate.
+    certificate_expiry: Mutex<Option<f64>>,
 }
 
 impl PgBouncerSource {
     pub(crate) fn new(target: ConsoleTarget, connect_timeout: Duration) -> Self {
-        Self { target, connect_timeout, slots: ConsoleSlots::new(BUDGET), opened: AtomicU64::new(0) }
+        let (opened, certificate_expiry) = (AtomicU64::new(0), Mutex::default());
+        Self { target, connect_timeout, slots: ConsoleSlots::new(BUDGET), opened, certificate_expiry }
     }
 
     fn error(&self, error: &ConnectError) -> SourceError {
@@ -58,6 +62,7 @@ impl Source for PgBouncerSource {
         let console =
             self.target.connect(permit.slot(), self.connect_timeout).await.map_err(|error| self.error(&error))?;
         self.opened.fetch_add(1, Ordering::Relaxed);
+        *self.certificate_expiry.lock() = console.certificate_expiry();
         Ok(ConsoleSession::new(console, label.into(), self.target.user(), self.connect_timeout, permit))
     }
 
@@ -66,8 +71,12 @@ impl Source for PgBouncerSource {
     }
 
     fn connections(&self) -> Connections {
-        let open = self.slots.taken() as u64;
-        Connections { open, budget: BUDGET as u64, opened: self.opened.load(Ordering::Relaxed) }
+        Connections {
+            open: self.slots.taken() as u64,
+            budget: BUDGET as u64,
+            opened: self.opened.load(Ordering::Relaxed),
+            certificate_expiry: *self.certificate_expiry.lock(),
+        }
     }
 
     fn target(&self) -> String {

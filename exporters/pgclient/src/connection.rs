@@ -49,6 +49,8 @@ pub struct Connection {
     process: Option<i32>,
     /// The exporter's own settings that were not sent at connect.
     deferred: Option<Vec<OwnSetting>>,
+    /// When the server's certificate expires; `None` without TLS.
+    certificate_expiry: Option<f64>,
     /// For cancel requests.
     endpoint: ServerEndpoint,
     /// One task, aborted when the set is dropped.
@@ -72,12 +74,18 @@ impl Connection {
             REPORTED.into_iter().filter_map(|name| Some((name, connection.parameter(name)?.to_owned()))).collect();
         let mut driver = JoinSet::new();
         let aborts = driver.spawn(drive(server.clone(), connection));
-        Self { client, server, reported, process, deferred: None, endpoint, driver, aborts }
+        let (deferred, certificate_expiry) = (None, None);
+        Self { client, server, reported, process, deferred, certificate_expiry, endpoint, driver, aborts }
     }
 
     /// The same, opened without these settings.
     pub(crate) fn with_deferred(self, deferred: Option<Vec<OwnSetting>>) -> Self {
         Self { deferred, ..self }
+    }
+
+    /// The same, to a server whose certificate expires then.
+    pub(crate) fn with_certificate_expiry(self, certificate_expiry: Option<f64>) -> Self {
+        Self { certificate_expiry, ..self }
     }
 
     /// The driver's client, for queries.
@@ -99,6 +107,11 @@ impl Connection {
     /// `in_hot_standby` (PostgreSQL 14 and later), `is_superuser` and a few more.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.reported.get(name).map(String::as_str)
+    }
+
+    /// When the certificate expires that the server presented, in Unix seconds; `None` without TLS.
+    pub fn certificate_expiry(&self) -> Option<f64> {
+        self.certificate_expiry
     }
 
     /// Whether it leads to PgBouncer's admin console and not to PostgreSQL.

@@ -100,6 +100,11 @@ impl Console {
         self.0.parameter("server_version").unwrap_or_default()
     }
 
+    /// As [`Connection::certificate_expiry`].
+    pub fn certificate_expiry(&self) -> Option<f64> {
+        self.0.certificate_expiry()
+    }
+
     /// Sends one command and reads its result. Commands polled together are pipelined.
     ///
     /// # Errors

@@ -5,7 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
 use lab::{Major, Postgres};
 use support::certificates::{Authority, Issued, written};
-use support::until;
+use support::outcome::scrape_until;
+use support::{Page, scrape, until};
 
 use super::{assert_fails, by_url, failure, is_up, start};
 
@@ -136,4 +137,37 @@ fn tls_is_as_strict_as_sslmode_asks() {
     assert!(!is_up(&exporter));
     written(home.path(), ".postgresql/root.crt", &authority.pem);
     until("the new root certificate is used", || is_up(&exporter));
+}
+
+/// The beginning of a year, as a certificate's end.
+fn beginning_of(server: &Postgres, year: i32) -> Option<f64> {
+    let sql = format!("select extract(epoch from timestamptz '{year}-01-01 00:00:00+00')::float8");
+    server.psql("postgres", &sql).unwrap().parse().ok()
+}
+
+#[test]
+fn expiry_of_the_servers_certificate_follows_a_reload() {
+    let expiry =
+        |page: &Page| page.value("pg_exporter_certificate_expiry_timestamp_seconds", &[("certificate", "server")]);
+    let opened = |page: &Page| page.value("pg_exporter_connections_opened_total", &[]).unwrap();
+    for major in [Major::V14, Major::NEWEST] {
+        let server = Postgres::start(major).unwrap();
+        let plain = by_url(&server.url("monitor", "postgres"));
+        let url = server.url("monitor", "postgres").replace("sslmode=disable", "sslmode=prefer");
+        assert_eq!(expiry(&scrape(&by_url(&url))), None, "{major}: without TLS");
+        let authority = Authority::new("ours");
+        switch_tls_on(&server, &authority.issue_until("localhost", 2040), &authority);
+        let encrypted = by_url(&url);
+        assert_eq!(expiry(&scrape(&encrypted)), beginning_of(&server, 2040), "{major}");
+        let before = [&plain, &encrypted].map(|exporter| opened(&scrape(exporter)));
+
+        switch_tls_on(&server, &authority.issue_until("localhost", 2041), &authority);
+        let renewed = beginning_of(&server, 2041);
+        let page = scrape_until(&encrypted, "the new certificate is seen", |page| expiry(page) == renewed);
+        assert!(page.is_up(), "{major}: {}", encrypted.log());
+        // One connection took the place of the other, and one without TLS stays.
+        let page = scrape(&plain);
+        assert_eq!([opened(&page), opened(&scrape(&encrypted))], [before[0], before[1] + 1.0], "{major}");
+        assert_eq!(expiry(&page), None, "{major}");
+    }
 }

@@ -4,10 +4,12 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
-use lab::{BouncerRelease, Exporter, PgBouncer, Process};
+use lab::{BouncerRelease, Exporter, Major, PgBouncer, Postgres, Process};
+use support::certificates::Authority;
 use support::{binary, pgbouncer_exporter, scrape, until};
 
 use super::{exporter, exporter_of, on_every_release};
+use crate::connection::tls::switch_tls_on;
 
 /// The reason on the page, and the line of the log that tells of it.
 fn told(url: &str) -> (String, String) {
@@ -152,4 +154,28 @@ fn a_name_that_is_not_utf8_costs_its_own_samples_only() {
             client.wait().unwrap();
         }
     });
+}
+
+#[test]
+fn expiry_of_the_poolers_certificate_is_exported() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let authority = Authority::new("ours");
+    // PgBouncer takes the files of the server.
+    switch_tls_on(&server, &authority.issue_until("localhost", 2040), &authority);
+    let file = |name: &str| server.data_dir().join(name).display().to_string();
+    let pooler = PgBouncer::builder(BouncerRelease::NEWEST)
+        .database("app", &server, "")
+        .setting("client_tls_sslmode", "allow")
+        .setting("client_tls_cert_file", &file("server.crt"))
+        .setting("client_tls_key_file", &file("server.key"))
+        .start()
+        .unwrap();
+    let url = pooler.url("monitor", "pgbouncer");
+    // 2040-01-01.
+    for (mode, expected) in [("disable", None), ("require", Some(2_208_988_800.0))] {
+        let page = scrape(&exporter_of(&url.replace("sslmode=disable", &format!("sslmode={mode}")), &[]));
+        assert_eq!(page.value("pgbouncer_up", &[]), Some(1.0), "{mode}: {}", page.text);
+        let name = "pgbouncer_exporter_certificate_expiry_timestamp_seconds";
+        assert_eq!(page.value(name, &[("certificate", "server")]), expected, "{mode}");
+    }
 }

@@ -44,6 +44,7 @@ impl WebConfigFile {
         if let Some(files) = &files {
             log_warnings(files);
             status.note_web_config(WebConfigState::InForce);
+            status.note_certificate_expiry(config.certificate_expiry());
         }
         let is_tls = config.tls.is_some();
         let shared = Arc::new(Shared { in_effect: RwLock::new(Arc::new(config)), status });
@@ -85,6 +86,7 @@ impl Shared {
                 Ok(()) => {
                     log_warnings(&new_reading);
                     tracing::info!(file, "web configuration reloaded");
+                    self.status.note_certificate_expiry(new.certificate_expiry());
                     *self.in_effect.write() = Arc::new(new);
                     self.status.note_web_config(WebConfigState::InForce);
                 }

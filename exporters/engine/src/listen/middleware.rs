@@ -39,7 +39,10 @@ impl Middleware {
 
     /// The TLS configuration for a connection that begins now; `None` is plain HTTP.
     pub(super) async fn tls(&self) -> Option<Arc<ServerConfig>> {
-        if self.web_config.is_tls() { self.web_config.current().await.tls.clone() } else { None }
+        if !self.web_config.is_tls() {
+            return None;
+        }
+        self.web_config.current().await.tls.as_ref().map(|tls| tls.config.clone())
     }
 
     /// The response of `app`, or 429, 401 or 503 without calling it.

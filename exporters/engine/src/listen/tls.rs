@@ -10,6 +10,8 @@ use rustls::server::NoClientAuth;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use serde::Deserialize;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 use super::blank::unless_blank;
 use super::cipher::{self, Cipher, Curve, MaxVersion, MinVersion};
@@ -36,6 +38,13 @@ pub(super) struct TlsSection {
     cipher_suites: Option<Vec<Cipher>>,
     prefer_server_cipher_suites: Option<bool>,
     curve_preferences: Option<Vec<Curve>>,
+}
+
+/// TLS as it is served.
+pub(super) struct ServerTls {
+    pub(super) config: Arc<ServerConfig>,
+    /// In Unix seconds; `None` if that cannot be read.
+    pub(super) certificate_expiry: Option<f64>,
 }
 
 /// Where a PEM text stands: a file counts before the text in the configuration itself.
@@ -66,7 +75,7 @@ impl TlsSection {
         mut self,
         http2: bool,
         files: &mut WatchedFiles,
-    ) -> Result<Option<Arc<ServerConfig>>, ListenError> {
+    ) -> Result<Option<ServerTls>, ListenError> {
         let cert = pem("cert", self.cert.take(), self.cert_file.take(), files)?;
         let key = pem("key", self.key.take(), self.key_file.take(), files)?;
         let client_ca = pem("client_ca", self.client_ca.take(), self.client_ca_file.take(), files)?;
@@ -82,6 +91,7 @@ impl TlsSection {
         let provider = Arc::new(cipher::provider(self.cipher_suites.as_deref(), curves, files)?);
         let clients = self.client_certificates(client_ca.as_ref(), &provider, files)?;
         let (chain, private_key) = (certificates(&cert, files)?, private_key(&key, files)?);
+        let certificate_expiry = chain.first().and_then(expiry);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
             .map_err(|error| files.wrong(format!("tls_server_config: {error}")))?
@@ -93,7 +103,7 @@ impl TlsSection {
             config.alpn_protocols.push(b"h2".to_vec());
         }
         config.alpn_protocols.push(b"http/1.1".to_vec());
-        Ok(Some(Arc::new(config)))
+        Ok(Some(ServerTls { config: Arc::new(config), certificate_expiry }))
     }
 
     fn client_certificates(
@@ -155,6 +165,12 @@ fn certificates(pem: &Pem, files: &WatchedFiles) -> Result<Vec<CertificateDer<'s
         return Err(files.wrong(format!("{}: contains no certificate", pem.origin)));
     }
     Ok(chain)
+}
+
+/// The end of the certificate's validity in Unix seconds.
+fn expiry(certificate: &CertificateDer<'_>) -> Option<f64> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    Some(certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs_f64())
 }
 
 fn private_key(pem: &Pem, files: &WatchedFiles) -> Result<PrivateKeyDer<'static>, ListenError> {

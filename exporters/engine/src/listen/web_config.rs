@@ -1,9 +1,6 @@
 //! The web configuration file of exporter-toolkit: its schema, and the settings that it gives.
 
-use std::sync::Arc;
-
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use rustls::ServerConfig;
 use serde::de;
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{MessageFormatter as _, UserMessageFormatter};
@@ -13,14 +10,14 @@ use super::blank::unless_blank;
 use super::error::ListenError;
 use super::protection::{Protection, TlsProtection};
 use super::rate_limit::{RateLimit, RateLimitSection};
-use super::tls::TlsSection;
+use super::tls::{ServerTls, TlsSection};
 use super::watched_files::WatchedFiles;
 
 /// The settings of a web configuration, checked and ready for use. The default is that of an empty file.
 #[derive(Default)]
 pub(super) struct WebConfig {
     /// `None` is plain HTTP.
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) tls: Option<ServerTls>,
     /// Headers every response gets.
     pub(super) headers: HeaderMap,
     /// Users with access; everybody if empty.
@@ -125,6 +122,11 @@ impl WebConfig {
         };
         let rate_limit = sections.rate_limit.unwrap_or_default().limit().map_err(|message| files.wrong(message))?;
         Ok(Self { tls, headers: http.headers.unwrap_or_default().headers(), users, rate_limit, protection })
+    }
+
+    /// When its certificate expires, in Unix seconds; `None` without TLS.
+    pub(super) fn certificate_expiry(&self) -> Option<f64> {
+        self.tls.as_ref()?.certificate_expiry
     }
 }
 

@@ -66,6 +66,14 @@ impl Pool {
         self.refusals.note_configuration(loaded);
     }
 
+    /// Replaces encrypted connections, since the server has loaded its configuration again and its certificate with it: an
+    /// old connection would show the expiry of one that is no longer presented.
+    pub(crate) fn renew_encrypted(&self) {
+        for outdated in self.slots.lock().renew_encrypted() {
+            tokio::spawn(outdated.close());
+        }
+    }
+
     /// Sets the budget to what the server allows, unless it is fixed.
     pub(crate) fn set_allowed(&self, allowed: usize) {
         if !self.automatic {

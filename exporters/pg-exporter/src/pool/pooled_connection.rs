@@ -33,6 +33,8 @@ pub(crate) struct PooledConnection {
     statements: Mutex<HashMap<Arc<str>, Option<Statement>>>,
     /// Where its transactions are counted; `None` if nobody subtracts them.
     pub(crate) work: Option<Arc<DatabaseWork>>,
+    /// When its server process loaded the configuration, as last seen.
+    configured: Mutex<Option<f64>>,
     /// Whether it was ever lent: who had it opened comes for it soon.
     pub(crate) lent: bool,
     /// When it was last put back.
@@ -59,9 +61,15 @@ impl PooledConnection {
             statement_timeout,
             statements,
             work,
+            configured: Mutex::default(),
             lent: false,
             idle_since: Instant::now(),
         }
+    }
+
+    /// Notes when its server process loaded the configuration; whether that was later than last seen.
+    pub(crate) fn has_reloaded(&self, loaded: f64) -> bool {
+        self.configured.lock().replace(loaded).is_some_and(|before| before < loaded)
     }
 
     /// Counts transactions of this session.

@@ -50,7 +50,12 @@ impl Slots {
     pub(super) fn connections(&self) -> Connections {
         let state = self.lock();
         let open = state.slots.iter().filter(|slot| slot.connection_slot.taken() > 0).count() as u64;
-        Connections { open, budget: state.budget as u64, opened: self.opened.load(Ordering::Relaxed) }
+        Connections {
+            open,
+            budget: state.budget as u64,
+            opened: self.opened.load(Ordering::Relaxed),
+            certificate_expiry: state.certificate_expiry,
+        }
     }
 
     pub(super) fn connection_slot(&self, at: usize) -> ConnectionSlot {
@@ -60,16 +65,24 @@ impl Slots {
     /// Keeps a connection that was opened in a slot.
     pub(super) fn opened(self: &Arc<Self>, at: usize, connection: PooledConnection) {
         self.opened.fetch_add(1, Ordering::Relaxed);
+        self.lock().certificate_expiry = connection.connection.certificate_expiry();
         self.put_back(at, connection);
     }
 
-    /// Keeps a connection for its next use.
+    /// Keeps a connection for its next use, or closes it if it is to be replaced.
     pub(super) fn put_back(self: &Arc<Self>, at: usize, mut connection: PooledConnection) {
         connection.idle_since = Instant::now();
         let mut state = self.lock();
-        state.slots[at].used = SlotUse::Idle(Box::new(connection));
         // Without a runtime the process is exiting.
-        if let Some(runtime) = Handle::try_current().ok().filter(|_| !state.sweeping) {
+        let runtime = Handle::try_current().ok();
+        if let Some(runtime) = runtime.as_ref().filter(|_| state.is_outdated(at, &connection)) {
+            state.slots[at].used = SlotUse::None;
+            runtime.spawn(connection.close());
+            // Whoever waits for it is notified when the server has ended it.
+            return;
+        }
+        state.slots[at].used = SlotUse::Idle(Box::new(connection));
+        if let Some(runtime) = runtime.filter(|_| !state.sweeping) {
             state.sweeping = true;
             runtime.spawn(self.clone().sweep());
         }

@@ -24,6 +24,10 @@ pub(super) struct PoolState {
     scrapes: [Instant; 2],
     /// Whether a task closes unused connections.
     pub(super) sweeping: bool,
+    /// When the certificate expires that the server presented last, in Unix seconds; `None` without TLS.
+    pub(super) certificate_expiry: Option<f64>,
+    /// Encrypted connections that were begun before are closed instead of kept.
+    renewed: Instant,
 }
 
 /// A slot of the budget.
@@ -54,7 +58,8 @@ impl PoolState {
             opened: now,
             used: SlotUse::None,
         };
-        Self { slots: (0..slots).map(slot).collect(), budget, scrapes: [now; 2], sweeping: false }
+        let slots = (0..slots).map(slot).collect();
+        Self { slots, budget, scrapes: [now; 2], sweeping: false, certificate_expiry: None, renewed: now }
     }
 
     /// How many other databases may be connected at once; one slot is reserved for the main one.
@@ -87,6 +92,25 @@ impl PoolState {
             beyond.push(*pooled);
         }
         beyond
+    }
+
+    /// Has encrypted connections replaced: the server may present another certificate now. Returns those that are idle.
+    pub(super) fn renew_encrypted(&mut self) -> Vec<PooledConnection> {
+        self.renewed = Instant::now();
+        let mut outdated = Vec::new();
+        for at in 0..self.slots.len() {
+            if self.slots[at].idle().is_some_and(|pooled| self.is_outdated(at, pooled))
+                && let SlotUse::Idle(pooled) = std::mem::replace(&mut self.slots[at].used, SlotUse::None)
+            {
+                outdated.push(*pooled);
+            }
+        }
+        outdated
+    }
+
+    /// Whether the connection of a slot is to be replaced.
+    pub(super) fn is_outdated(&self, at: usize, pooled: &PooledConnection) -> bool {
+        self.slots[at].opened < self.renewed && pooled.connection.certificate_expiry().is_some()
     }
 
     /// The idle connection to another database that is needed least: the longest unused one if the last two scrapes did not

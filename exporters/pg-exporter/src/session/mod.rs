@@ -153,6 +153,9 @@ impl PgSession {
         if let Some(instance) = instance {
             self.pool.set_allowed(instance.budget);
             self.pool.note_configuration(instance.config_loaded);
+            if self.pooled()?.has_reloaded(instance.config_loaded) {
+                self.pool.renew_encrypted();
+            }
             self.reader.advise(&mut probe.notes, &probe.facts.user, &instance);
             probe.databases = instance.databases;
             probe.lag_seconds = instance.lag_seconds;

@@ -24,7 +24,7 @@ use crate::socket::connector::SocketConnector;
 use crate::socket::endpoint::ServerEndpoint;
 use crate::socket::permit_stream::PermitStream;
 use crate::target::Target;
-use crate::tls::{TlsMode, TlsSettings};
+use crate::tls::{CertificateExpiry, TlsMode, TlsSettings};
 
 /// A login in progress.
 pub(super) struct Attempt {
@@ -114,7 +114,8 @@ impl Attempt {
         wait: Duration,
     ) -> Result<Opened, ConnectError> {
         let label = &self.label;
-        let tls = if mode == SslMode::Disable { TlsSettings::plain() } else { self.target.tls.connector() };
+        let expiry = CertificateExpiry::default();
+        let tls = if mode == SslMode::Disable { TlsSettings::plain() } else { self.target.tls.connector(&expiry) };
         let tls = tls.map_err(|error| ConnectError::new(label, Reason::Tls, format!("TLS: {error}")))?;
         let mut config = config.clone();
         config.ssl_mode(mode).ssl_negotiation(self.target.tls.negotiation);
@@ -131,6 +132,7 @@ impl Attempt {
         endpoint.connector.restore_user_timeout(socket);
         let process = backend_key::process(&client).await;
         let connection = Connection::start(label.clone(), client, driver, endpoint, process);
+        let connection = connection.with_certificate_expiry(expiry.seconds());
         let connection = connection.with_deferred(self.target.deferred_settings(label));
         self.target.settings_accepted(label, connection.parameter("server_version"));
         let in_recovery = match self.target.session {

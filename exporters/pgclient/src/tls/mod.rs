@@ -4,6 +4,7 @@ mod certificates;
 mod client;
 pub(crate) mod describe;
 mod error;
+mod expiry;
 mod public_key;
 mod verifier;
 
@@ -21,6 +22,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use self::certificates::certificates;
 use self::client::ClientFiles;
 pub(crate) use self::error::TlsError;
+pub(crate) use self::expiry::CertificateExpiry;
 use self::verifier::ServerCertVerification;
 use crate::conninfo::parameters::{Parameters, keyword};
 use crate::environment::Environment;
@@ -106,9 +108,9 @@ impl TlsSettings {
         Ok(MakeRustlsConnect::new(builder.with_no_client_auth()))
     }
 
-    /// A connector with the certificates that the files contain now.
-    pub(crate) fn connector(&self) -> Result<MakeRustlsConnect, TlsError> {
-        let builder = self.with_verification(builder(&self.versions)?)?;
+    /// A connector with the certificates that the files contain now. It notes the expiry of the server's certificate.
+    pub(crate) fn connector(&self, expiry: &CertificateExpiry) -> Result<MakeRustlsConnect, TlsError> {
+        let builder = self.with_verification(builder(&self.versions)?, expiry)?;
         let certificate = self.client.as_ref().map(ClientFiles::resolver).transpose()?.flatten();
         let mut config = match certificate {
             Some(certificate) => builder.with_client_cert_resolver(certificate),
@@ -126,6 +128,7 @@ impl TlsSettings {
     fn with_verification(
         &self,
         builder: ConfigBuilder<ClientConfig, rustls::WantsVerifier>,
+        expiry: &CertificateExpiry,
     ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
         let trusted = match &self.roots {
             Some(files) if self.mode >= TlsMode::Require => Some(trusted(files)?),
@@ -133,7 +136,8 @@ impl TlsSettings {
             _ => None,
         };
         let algorithms = builder.crypto_provider().signature_verification_algorithms;
-        let verifier = ServerCertVerification::new(trusted, self.mode == TlsMode::VerifyFull, algorithms);
+        let verify_name = self.mode == TlsMode::VerifyFull;
+        let verifier = ServerCertVerification::new(trusted, verify_name, algorithms, expiry.clone());
         Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
     }
 }
@@ -234,7 +238,8 @@ mod tests {
 
     #[test]
     fn errors_name_the_unusable_file() {
-        let error = |conninfo| settings(conninfo).unwrap().connector().err().unwrap().to_string();
+        let error =
+            |conninfo| settings(conninfo).unwrap().connector(&CertificateExpiry::default()).err().unwrap().to_string();
         assert_eq!(
             error("sslmode=verify-full"),
             "no root certificates to verify the server (set sslrootcert=FILE or sslrootcert=system)"

@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use super::expiry::CertificateExpiry;
 use super::public_key::version_1_key;
 
 /// Verifies a server's certificate as far as configured. That the server has the certificate's key is always verified.
@@ -18,6 +19,7 @@ pub(crate) struct ServerCertVerification {
     trusted: Vec<CertificateDer<'static>>,
     name: bool,
     algorithms: WebPkiSupportedAlgorithms,
+    expiry: CertificateExpiry,
 }
 
 impl ServerCertVerification {
@@ -26,6 +28,7 @@ impl ServerCertVerification {
         trusted: Option<Vec<CertificateDer<'static>>>,
         name: bool,
         algorithms: WebPkiSupportedAlgorithms,
+        expiry: CertificateExpiry,
     ) -> Self {
         let roots = trusted.as_ref().map(|certificates| {
             let mut roots = RootCertStore::empty();
@@ -33,7 +36,7 @@ impl ServerCertVerification {
             roots.add_parsable_certificates(certificates.iter().cloned());
             roots
         });
-        Self { roots, trusted: trusted.unwrap_or_default(), name, algorithms }
+        Self { roots, trusted: trusted.unwrap_or_default(), name, algorithms, expiry }
     }
 }
 
@@ -62,6 +65,7 @@ impl ServerCertVerifier for ServerCertVerification {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        self.expiry.note(end_entity);
         let Some(roots) = &self.roots else { return Ok(ServerCertVerified::assertion()) };
         // A self-signed certificate that is itself among the roots is trusted because it is identical: it is usually marked
         // as an authority, which webpki refuses as a server certificate.

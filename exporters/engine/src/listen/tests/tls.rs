@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -43,8 +43,15 @@ impl Authority {
     }
 
     fn issue(&self, name: &str) -> Issued {
+        self.issue_until(name, 2100)
+    }
+
+    /// A certificate that is valid until that year begins.
+    fn issue_until(&self, name: &str, year: i32) -> Issued {
         let key = KeyPair::generate().unwrap();
-        let cert = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
         Issued { cert_pem: cert.pem(), key_pem: key.serialize_pem() }
     }
 
@@ -189,6 +196,25 @@ async fn uses_a_new_certificate_without_a_restart() {
     assert_eq!(shown().await, old);
     folder.write("key.pem", &new.key_pem);
     assert_eq!(shown().await, der(&new.cert_pem));
+}
+
+#[tokio::test]
+async fn knows_when_the_certificate_in_use_expires() {
+    let authority = Authority::new();
+    let folder = authority.folder(PAIR);
+    let (running, counts) = folder.run_with_status().await;
+    let until_2100 = Some(date_time_ymd(2100, 1, 1).unix_timestamp() as f64);
+    assert_eq!(counts.certificate_expiry(), until_2100);
+    let new = authority.issue_until("localhost", 2040);
+    folder.write("cert.pem", &new.cert_pem);
+    authority.get(&running, None).await.unwrap();
+    assert_eq!(counts.certificate_expiry(), until_2100, "the old pair is still in use");
+    folder.write("key.pem", &new.key_pem);
+    authority.get(&running, None).await.unwrap();
+    assert_eq!(counts.certificate_expiry(), Some(date_time_ymd(2040, 1, 1).unix_timestamp() as f64));
+
+    let (_, plain) = Folder::with("").run_with_status().await;
+    assert_eq!(plain.certificate_expiry(), None);
 }
 
 #[tokio::test]

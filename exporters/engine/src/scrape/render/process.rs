@@ -37,6 +37,9 @@ fn status(out: &mut Writer<'_>, status: &ProcessStatus) {
         let in_force = f64::from(state == WebConfigState::InForce);
         out.gauge(&self_metric::WEB_CONFIG_LAST_RELOAD_SUCCESSFUL, &[], in_force);
     }
+    if let Some(expiry) = status.certificate_expiry() {
+        out.gauge(&self_metric::CERTIFICATE_EXPIRY_TIMESTAMP_SECONDS, &[("certificate", "web")], expiry);
+    }
 }
 
 /// What the process itself costs, by the names that every client library uses; absent where /proc is.

@@ -88,6 +88,9 @@ fn scrapes(out: &mut Writer<'_>, shared: &Shared, connections: Connections) {
     out.gauge(&self_metric::CONNECTIONS, &[], connections.open as f64);
     out.gauge(&self_metric::CONNECTIONS_BUDGET, &[], connections.budget as f64);
     out.counter(&self_metric::CONNECTIONS_OPENED_TOTAL, connections.opened);
+    if let Some(expiry) = connections.certificate_expiry {
+        out.gauge(&self_metric::CERTIFICATE_EXPIRY_TIMESTAMP_SECONDS, &[("certificate", "server")], expiry);
+    }
 }
 
 fn database(out: &mut Writer<'_>, database: &DatabaseView) {
