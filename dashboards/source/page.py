@@ -11,9 +11,11 @@ from titles import SUITE, TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 24
+# The panels are written as this release saved them, so that it and later ones migrate none of what is older.
+OLDEST_GRAFANA = "11.0.0"
 LEVELS = ["pg-overview", "pg-cluster", "pg-instance", "pg-database"]
 # Labels of targets, from the scrape configuration: cls is the cluster, ins one of its servers. They find their series without
-# the label job, because each exporter of a server usually has a job of its own; job narrows the list of clusters.
+# the label job, because each exporter of a server usually has a job of its own, and a site may write job in the place of cls.
 SELECTORS = {
     "fleet": {"@cls": 'cls=~"$cls"'},
     "cluster": {"@cls": 'cls="$cls"'},
@@ -37,6 +39,14 @@ def times_to_live():
 TIMES_TO_LIVE = times_to_live()
 
 
+def source(name, label, kind):
+    """A variable whose values are the data sources of a kind."""
+    return {
+        "type": "datasource", "name": name, "label": label, "query": kind, "current": {}, "refresh": 1, "regex": "",
+        "hide": 0, "multi": False, "includeAll": False, "options": [],
+    }
+
+
 def variable(name, label, query, *, all_value=None, multi=False, hide=0):
     """A variable whose values are those of a label."""
     made = {
@@ -45,7 +55,8 @@ def variable(name, label, query, *, all_value=None, multi=False, hide=0):
         "label": label,
         "datasource": DATASOURCE,
         "definition": query,
-        "query": {"query": query, "refId": "variable"},
+        # 1 is a query of the values of a label.
+        "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
         "refresh": 2,
         "regex": "",
         "sort": 1,
@@ -69,7 +80,7 @@ def annotation(name, color, expr, text, at_value=False, enable=True):
         "enable": enable,
         "hide": False,
         "iconColor": color,
-        "expr": expr,
+        "target": {"refId": "Anno", "editorMode": "code", "expr": expr},
         "titleFormat": name,
         "textFormat": text,
         "useValueForTime": "on" if at_value else "off",
@@ -79,9 +90,9 @@ def annotation(name, color, expr, text, at_value=False, enable=True):
 class Page:
     """One dashboard. Rows are added from the top down; `json` gives the document."""
 
-    def __init__(self, uid, text, *, scope, of="pg_up", variables=(), tags=(), refresh="", annotations=(), logs=False):
+    def __init__(self, uid, text, *, scope, of="pg_up", variables=(), tags=(), refresh="", annotations=(), stores=()):
         self.uid, self.title, self.text, self.scope, self.of = uid, SUITE + TITLES[uid], text, scope, of
-        self.variables, self.tags, self.refresh, self.annotations, self.logs = variables, tags, refresh, annotations, logs
+        self.variables, self.tags, self.refresh, self.annotations, self.stores = variables, tags, refresh, annotations, stores
         self.rows = []
 
     def row(self, title, *panels, collapsed=False):
@@ -95,7 +106,7 @@ class Page:
         return text.replace("[R]", "[$__rate_interval]")
 
     def _ready(self, panel, place, row):
-        panel = {**deepcopy(panel), "id": identity(f"{row}/{panel['title']}"), "gridPos": place}
+        panel = {**deepcopy(panel), "id": identity(f"{row}/{panel['title']}"), "gridPos": place, "pluginVersion": OLDEST_GRAFANA}
         panel["targets"] = [target | {"expr": self.scoped(target["expr"])} for target in panel["targets"]]
         for link in links(panel):
             link["url"] = self._kept(link["url"])
@@ -157,27 +168,18 @@ class Page:
         )
         return ("Monitoring health", panels, True)
 
+    def _of(self, *matchers):
+        """The series that a target of this page has; a page of several programs gives a pattern of names."""
+        named = "|" in self.of
+        inside = ",".join([f'__name__=~"{self.of}"'] * named + list(matchers))
+        return ("" if named else self.of) + (f"{{{inside}}}" if inside else "")
+
     def _variables(self):
-        own = [{
-            "type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "refresh": 1, "regex": "",
-            "hide": 0, "multi": False, "includeAll": False, "options": [],
-        }]
-        if self.logs:
-            own.append(own[0] | {"name": "logs", "label": "Logs data source", "query": "loki"})
-        # A job is one of the PostgreSQL exporters'; a page of another program would find nothing by its name. It is hidden,
-        # because it changes no panel, only the list of clusters.
-        narrowed = ""
-        if self.of == "pg_up":
-            own.append(variable("job", "Job", "label_values(pg_up, job)", all_value=".+", multi=True, hide=2))
-            narrowed = 'job=~"$job"'
-        elif self.of == "up":
-            # The jobs of alerts/exporter.yml: other programs have instances, too.
-            narrowed = 'job=~"pg|pgbouncer|pgbackrest"'
-        where = f"{self.of}{{{narrowed}}}" if narrowed else self.of
-        own.append(variable("cls", "Cluster", f"label_values({where}, cls)", multi=self.scope == "fleet"))
+        own = [source("datasource", "Data source", "prometheus"), *(source(*store) for store in self.stores)]
+        own.append(variable("cls", "Cluster", f"label_values({self._of()}, cls)", multi=self.scope == "fleet"))
         if self.scope == "instance":
-            matchers = ",".join(matcher for matcher in (narrowed, 'cls="$cls"') if matcher)
-            own.append(variable("ins", "Instance", f"label_values({self.of}{{{matchers}}}, ins)"))
+            here = self._of('cls="$cls"')
+            own.append(variable("ins", "Instance", f"label_values({here}, ins)"))
         return own + [variable(name, label, self.scoped(query), **more) for name, label, query, more in self.variables]
 
     def _links(self):
@@ -192,14 +194,14 @@ class Page:
             "builtIn": 1, "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "enable": True, "hide": True,
             "iconColor": "rgba(0, 211, 255, 1)", "name": "Annotations & Alerts", "type": "dashboard",
         }
-        marks = [mark | {"expr": self.scoped(mark["expr"])} for mark in self.annotations]
+        marks = [mark | {"target": mark["target"] | {"expr": self.scoped(mark["target"]["expr"])}} for mark in self.annotations]
         return {
             "uid": self.uid,
             "id": None,
             "title": self.title,
             "description": self.text,
             "tags": ["pg-suite", *self.tags],
-            "schemaVersion": 39,
+            "schemaVersion": 42,
             "editable": False,
             "graphTooltip": 1,
             "fiscalYearStartMonth": 0,

@@ -7,7 +7,6 @@ Each takes a title, a description (what is bad, what to do), and queries as pair
 from parts import by_name, exactly, link_list, missing, no_value, panel_json, short, step_list, target_list
 from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, PLAIN
 
-LOGS = {"type": "loki", "uid": "${logs}"}
 NEUTRAL = "#6e7280"  # neither good nor bad
 
 # A line of nothing but zeros is drawn on an axis up to this, not up to 100 of whatever its unit is.
@@ -186,8 +185,10 @@ def alert_list(title, text, *, w=12, h=8):
     return panel_json("alertlist", title, text, "No firing alerts", [], {"unit": "none"}, options, (w, h))
 
 
-def logs(title, text, expr, *, w=24, h=12):
-    """Lines of the logs data source."""
+def logs(title, text, expr, store, *, w=24, h=12):
+    """Lines of a log store, which is the name, the label and the type of its data source's variable."""
+    name, _, kind = store
+    datasource = {"type": kind, "uid": "${%s}" % name}
     options = {
         "dedupStrategy": "none",
         "enableLogDetails": True,
@@ -198,6 +199,6 @@ def logs(title, text, expr, *, w=24, h=12):
         "sortOrder": "Descending",
         "wrapLogMessage": True,
     }
-    targets = [{"refId": "A", "datasource": LOGS, "editorMode": "code", "expr": expr, "queryType": "range", "maxLines": 200}]
-    panel = panel_json("logs", title, text, "No log line, or no Logs data source is chosen", targets, {"unit": "none"}, options, (w, h))
-    return panel | {"datasource": LOGS}
+    targets = [{"refId": "A", "datasource": datasource, "editorMode": "code", "expr": expr, "queryType": "range" if kind == "loki" else "instant", "maxLines": 200}]
+    panel = panel_json("logs", title, text, "No log line, or no data source of this type", targets, {"unit": "none"}, options, (w, h))
+    return panel | {"datasource": datasource}

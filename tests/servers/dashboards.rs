@@ -102,7 +102,7 @@ fn annotations_and_variables_query_existing_metrics() {
     for dashboard in Dashboard::all() {
         let mut expressions: Vec<String> = list(&dashboard.json["annotations"]["list"])
             .iter()
-            .filter_map(|annotation| annotation["expr"].as_str())
+            .filter_map(|annotation| annotation["target"]["expr"].as_str())
             .map(str::to_owned)
             .collect();
         for variable in list(&dashboard.json["templating"]["list"]) {

@@ -73,7 +73,7 @@ fn data_sources_are_variables() {
         let document = dashboard.json.to_string();
         for source in document.split(r#""datasource":{"#).skip(1) {
             let uid = source.split(r#""uid":""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-            if !["${datasource}", "${logs}", "-- Grafana --"].contains(&uid) {
+            if !["${datasource}", "${loki}", "${victorialogs}", "-- Grafana --"].contains(&uid) {
                 faults.push(format!("{}: data source {uid}", dashboard.stem));
             }
         }
@@ -167,7 +167,7 @@ fn uid_is_the_file_stem_and_import_needs_no_inputs() {
         assert!(json.get("__inputs").is_none() && json["id"].is_null(), "{}", dashboard.stem);
         assert_eq!(
             (json["editable"].clone(), json["schemaVersion"].clone()),
-            (false.into(), 39.into()),
+            (false.into(), 42.into()),
             "{}",
             dashboard.stem
         );

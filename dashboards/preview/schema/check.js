@@ -18,7 +18,7 @@ const KINDS = {
 
 /** Keys that Grafana reads although its types do not declare them: of Prometheus's marks, of variables, of bands over time. */
 const UNDECLARED = {
-  TheDashboard: ["expr", "useValueForTime", "titleFormat", "textFormat", "definition"],
+  TheDashboard: ["refId", "editorMode", "expr", "useValueForTime", "titleFormat", "textFormat", "definition"],
   StateTimelinePanelFields: ["spanNulls"],
 };
 

@@ -14,7 +14,7 @@ def each(pattern, joined=" or "):
     return joined.join(pattern.replace("NS", one) for one in ALL)
 
 
-page = Page("pg-exporter", "Exporter health, scrape cost and failing collectors.", scope="instance", of="up", tags=["pg-exporter"])
+page = Page("pg-exporter", "Exporter health, scrape cost and failing collectors.", scope="instance", of="(pg|pgbouncer|pgbackrest)_exporter_build_info", tags=["pg-exporter"])
 
 page.row(
     None,

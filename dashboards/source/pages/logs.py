@@ -7,8 +7,12 @@ from thresholds import ANY_IS_BAD, above
 
 NEEDS = "No Vector target with this cluster label"
 BY = "(ins, component_id)"
+# The variable of each log store, its label, and the type of its data source.
+LOKI = ("loki", "Loki", "loki")
+VICTORIALOGS = ("victorialogs", "VictoriaLogs", "victoriametrics-logs-datasource")
+WORST = "Lines with severity ERROR, FATAL or PANIC. The first one is usually the cause."
 
-page = Page("pg-logs", "Log pipeline health and the log of one cluster.", scope="cluster", of="up", tags=["pg-logs"], logs=True)
+page = Page("pg-logs", "Log pipeline health and the log of one cluster.", scope="cluster", of="pg_up|vector_uptime_seconds", tags=["pg-logs"], stores=[LOKI, VICTORIALOGS])
 
 page.row(
     None,
@@ -19,10 +23,18 @@ page.row(
     stat("Vector uptime (newest restart)", "Uptime of the Vector that started last.", ("min(vector_uptime_seconds{@cls})", ""), unit="s", none=NEEDS),
     alerts_firing(),
 )
+# A site has one of the two stores, and the panels of the other would only show an error: a row is not queried until it is opened.
 page.row(
-    "Logs",
-    logs("Errors and above", "Lines with severity ERROR, FATAL or PANIC. The first one is usually the cause.", '{cls="$cls",severity=~"ERROR|FATAL|PANIC"}'),
-    logs("All log lines", "Log lines of all components.", '{cls="$cls"}'),
+    "Log lines in Loki",
+    logs("Errors and above (Loki)", WORST, '{cls="$cls",severity=~"ERROR|FATAL|PANIC"}', LOKI),
+    logs("All log lines (Loki)", "Log lines of all components.", '{cls="$cls"}', LOKI),
+    collapsed=True,
+)
+page.row(
+    "Log lines in VictoriaLogs",
+    logs("Errors and above (VictoriaLogs)", WORST, '{cls="$cls"} severity:in(ERROR,FATAL,PANIC)', VICTORIALOGS),
+    logs("All log lines (VictoriaLogs)", "Log lines of all components.", '{cls="$cls"}', VICTORIALOGS),
+    collapsed=True,
 )
 page.row(
     "Log pipeline (Vector)",
@@ -36,5 +48,4 @@ page.row(
     graph("Buffered events", "Events waiting for their sink. If they grow, the sink does not accept them.", ("sum by (component_id) (vector_buffer_size_events{@cls})", "{{component_id}}"), unit="short", none=NEEDS),
     graph("Buffered bytes", "Bytes waiting for their sink.", ("sum by (component_id) (vector_buffer_size_bytes{@cls})", "{{component_id}}"), unit="bytes", none=NEEDS),
     graph("Utilization", "Share of time that each component is active.", ("max by (component_id) (vector_utilization{@cls})", "{{component_id}}"), unit="percentunit", top=1, none=NEEDS),
-    collapsed=True,
 )

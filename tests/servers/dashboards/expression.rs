@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use promql_parser::label::MatchOp;
 use promql_parser::parser::{Expr, LabelModifier, VectorSelector, parse};
 
 use super::known::{Known, OF_TARGET};
@@ -122,10 +123,7 @@ impl<'a> Expression<'a> {
     }
 
     fn selector(&mut self, selector: &VectorSelector, range: Option<Duration>, place: Place) -> BTreeSet<String> {
-        let Some(name) = selector.name.as_deref() else {
-            self.faults.push("a selector without a metric".to_owned());
-            return BTreeSet::new();
-        };
+        let Some(name) = selector.name.as_deref() else { return self.selector_of_pattern(selector) };
         let Some(metric) = self.known.0.get(name) else {
             self.faults.push(format!("no such metric: {name}"));
             return BTreeSet::new();
@@ -139,6 +137,25 @@ impl<'a> Expression<'a> {
             self.faults.push(format!("the counter {name} is drawn as it is"));
         }
         labels
+    }
+
+    /// A selector of several metrics: `{__name__=~"one|other"}`. It is only asked for the labels of targets.
+    fn selector_of_pattern(&mut self, selector: &VectorSelector) -> BTreeSet<String> {
+        let target: BTreeSet<String> = OF_TARGET.iter().map(|label| (*label).to_owned()).collect();
+        let (names, others): (Vec<_>, Vec<_>) =
+            selector.matchers.matchers.iter().partition(|matcher| matcher.name == "__name__");
+        let MatchOp::Re(pattern) = names.first().map_or(&MatchOp::Equal, |matcher| &matcher.op) else {
+            self.faults.push("a selector without a metric".to_owned());
+            return BTreeSet::new();
+        };
+        let known = self.known.0.keys().filter(|name| pattern.is_match(name)).cloned();
+        self.metrics.extend(known);
+        if self.metrics.is_empty() {
+            self.faults.push(format!("no such metric: {pattern}"));
+        }
+        let matched: Vec<String> = others.into_iter().map(|matcher| matcher.name.clone()).collect();
+        self.require(&matched, &target, pattern.as_str());
+        target
     }
 
     fn require(&mut self, wanted: &[String], labels: &BTreeSet<String>, whose: &str) {
