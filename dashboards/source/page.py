@@ -4,8 +4,8 @@ import re
 from copy import deepcopy
 from pathlib import Path
 
-from panels import alerts, graph, stat
-from parts import DATASOURCE, identity, links
+from panels import NEUTRAL, alerts, graph, stat
+from parts import DATASOURCE, exactly, identity, links, step_list
 from thresholds import ANY_IS_BAD, SCRAPE, above
 from titles import SUITE, TITLES
 
@@ -136,7 +136,12 @@ class Page:
 
     def _panels(self):
         made, y = [], 0
-        for title, panels, collapsed in [*self.rows, self._quality()]:
+        (title, first, collapsed), *rows = [*self.rows, self._quality()]
+        if first[-1]["title"] == ALERT_HISTORY and first[-1]["gridPos"]["w"] == WIDTH:
+            # The tile stands beside the alerts, where it takes no room from the page's own.
+            h = first[-1]["gridPos"]["h"]
+            first = [*first[:-1], first[-1] | {"gridPos": {"w": WIDTH - 4, "h": h}}, unlabelled(self._of, h)]
+        for title, panels, collapsed in [(title, first, collapsed), *rows]:
             row = None
             if title is not None:
                 row = {"type": "row", "title": title, "id": identity(f"row/{title}"), "collapsed": collapsed, "gridPos": {"x": 0, "y": y, "w": WIDTH, "h": 1}, "panels": []}
@@ -230,9 +235,23 @@ def alerts_firing(who="@cls", w=4):
     return alerts("Firing alerts", "Firing alerts for this scope. Open the alert list for the runbook.", who, link="pg-overview", w=w)
 
 
+ALERT_HISTORY = "Alert history"
+
+
+def unlabelled(of, h):
+    """A tile with the targets of which a page may show several as one, because they lack the labels that tell them apart."""
+    lacking = " or ".join(of(f'{label}=""') for label in ("cls", "ins"))
+    made = stat("Targets without cls or ins", "Scrape targets without the label cls or ins: pages show all of them as one. Set the labels in the scrape configuration, or write pages for the labels that your targets have: pg-exporter mixin.",
+                (f"count({lacking}) or 0 * count({of()})", "Without"), (f"count({of()})", "All targets"), unit="short", steps=[(NEUTRAL, None), ("orange", 1)], w=4, h=h)
+    # The number of all is not a fault.
+    made["fieldConfig"]["overrides"] = [exactly("All targets", [("thresholds", step_list([(NEUTRAL, None)]))])]
+    made["options"] |= {"colorMode": "value"}
+    return made
+
+
 def alerts_over_time(who="@cls", w=24, h=6):
     """When alerts began, over the axis that all graphs share."""
-    return graph("Alert history", "Firing alerts over time. The first to fire is usually the cause.",
+    return graph(ALERT_HISTORY, "Firing alerts over time. The first to fire is usually the cause.",
                  (f'sum by (alertname, severity) (ALERTS{{{who},alertstate="firing"}})', "{{alertname}} ({{severity}})"),
                  unit="short", stack=True, bars=True, none="No alert fired in this time range", w=w, h=h)
 
@@ -242,7 +261,8 @@ def marks(who="@ins"):
     return [
         annotation("Failover / role change", "purple", f"pg_in_recovery{{{who}}} != pg_in_recovery{{{who}}} offset 1m", "{{ins}}"),
         annotation("PostgreSQL restart", "red", f"pg_boot_time{{{who}}} * 1000", "{{ins}} started", at_value=True),
-        annotation("Configuration reload", "blue", f"pg_reload_time{{{who}}} * 1000", "{{ins}} reloaded its configuration", at_value=True),
+        # Off until it is switched on: where a program reloads every few minutes they are a forest.
+        annotation("Configuration reload", "blue", f"pg_reload_time{{{who}}} * 1000", "{{ins}} reloaded its configuration", at_value=True, enable=False),
     ]
 
 

@@ -4,7 +4,7 @@ from mappings import STANZA, YES, texts
 from page import Page, alerts_firing, alerts_over_time, annotation, pg_wal
 from panels import bars, graph, stat
 from tables import Column, table
-from thresholds import ANY_IS_BAD, ARCHIVE_AGE, BACKUP_AGE, FULL_BACKUP_AGE, above
+from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, BACKUP_AGE, FULL_BACKUP_AGE, above
 
 S = '@cls,stanza=~"$stanza",repo_key=~"$repo"'
 Z = '@cls,stanza=~"$stanza"'
@@ -20,14 +20,14 @@ page = Page("pg-backup", "Backups, WAL archiving and recoverability.", scope="cl
 page.row(
     None,
     stat("Stanza status", "Worst stanza status as pgBackRest reports it. If not ok, see Current problems.", (f"max(pgbackrest_stanza_status{{{Z}}})", ""), unit="none", maps=STANZA, none=NEEDS),
-    stat("Latest backup age", "Age of the latest backup of any type. Older than a day: the schedule or the last run failed.", (f"max(min by (stanza, repo_key) (pgbackrest_repo_last_backup_age_seconds{{{S}}}))", ""), unit="s", steps=above(BACKUP_AGE), none=NEEDS),
+    stat("Latest backup age", "Age of the latest backup of any type. A nightly backup is a day old before the next one ends; older than 26 hours, the schedule or the last run failed.", (f"max(min by (stanza, repo_key) (pgbackrest_repo_last_backup_age_seconds{{{S}}}))", ""), unit="s", steps=above(BACKUP_AGE), none=NEEDS),
     stat("Latest full backup age", "A long chain of incremental backups makes a restore slow and fragile.", (f'max(min by (stanza, repo_key) (pgbackrest_repo_last_backup_age_seconds{{{S},backup_type="full"}}))', ""), unit="s", steps=above(FULL_BACKUP_AGE), none=NEEDS),
     stat("Recovery window", "Oldest point in time you can restore to (needs gap-free WAL).", (f"min(pgbackrest_recovery_window_seconds{{{S}}})", ""), unit="s", none=NEEDS),
     stat("Missing WAL (archive gap)", "WAL that a restore needs and that the archive does not have. If > 0, no point in time after the gap can be restored until the next backup.",
          (f"max(pgbackrest_wal_archive_gap_bytes{{{S}}})", ""), unit="bytes", steps=ANY_IS_BAD, none="No gap known"),
     alerts_firing(),
-    stat("Last WAL archived", "Time since the primary archived a WAL file. archive_timeout is 0 by default, so an idle primary turns red without a problem: compare with the WAL files waiting to be archived.", ("min(time() - pg_archiver_finish_time{@cls} and on (cls, ins) pg_in_recovery == 0)", ""), unit="s", steps=above(ARCHIVE_AGE), none="No WAL archived yet"),
-    stat("Archiving failures (range)", "Failed archive_command attempts. The server log has the command's message.", ("sum(increase(pg_archiver_failed_count{@cls}[$__range]))", ""), unit="short", decimals=0, steps=ANY_IS_BAD),
+    stat("Last WAL archived", "Time since the primary archived a WAL file. It has no color: an idle primary archives nothing, since archive_timeout is 0 by default. WAL files waiting to be archived show whether it works.", ("min(time() - pg_archiver_finish_time{@cls} and on (cls, ins) pg_in_recovery == 0)", ""), unit="s", none="No WAL archived yet"),
+    stat("Archiving failures (range)", "Failed archive_command attempts. The server log has the command's message.", ("sum(increase(pg_archiver_failed_count{@cls}[$__range]))", ""), unit="short", decimals=0, steps=ANY_IS_A_WARNING),
     stat("WAL files waiting to be archived", ".ready files. If they grow, the archiver is too slow or fails, and the disk fills.", ("max(pg_archive_status_ready_files{@cls} and on (cls, ins) pg_in_recovery == 0)", ""), unit="short", steps=above((16, 256))),
     stat("Running backup / restore", "Whether pgBackRest holds a backup or restore lock.", (f"max(pgbackrest_stanza_backup_lock_status{{{Z}}})", "Backup"), (f"max(pgbackrest_stanza_restore_lock_status{{{Z}}})", "Restore"), unit="none", maps=YES, none=NEEDS),
     stat("Page checksum errors in latest backup", "Result of page checksum validation. On errors, the data directory is corrupt, too: keep the older backups.", (f"max(pgbackrest_repo_last_backup_error_status{{{S}}})", ""), unit="none", maps=ERRORS, none=NEEDS),
@@ -65,9 +65,9 @@ page.row(
     graph("Databases in latest backup", "If the number drops, a database was dropped or is not backed up any more.", (f"max by (stanza, backup_type) (pgbackrest_backup_last_databases{{{Z}}})", "{{stanza}} {{backup_type}}"), unit="short", none="Needs --backrest.database-count-latest"),
     graph("WAL generated vs. archived", "WAL per second that the primary generates and archives. Archived below generated for long: the archiver does not keep up.", ("sum(rate(pg_lsn{@cls}[R]) and on (cls, ins) pg_in_recovery == 0)", "Generated"),
           ("sum(rate(pg_archiver_finish_count{@cls}[R]) * on (cls, ins) group_left () pg_setting_wal_segment_size)", "Archived"), unit="Bps"),
-    graph("WAL files waiting to be archived", ".ready files, and the age of the oldest.", ("pg_archive_status_ready_files{@cls}", "{{ins}} files"), ("pg_archive_status_oldest_ready_age_seconds{@cls}", "{{ins}} oldest age"), unit="short", right=("oldest age$", "s")),
+    graph("WAL files waiting to be archived", ".ready files, and the age of the oldest.", ("pg_archive_status_ready_files{@cls} and on (cls, ins) pg_in_recovery == 0", "{{ins}} files"), ("pg_archive_status_oldest_ready_age_seconds{@cls} and on (cls, ins) pg_in_recovery == 0", "{{ins}} oldest age"), unit="short", right=("oldest age$", "s"), link=("pg-persist", "ins")),
     pg_wal("@cls"),
     graph("Archive lag", "WAL that the server has generated and the repository does not have yet.", (f"pgbackrest_wal_archive_behind_bytes{{{S}}}", "{{stanza}} {{repo_key}}"), unit="bytes", none=NEEDS),
     table("Running base backups (pg_basebackup)", "Usually a standby being rebuilt. If it is waiting for WAL archiving, check archive_command.", ["ins", "pid"], Column("Phase", "max by (ins, pid) (pg_backup_phase{@cls})", maps=PHASE),
-          Column("Sent", "max by (ins, pid) (pg_backup_sent_bytes{@cls})", "bytes"), Column("Elapsed", "max by (ins, pid) (pg_backup_elapsed_seconds{@cls})", "s"), sort="Instance", none="None running", w=8),
+          Column("Sent", "max by (ins, pid) (pg_backup_sent_bytes{@cls})", "bytes"), Column("Elapsed", "max by (ins, pid) (pg_backup_elapsed_seconds{@cls})", "s"), sort="Instance", links={"ins": ("pg-replication",)}, none="None running", w=8),
 )

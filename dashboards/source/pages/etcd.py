@@ -3,8 +3,9 @@
 from mappings import YES
 from page import Page, alerts_firing, alerts_over_time
 from panels import graph, stat
+from promql import counted
 from tables import Column, table
-from thresholds import ANY_IS_BAD, ETCD_COMMIT, ETCD_FSYNC, ETCD_QUOTA, above
+from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, ETCD_COMMIT, ETCD_FSYNC, ETCD_QUOTA, above
 
 NEEDS = "No etcd target with this cluster label"
 NO_SYNCS = "No etcd target with this cluster label, or etcd runs with --unsafe-no-fsync"
@@ -20,14 +21,14 @@ page = Page("pg-etcd", "etcd as Patroni's DCS: quorum, leader, disk, quota.", sc
 page.row(
     None,
     stat("Members up", "Quorum needs a majority.", ("count(etcd_server_has_leader{@cls})", ""), unit="short", none=NEEDS),
-    stat("Members without a leader", "Members without a leader accept no writes.", ("count(etcd_server_has_leader{@cls} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD),
+    stat("Members without a leader", "Members without a leader accept no writes.", (counted("etcd_server_has_leader{@cls} == 0", "etcd_server_has_leader{@cls}"), ""), unit="short", steps=ANY_IS_BAD, none=NEEDS),
     stat("Leader changes (range)", "Several changes: the disk or the network is too slow.", ("max(increase(etcd_server_leader_changes_seen_total{@cls}[$__range]))", ""), unit="short", decimals=0, steps=above((1, 4)), none=NEEDS),
     stat("Backend quota usage", "Backend size as % of the quota. At 100 % etcd accepts no more writes: compact and defragment.", ("max(etcd_mvcc_db_total_size_in_bytes{@cls} / etcd_server_quota_backend_bytes{@cls})", ""), unit="percentunit", steps=above(ETCD_QUOTA), none=NEEDS),
-    stat("Failed proposals (range)", "Writes that failed, usually because there was no leader.", ("sum(increase(etcd_server_proposals_failed_total{@cls}[$__range]))", ""), unit="short", decimals=0, steps=ANY_IS_BAD, none=NEEDS),
+    stat("Failed proposals (range)", "Writes that failed, usually because there was no leader.", ("sum(increase(etcd_server_proposals_failed_total{@cls}[$__range]))", ""), unit="short", decimals=0, steps=ANY_IS_A_WARNING, none=NEEDS),
     alerts_firing(),
     table("Members", "Exactly one member must be the leader.", ["ins"], Column("Leader", "max by (ins) (etcd_server_is_leader{@cls})", maps=YES), Column("Has leader", "max by (ins) (etcd_server_has_leader{@cls})", maps=YES),
           Column("Size", "max by (ins) (etcd_mvcc_db_total_size_in_bytes{@cls})", "bytes"), Column("Size in use", "max by (ins) (etcd_mvcc_db_total_size_in_use_in_bytes{@cls})", "bytes"),
-          Column("Memory", "max by (ins) (process_resident_memory_bytes{@cls} and on (cls, ins, instance) etcd_server_has_leader)", "bytes"), sort="Instance", links={"ins": "pg-ha"}, none=NEEDS, h=7),
+          Column("Memory", "max by (ins) (process_resident_memory_bytes{@cls} and on (cls, instance) etcd_server_has_leader)", "bytes"), sort="Instance", links={"ins": "pg-ha"}, none=NEEDS, h=7),
     alerts_over_time(),
 )
 page.row(

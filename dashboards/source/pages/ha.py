@@ -3,6 +3,7 @@
 from mappings import BACKEND, UP, YES, texts
 from page import Page, alerts_firing, alerts_over_time, marks
 from panels import graph, names, stat, timeline
+from promql import counted
 from tables import Column, Text, table
 from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, DCS_AGE, ETCD_FSYNC, ETCD_QUOTA, above
 
@@ -24,10 +25,11 @@ page.row(
     stat("Failover mode", "If paused, Patroni does nothing until resume. Possibly left over from maintenance.", ("max(patroni_is_paused{@cls})", ""), unit="none", maps=texts(_0="green:automatic", _1="orange:paused (maintenance)"), none=NEEDS),
     stat("DCS failsafe mode", "If active, the DCS is unreachable, and the leader stays up only while all members agree.", ("max(patroni_failsafe_mode_is_active{@cls})", ""), unit="none", maps=texts(_0="green:not active", _1="red:active"), none=NEEDS),
     alerts_firing(),
-    stat("Failover candidates", "Replicas with a running PostgreSQL. If 0, a failure of the leader is an outage.", ("sum(patroni_replica{@cls} * on (cls, ins) patroni_postgres_running)", ""), unit="short", steps=[("orange", None), ("green", 1)], none=NEEDS),
+    stat("Failover candidates", "Replicas with a running PostgreSQL. If 0, a failure of the leader is an outage. A cluster of one member has none by design.",
+         ("sum(patroni_replica{@cls} * on (cls, ins) patroni_postgres_running) and on () count(count_over_time(patroni_primary{@cls}[$__range])) > 1", ""), unit="short", steps=[("orange", None), ("green", 1)], none="No replica, or no Patroni target"),
     stat("DCS last seen (worst)", "Longest time since a member reached the DCS. At the ttl (30 s) the leader is demoted.", ("max(time() - patroni_dcs_last_seen{@cls})", ""), unit="s", steps=above(DCS_AGE), none=NEEDS),
     stat("Pending restarts", "Members with parameters that need a restart.", ("sum(patroni_pending_restart{@cls})", ""), unit="short", steps=ANY_IS_A_WARNING, none=NEEDS),
-    stat("etcd members without leader", "Without an etcd leader Patroni cannot renew the leader lock, and the leader is demoted.", ("count(etcd_server_has_leader{@cls} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-etcd"),
+    stat("etcd members without leader", "Without an etcd leader Patroni cannot renew the leader lock, and the leader is demoted.", (counted("etcd_server_has_leader{@cls} == 0", "etcd_server_has_leader{@cls}"), ""), unit="short", steps=ANY_IS_BAD, link="pg-etcd", none="No etcd target with this cluster label"),
     stat("etcd quota usage", "Backend size as % of the quota. At 100 % etcd accepts no more writes.", ("max(etcd_mvcc_db_total_size_in_bytes{@cls} / etcd_server_quota_backend_bytes{@cls})", ""), unit="percentunit", steps=above(ETCD_QUOTA), link="pg-etcd", none="No etcd target with this cluster label"),
     stat("VIP", "Result of the VIP probe.", ("min(probe_success{@cls})", ""), unit="none", maps=texts(_0="red:unreachable", _1="green:reachable"), none="No VIP probe target with this cluster label"),
     alerts_over_time(),
@@ -65,8 +67,8 @@ page.row(
     "Routing (HAProxy, VIP)",
     table("HAProxy health checks", "HAProxy must agree with Patroni: exactly one server UP in the backend of the primary.", ["ins", "proxy", "server"],
           Column("Status", 'max by (ins, proxy, server) (haproxy_server_status{@cls,state="UP"})', maps=BACKEND),
-          Column("Sessions", "sum by (ins, proxy, server) (haproxy_server_current_sessions{@cls})", decimals=0), sort="Backend", links={"proxy": "pg-proxy"}, none="No HAProxy target with this cluster label", w=12),
-    graph("Sessions by backend and member", "Whether the traffic moved with the leader.", ("sum by (proxy, server) (haproxy_server_current_sessions{@cls})", "{{proxy}} {{server}}"), unit="short", stack=True, link="pg-proxy", none="No HAProxy target with this cluster label", w=12),
+          Column("Sessions", "sum by (ins, proxy, server) (haproxy_server_current_sessions{@cls})", decimals=0), sort="Backend", links={"proxy": ("pg-proxy", "proxy")}, none="No HAProxy target with this cluster label", w=12),
+    graph("Sessions by backend and member", "Whether the traffic moved with the leader.", ("sum by (proxy, server) (haproxy_server_current_sessions{@cls})", "{{proxy}} {{server}}"), unit="short", stack=True, link=("pg-proxy", "proxy"), none="No HAProxy target with this cluster label", w=12),
     graph("VIP probe duration", "Time of the VIP probe.", ("probe_duration_seconds{@cls}", "{{instance}}"), unit="s", none="No VIP probe target with this cluster label", w=12),
     timeline("vip-manager service", "State of the systemd unit; vip-manager has no metrics of its own.", ('max by (ip, name) (node_systemd_unit_state{@cls,name=~"vip-manager.*",state="active"})', "{{ip}} {{name}}"), maps=UP, none="No node_exporter target with --collector.systemd"),
 )

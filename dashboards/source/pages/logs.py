@@ -1,6 +1,6 @@
 """The log lines of one cluster, and the pipeline that collects them."""
 
-from page import Page, alerts_firing
+from page import Page, alerts_firing, alerts_over_time
 from panels import graph, logs, stat
 from tables import Column, table
 from thresholds import ANY_IS_BAD, above
@@ -22,6 +22,7 @@ page.row(
     stat("Lines collected per second", "Log lines per second from all sources. 0: nothing is logged, or the log files moved.", ('sum(rate(vector_component_sent_events_total{@cls,component_kind="source"}[R]))', ""), unit="ops", none=NEEDS),
     stat("Vector uptime (newest restart)", "Uptime of the Vector that started last.", ("min(vector_uptime_seconds{@cls})", ""), unit="s", none=NEEDS),
     alerts_firing(),
+    alerts_over_time(),
 )
 # A site has one of the two stores, and the panels of the other would only show an error: a row is not queried until it is opened.
 page.row(

@@ -6,11 +6,11 @@ from panels import graph, names, stat
 from tables import Column, table
 from thresholds import ANY_IS_A_WARNING, CLIENT_LIMIT, POOL, POOL_WAIT, above
 
-P = '@ins,datname=~"$datname",user=~"$user"'
-D = '@ins,datname=~"$datname"'
 # The console is no pool.
-POOLS = P + ',datname!="pgbouncer"'
-USE = f"sum by (datname, user) (pgbouncer_pool_active_servers{{{P}}}) / on (datname) group_left () max by (datname) (pgbouncer_database_pool_size{{{D}}})"
+P = '@ins,datname=~"$datname",datname!="pgbouncer",user=~"$user"'
+D = '@ins,datname=~"$datname",datname!="pgbouncer"'
+# A server may have several PgBouncers, each with pools of its own: a full one is not hidden by an idle one.
+USE = f"sum by (instance, datname, user) (pgbouncer_pool_active_servers{{{P}}}) / on (instance, datname) group_left () max by (instance, datname) (pgbouncer_database_pool_size{{{D}}} > 0)"
 
 
 def ratio(above_, beneath):
@@ -28,10 +28,11 @@ page.row(
     names("Version", "Version of PgBouncer.", "pgbouncer_version_info{@ins}", "version"),
     stat("Waiting clients (cl_waiting)", "Clients waiting for a server connection.", (f"sum(pgbouncer_pool_waiting_clients{{{P}}})", ""), unit="short", steps=above((1, 10))),
     stat("Max wait (maxwait)", "Longest time a client is waiting. Above 1 s users notice: enlarge the pool, or shorten transactions.", (f"max(pgbouncer_pool_maxwait_seconds{{{P}}})", ""), unit="s", steps=above(POOL_WAIT)),
-    stat("Max pool usage", "Active server connections as % of pool_size, of the busiest pair of database and user. At 100 % the next client waits.", (f"max({USE})", ""), unit="percentunit", steps=above(POOL)),
+    stat("Max pool usage", "Server connections in use by a client as % of pool_size, of the busiest pool: a pair of database and user of one PgBouncer. Idle ones are free and do not count. At 100 % the next client waits.", (f"max({USE})", ""), unit="percentunit", steps=above(POOL)),
     alerts_firing("@ins"),
-    stat("Client connection usage", "Clients as % of max_client_conn. At 100 % new clients are refused.", ('sum(pgbouncer_list_items{@ins,list="used_clients"}) / max(pgbouncer_setting_max_client_conn{@ins})', ""), unit="percentunit", steps=above(CLIENT_LIMIT)),
-    stat("Paused databases", "Databases after PAUSE: their clients wait until RESUME. Possibly left over from maintenance.", ("sum(pgbouncer_database_paused{@ins})", ""), unit="short", steps=ANY_IS_A_WARNING),
+    stat("Client connection usage", "Clients as % of max_client_conn. At 100 % new clients are refused.", ('max(sum by (instance) (pgbouncer_list_items{@ins,list="used_clients"}) / max by (instance) (pgbouncer_setting_max_client_conn{@ins}))', ""), unit="percentunit", steps=above(CLIENT_LIMIT)),
+    stat("Paused", "Databases after PAUSE, and whether the whole PgBouncer is paused: clients wait until RESUME. Possibly left over from maintenance.",
+         ("sum(pgbouncer_database_paused{@ins})", "Databases"), ("sum(pgbouncer_state_paused{@ins})", "PgBouncer"), unit="short", steps=ANY_IS_A_WARNING),
     stat("Disabled databases", "Databases after DISABLE: new clients are refused until ENABLE. Possibly left over from maintenance.", ("sum(pgbouncer_database_disabled{@ins})", ""), unit="short", steps=ANY_IS_A_WARNING),
     stat("QPS", "Queries per second.", (f"sum(rate(pgbouncer_stat_total_query_count{{{D}}}[R]))", ""), unit="ops"),
     stat("Mean query time", "Mean time of a query.", (ratio("pgbouncer_stat_total_query_time", "pgbouncer_stat_total_query_count"), ""), unit="s"),
@@ -41,27 +42,27 @@ page.row(
 )
 page.row(
     "Pools",
-    table("Pools", "One row per pair of database and user.", ["datname", "user", "pool_mode"],
-          Column("cl_active", f"sum by (datname, user, pool_mode) (pgbouncer_pool_active_clients{{{POOLS}}})", decimals=0),
-          Column("cl_waiting", f"sum by (datname, user, pool_mode) (pgbouncer_pool_waiting_clients{{{POOLS}}})", decimals=0, steps=above((1, 10))),
-          Column("maxwait", f"max by (datname, user, pool_mode) (pgbouncer_pool_maxwait_seconds{{{POOLS}}})", "s", above(POOL_WAIT)),
-          Column("sv_active", f"sum by (datname, user, pool_mode) (pgbouncer_pool_active_servers{{{POOLS}}})", decimals=0),
-          Column("sv_idle", f"sum by (datname, user, pool_mode) (pgbouncer_pool_idle_servers{{{POOLS}}})", decimals=0),
-          Column("sv_used", f"sum by (datname, user, pool_mode) (pgbouncer_pool_used_servers{{{POOLS}}})", decimals=0),
-          Column("sv_login", f"sum by (datname, user, pool_mode) (pgbouncer_pool_login_servers{{{POOLS}}})", decimals=0),
+    table("Pools", "One row per PgBouncer, database and user.", ["instance", "datname", "user", "pool_mode"],
+          Column("cl_active", f"sum by (instance, datname, user, pool_mode) (pgbouncer_pool_active_clients{{{P}}})", decimals=0),
+          Column("cl_waiting", f"sum by (instance, datname, user, pool_mode) (pgbouncer_pool_waiting_clients{{{P}}})", decimals=0, steps=above((1, 10))),
+          Column("maxwait", f"max by (instance, datname, user, pool_mode) (pgbouncer_pool_maxwait_seconds{{{P}}})", "s", above(POOL_WAIT)),
+          Column("sv_active", f"sum by (instance, datname, user, pool_mode) (pgbouncer_pool_active_servers{{{P}}})", decimals=0),
+          Column("sv_idle", f"sum by (instance, datname, user, pool_mode) (pgbouncer_pool_idle_servers{{{P}}})", decimals=0),
+          Column("sv_used", f"sum by (instance, datname, user, pool_mode) (pgbouncer_pool_used_servers{{{P}}})", decimals=0),
+          Column("sv_login", f"sum by (instance, datname, user, pool_mode) (pgbouncer_pool_login_servers{{{P}}})", decimals=0),
           sort="-cl_waiting", links={"datname": ("pg-database", "datname")}, w=14),
-    table("Databases", "Pool size per user, reserve pool, and connections against max_db_connections.", ["datname", "host", "port"],
-          Column("Pool size", f"max by (datname, host, port) (pgbouncer_database_pool_size{{{D}}})", decimals=0),
-          Column("Reserve pool", f"max by (datname, host, port) (pgbouncer_database_reserve_pool{{{D}}})", decimals=0),
-          Column("Connections", f"max by (datname, host, port) (pgbouncer_database_current_connections{{{D}}})", decimals=0),
-          Column("Limit", f"max by (datname, host, port) (pgbouncer_database_max_connections{{{D}}})", maps=texts(_0="transparent:unlimited"), decimals=0),
+    table("Databases", "Pool size per user, reserve pool, and connections against max_db_connections.", ["instance", "datname", "host", "port"],
+          Column("Pool size", f"max by (instance, datname, host, port) (pgbouncer_database_pool_size{{{D}}})", decimals=0),
+          Column("Reserve pool", f"max by (instance, datname, host, port) (pgbouncer_database_reserve_pool{{{D}}})", decimals=0),
+          Column("Connections", f"max by (instance, datname, host, port) (pgbouncer_database_current_connections{{{D}}})", decimals=0),
+          Column("Limit", f"max by (instance, datname, host, port) (pgbouncer_database_max_connections{{{D}}})", maps=texts(_0="transparent:unlimited"), decimals=0),
           sort="-Connections", links={"datname": ("pg-database", "datname")}, w=10),
-    graph("Pool usage", "Active server connections as % of pool_size. At 100 % the pool is full: find out who holds the connections, then adjust the size.", (USE, "{{datname}} {{user}}"), unit="percentunit", steps=above(POOL)),
-    graph("Waiting clients by pool", "Clients waiting for a server connection, and since when.", (f"sum by (datname, user) (pgbouncer_pool_waiting_clients{{{P}}})", "{{datname}} {{user}}"), unit="short", stack=True),
+    graph("Pool usage", "Active server connections as % of pool_size. At 100 % the pool is full: find out who holds the connections, then adjust the size.", (USE, "{{datname}} {{user}} {{instance}}"), unit="percentunit", steps=above(POOL)),
+    graph("Waiting clients by pool", "Clients waiting for a server connection.", (f"sum by (instance, datname, user) (pgbouncer_pool_waiting_clients{{{P}}})", "{{datname}} {{user}} {{instance}}"), unit="short", stack=True),
     graph("Client wait time (avg waiting clients)", "Average waiting clients. Wait time is recorded when a client gets its connection.", (f"sum by (datname) (rate(pgbouncer_stat_total_wait_time{{{D}}}[R]))", "{{datname}}"), unit="short"),
     graph("Server connections by state", "If login stays above 0, PostgreSQL refuses connections or is slow. Used connections wait for a check.", (f"sum(pgbouncer_pool_active_servers{{{P}}})", "Active"), (f"sum(pgbouncer_pool_idle_servers{{{P}}})", "Idle"),
           (f"sum(pgbouncer_pool_used_servers{{{P}}})", "Used"), (f"sum(pgbouncer_pool_tested_servers{{{P}}})", "Tested"), (f"sum(pgbouncer_pool_login_servers{{{P}}})", "Login"), unit="short", stack=True),
-    graph("Client connections", "Clients, and the maximum that PgBouncer accepts.", ('sum(pgbouncer_list_items{@ins,list="used_clients"})', "Clients"), ("max(pgbouncer_setting_max_client_conn{@ins})", "max_client_conn"), unit="short"),
+    graph("Client connections", "Clients, and the maximum that PgBouncer accepts.", ('sum by (instance) (pgbouncer_list_items{@ins,list="used_clients"})', "{{instance}} clients"), ("max by (instance) (pgbouncer_setting_max_client_conn{@ins})", "{{instance}} max_client_conn"), unit="short"),
     graph("Cancel requests", "Cancel requests queued or in progress: clients lose patience.", (f"sum(pgbouncer_pool_cancel_clients{{{P}}})", "Queued"), (f"sum(pgbouncer_pool_active_cancel_clients{{{P}}})", "In progress"), unit="short", none="Needs PgBouncer 1.16+"),
 )
 page.row(

@@ -3,6 +3,7 @@
 from mappings import BACKEND, UP
 from page import Page, alerts_firing, alerts_over_time
 from panels import graph, stat, timeline
+from promql import counted
 from tables import Column, table
 from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, PROXY_SESSIONS, above
 
@@ -14,8 +15,8 @@ page = Page("pg-proxy", "HAProxy in front of one cluster.", scope="cluster", of=
 
 page.row(
     None,
-    stat("Backends with no server up", "Clients of these backends are refused.", (f'count(sum by (ins, proxy) (haproxy_server_status{{{H},state="UP"}}) == 0) or vector(0)', ""), unit="short", steps=ANY_IS_BAD),
-    stat("Servers DOWN", "Servers failing their health check. In the backend of the primary all but one are DOWN by design.", (f'count(haproxy_server_status{{{H},state="DOWN"}} == 1) or vector(0)', ""), unit="short"),
+    stat("Backends with no server up", "Clients of these backends are refused.", (counted(f'sum by (ins, proxy) (haproxy_server_status{{{H},state="UP"}}) == 0', f"haproxy_server_status{{{H}}}"), ""), unit="short", steps=ANY_IS_BAD, none=NEEDS),
+    stat("Servers DOWN", "Servers failing their health check. In the backend of the primary all but one are DOWN by design.", (counted(f'haproxy_server_status{{{H},state="DOWN"}} == 1', f"haproxy_server_status{{{H}}}"), ""), unit="short", none=NEEDS),
     stat("Session limit usage", "Sessions of the busiest backend as % of its limit. At 100 % new sessions are queued.", (f"max(haproxy_backend_current_sessions{{{H}}} / (haproxy_backend_limit_sessions{{{H}}} > 0))", ""), unit="percentunit", steps=above(PROXY_SESSIONS), none=NEEDS),
     stat("Queued connections", "Connections waiting for a server.", (f"sum(haproxy_backend_current_queue{{{H}}})", ""), unit="short", steps=ANY_IS_A_WARNING, none=NEEDS),
     stat("Connection limit usage (maxconn)", "Connections of the HAProxy process as % of maxconn.", ("max(haproxy_process_current_connections{@cls} / haproxy_process_max_connections{@cls})", ""), unit="percentunit", steps=above(PROXY_SESSIONS), none=NEEDS),

@@ -3,6 +3,7 @@
 from mappings import YES, texts
 from page import Page, alerts_firing, alerts_over_time, marks
 from panels import graph, names, stat, timeline
+from promql import counted
 from tables import Column, table
 from thresholds import ANY_IS_BAD, ANY_IS_A_WARNING, LAG_BYTES, LAG_SECONDS, SLOT_BYTES, SLOT_SAFE_BYTES, XMIN, above, below
 
@@ -23,17 +24,17 @@ page.row(
     stat("WAL senders", "WAL senders by state. If catching up takes long, the network or the standby's disk is too slow.",
          ('sum(pg_downstream_count{@cls,state="streaming"})', "Streaming"), ('sum(pg_downstream_count{@cls,state="catchup"})', "Catching up"), unit="short", none="No standby"),
     stat("Standbys not streaming", "Standbys without a WAL receiver in state streaming. Check the standby's log, primary_conninfo, and for a lost slot.",
-         ("count(pg_in_recovery{@cls} == 1 unless on (cls, ins) pg_recv_state == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD),
+         (counted("pg_in_recovery{@cls} == 1 unless on (cls, ins) pg_recv_state == 0", "pg_in_recovery{@cls}"), ""), unit="short", steps=ANY_IS_BAD),
     stat("Synchronous replication", "Whether commits wait for a synchronous standby and one is connected. If blocked, every commit hangs.",
          ("max(pg_sync_standby_enabled{@cls}) * (1 + (clamp_max(count(pg_repl_sync_state{@cls} >= 2), 1) or vector(0)))", ""), unit="none", maps=texts(_0="blue:not configured", _1="red:commits blocked", _2="green:in sync")),
     stat("Max lag (bytes)", "WAL not yet replayed by the slowest standby.", ("max(pg_repl_replay_diff{@cls})", ""), unit="bytes", steps=above(LAG_BYTES), none="No standby"),
     alerts_firing(),
     stat("Max lag (time)", "Replay delay of the slowest standby, by the standby's clock.", ("max(pg_lag{@cls} and on (cls, ins) pg_in_recovery == 1)", ""), unit="s", steps=above(LAG_SECONDS), none="No standby"),
-    stat("Lost slots", "Slots invalidated: their consumer must be rebuilt.", ("count(pg_slot_wal_status{@cls} == 3) or vector(0)", ""), unit="short", steps=ANY_IS_BAD),
-    stat("Inactive slots", "Slots of the primary without a consumer: they retain WAL. Drop the ones no longer needed. Slots on standbys are meant for a failover and not counted.", ("count(pg_slot_active{@cls} == 0 and on (cls, ins) pg_in_recovery == 0) or vector(0)", ""), unit="short", steps=ANY_IS_A_WARNING),
+    stat("Lost slots", "Slots invalidated: their consumer must be rebuilt.", (counted("pg_slot_wal_status{@cls} == 3", "pg_in_recovery{@cls}"), ""), unit="short", steps=ANY_IS_BAD),
+    stat("Inactive slots", "Slots of the primary without a consumer: they retain WAL. Drop the ones no longer needed. Slots on standbys are meant for a failover and not counted.", (counted("pg_slot_active{@cls} == 0 and on (cls, ins) pg_in_recovery == 0", "pg_in_recovery{@cls}"), ""), unit="short", steps=ANY_IS_A_WARNING),
     stat("Max WAL retained by a slot", "WAL that one replication slot retains.", ("max(pg_slot_retained_bytes{@cls})", ""), unit="bytes", steps=above(SLOT_BYTES), none="No replication slot"),
-    stat("Min safe_wal_size", "WAL that can still be written before a slot is invalidated (max_slot_wal_keep_size).", ("min(pg_slot_safe_wal_size{@cls})", ""), unit="bytes", steps=below(SLOT_SAFE_BYTES), none="No max_slot_wal_keep_size, or no slot"),
-    stat("Subscriptions down", "Subscriptions that are enabled without a running apply worker: check the server log.", ("count(pg_sub_enabled{@cls} == 1 and pg_sub_has_worker{@cls} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD),
+    stat("Min safe_wal_size", "WAL that can still be written before a slot is invalidated (max_slot_wal_keep_size). Below 0, the next checkpoint invalidates it.", ("min(pg_slot_safe_wal_size{@cls})", ""), unit="bytes", steps=below(SLOT_SAFE_BYTES), none="No max_slot_wal_keep_size, or no slot"),
+    stat("Subscriptions down", "Subscriptions that are enabled without a running apply worker: check the server log.", (counted("pg_sub_enabled{@cls} == 1 and pg_sub_has_worker{@cls} == 0", "pg_in_recovery{@cls}"), ""), unit="short", steps=ANY_IS_BAD),
     alerts_over_time(),
 )
 page.row(
@@ -56,12 +57,12 @@ page.row(
     graph("Lag by stage (bytes)", "Sum of all standbys. The stage where the gap opens is the bottleneck: sent = network, flush = standby disk, replay = long query, conflict or single-threaded replay.",
           ("sum(pg_repl_sent_diff{@cls})", "Sent"), ("sum(pg_repl_write_diff{@cls})", "Write"), ("sum(pg_repl_flush_diff{@cls})", "Flush"), ("sum(pg_repl_replay_diff{@cls})", "Replay"),
           unit="bytes", steps=above(LAG_BYTES), none="No standby"),
-    graph("Replay lag by standby (bytes)", "WAL not yet replayed by each standby.", ("max by (appname) (pg_repl_replay_diff{@cls})", "{{appname}}"), unit="bytes", steps=above(LAG_BYTES), none="No standby"),
+    graph("Replay lag by standby (bytes)", "WAL not yet replayed by each standby.", ("max by (ins, appname) (pg_repl_replay_diff{@cls})", "{{ins}} → {{appname}}"), unit="bytes", steps=above(LAG_BYTES), none="No standby"),
     graph("Lag by stage (time)", "Time until a commit is written, flushed and replayed by the slowest standby. Synchronous commits wait for the write or flush time.",
           ("max(pg_repl_write_lag{@cls})", "Write"), ("max(pg_repl_flush_lag{@cls})", "Flush"), ("max(pg_repl_replay_lag{@cls})", "Replay"), unit="s", steps=above(LAG_SECONDS), none="No standby, or no WAL activity"),
     graph("Replay delay (standby's view)", "Age of the last replayed transaction, by the standby's clock. Available when the primary is unreachable, too.", ("pg_lag{@cls} and on (cls, ins) pg_in_recovery == 1", "{{ins}}"), unit="s", steps=above(LAG_SECONDS), link=("pg-instance", "ins"), none="No standby"),
     graph("Estimated catch-up time", "Time until each standby has caught up at its current speed.",
-          ("max by (appname) (pg_repl_replay_diff{@cls}) / (-1 * max by (appname) (deriv(pg_repl_replay_diff{@cls}[$__rate_interval])) > 0)", "{{appname}}"), unit="s", none="No standby is catching up"),
+          ("max by (ins, appname) (pg_repl_replay_diff{@cls}) / (-1 * max by (ins, appname) (deriv(pg_repl_replay_diff{@cls}[R])) > 0)", "{{ins}} → {{appname}}"), unit="s", none="No standby is catching up"),
     graph("WAL generated and replayed", "WAL per second that the primary generates and each standby replays. A peak usually explains a lag: a bulk load, an index build.",
           ("rate(pg_lsn{@cls}[R])", "{{ins}}"), unit="Bps", link=("pg-instance", "ins")),
 )
@@ -85,21 +86,21 @@ page.row(
           Column("Retained WAL", "max by (ins, slot_name, slot_type, datname) (pg_slot_retained_bytes{@cls})", "bytes", above(SLOT_BYTES)),
           Column("safe_wal_size", "max by (ins, slot_name, slot_type, datname) (pg_slot_safe_wal_size{@cls})", "bytes"),
           Column("Inactive for", "time() - max by (ins, slot_name, slot_type, datname) (pg_slot_inactive_since{@cls})", "s"),
-          sort="-Retained WAL", none="No replication slot"),
-    graph("WAL retained by slot", "WAL that each slot retains, and max_slot_wal_keep_size, at which a slot is invalidated.", ("max by (slot_name) (pg_slot_retained_bytes{@cls})", "{{slot_name}}"), ("max(pg_setting_max_slot_wal_keep_size{@cls} > 0)", "max_slot_wal_keep_size"),
+          sort="-Retained WAL", links={"ins": ("pg-instance", "ins")}, none="No replication slot"),
+    graph("WAL retained by slot", "WAL that each slot retains, and max_slot_wal_keep_size, at which a slot is invalidated.", ("max by (ins, slot_name) (pg_slot_retained_bytes{@cls})", "{{ins}} {{slot_name}}"), ("max(pg_setting_max_slot_wal_keep_size{@cls} > 0)", "max_slot_wal_keep_size"),
           unit="bytes", steps=above(SLOT_BYTES), none="No replication slot"),
     graph("xmin age held by slots and standbys", "XIDs since the oldest snapshot that a slot or a standby with hot_standby_feedback needs: vacuum cannot remove newer dead tuples.",
-          ('max by (holder, name) (pg_xmin_age_xids{@cls,holder=~".*(slot|standby).*"})', "{{holder}} {{name}}"), unit="short", steps=above(XMIN), none="None"),
+          ('max by (ins, holder, name) (pg_xmin_age_xids{@cls,holder=~".*(slot|standby).*"})', "{{ins}} {{holder}} {{name}}"), unit="short", steps=above(XMIN), none="None", link=("pg-activity", "ins")),
     graph("Logical decoding: spilled and streamed", "Spilled: raise logical_decoding_work_mem.",
-          ("sum by (slot_name) (rate(pg_slot_spill_bytes{@cls}[R]))", "{{slot_name}} spilled"), ("sum by (slot_name) (rate(pg_slot_stream_bytes{@cls}[R]))", "{{slot_name}} streamed"),
-          ("sum by (slot_name) (rate(pg_slot_total_bytes{@cls}[R]))", "{{slot_name}} total"), unit="Bps", none="No logical slot"),
+          ("sum by (ins, slot_name) (rate(pg_slot_spill_bytes{@cls}[R]))", "{{ins}} {{slot_name}} spilled"), ("sum by (ins, slot_name) (rate(pg_slot_stream_bytes{@cls}[R]))", "{{ins}} {{slot_name}} streamed"),
+          ("sum by (ins, slot_name) (rate(pg_slot_total_bytes{@cls}[R]))", "{{ins}} {{slot_name}} total"), unit="Bps", none="No logical slot"),
     table("Subscriptions", "If apply errors repeat, the worker retries the same transaction; the server log has the row.", ["ins", "datname", "subname"],
           Column("Enabled", "max by (ins, datname, subname) (pg_sub_enabled{@cls})", maps=YES),
           Column("Worker", "max by (ins, datname, subname) (pg_sub_has_worker{@cls})", maps=texts(_0="red:none", _1="green:running")),
           Column("Last message", "time() - max by (ins, datname, subname) (pg_sub_msg_recv_time{@cls})", "s", above((30, 60))),
           Column("Apply errors", "sum by (ins, datname, subname) (increase(pg_sub_apply_error_count{@cls}[$__range]))", decimals=0, steps=ANY_IS_BAD),
           Column("Sync errors", "sum by (ins, datname, subname) (increase(pg_sub_sync_error_count{@cls}[$__range]))", decimals=0, steps=ANY_IS_BAD),
-          sort="Subscription", none="No subscription", w=14),
+          sort="Subscription", links={"ins": ("pg-instance", "ins"), "datname": ("pg-database", "ins", "datname")}, none="No subscription", w=14),
     table("Subscription table sync state", "Tables by synchronization state (pg_subscription_rel.srsubstate).", ["ins", "subname", "state"],
           Column("Tables", "sum by (ins, subname, state) (pg_subrel_count{@cls})", decimals=0), sort="Subscription", maps={"state": SYNC_STATE}, none="No subscription", w=10),
 )
