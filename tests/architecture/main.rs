@@ -3,6 +3,7 @@
 
 mod cuts;
 mod logs;
+mod plain;
 mod preview;
 mod proof;
 mod rules;

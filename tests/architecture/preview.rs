@@ -3,7 +3,7 @@
 
 mod browser;
 mod faults;
-mod load;
+pub(crate) mod load;
 mod panels;
 
 use std::collections::BTreeSet;

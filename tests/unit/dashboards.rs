@@ -1,5 +1,8 @@
 //! The dashboards, without a Grafana: links lead to a page, and every panel has a unit and a description.
 
+mod cost;
+mod forms;
+
 use std::collections::BTreeSet;
 
 use support::dashboard::{Dashboard, assert_none, each_panel, is_promql, list, names_after, text};

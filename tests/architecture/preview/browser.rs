@@ -29,9 +29,21 @@ pub fn build(root: &Path) {
     });
 }
 
-/// Holds the documents against the schema that Grafana's packages declare.
+/// Holds the documents, and their further forms, against the schema that Grafana's packages declare.
 pub fn check_schema(root: &Path) {
-    succeed(Command::new("node").arg("schema/check.js").current_dir(folder(root)));
+    let check = || {
+        let mut check = Command::new("node");
+        check.arg("schema/check.js").current_dir(folder(root));
+        check
+    };
+    succeed(&mut check());
+    for form in ["publish", "v2", "v2beta1"] {
+        let written = tempfile::tempdir().unwrap();
+        let mut write = Command::new("python3");
+        write.arg("-B").arg(root.join("dashboards/source/generate.py")).arg(format!("--{form}")).arg(written.path());
+        succeed(&mut write);
+        succeed(check().arg(written.path()));
+    }
 }
 
 fn folder(root: &Path) -> PathBuf {
