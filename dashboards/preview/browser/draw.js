@@ -1,6 +1,6 @@
 // Draws pages in Chromium: `node browser/draw.js URL FOLDER QUERY [UID…]`. A picture of each goes to FOLDER/UID.png, and what
 // became of each panel to standard output, one JSON object a line: page, panel, outcome (drawn, empty, error), message, and
-// alarm, whether it is a tile in orange or red.
+// alarm, whether it is a tile in orange or red. PREVIEW_WIDTH is the width in pixels.
 
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
-const WIDTH = 1600;
+const WIDTH = Number(process.env.PREVIEW_WIDTH || 1600);
 const TABS = 3;
 const LIMIT_MS = 60_000;
 

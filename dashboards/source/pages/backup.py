@@ -36,7 +36,7 @@ page.row(
 page.row(
     "Status",
     table("Current problems", "Stanzas and repositories that are not ok, with pgBackRest's message.", ["stanza", "repo_key", "reason", "code", "message"],
-          Column(None, f"max by (stanza, repo_key, reason, code, message) (pgbackrest_status_info{{{Z}}})"), sort="Stanza", none="No problems", h=6, w=12),
+          Column(None, f"max by (stanza, repo_key, reason, code, message) (pgbackrest_status_info{{{Z}}})"), sort="Stanza", widths={"stanza": 110, "repo_key": 110, "reason": 150, "code": 60}, none="No problems", h=6, w=12),
     table("Latest backups", "Latest backup by stanza, repository and type.", ["stanza", "repo_key", "backup_type"],
           Column("Age", f"min by (stanza, repo_key, backup_type) (pgbackrest_repo_last_backup_age_seconds{{{S}}})", "s"),
           Column("Duration", f"max by (stanza, repo_key, backup_type) (pgbackrest_repo_last_backup_duration_seconds{{{S}}})", "s"),
@@ -51,7 +51,7 @@ page.row(
           Column("Repository size", f"max by (stanza, repo_key, backup_type, backup_name) (pgbackrest_backup_repo_delta_bytes{{{S}}})", "bytes"),
           Column("Databases", f"max by (stanza, repo_key, backup_type, backup_name) (pgbackrest_backup_databases{{{S}}})", decimals=0),
           Column("Errors", f"max by (stanza, repo_key, backup_type, backup_name) (pgbackrest_backup_error_status{{{S}}})", maps=ERRORS),
-          sort="-Completed", none=NEEDS, h=9),
+          sort="-Completed", widths={"backup_name": 290}, none=NEEDS, h=9),
 )
 page.row(
     "Trends",

@@ -46,11 +46,11 @@ page.row(
           Column("Unflushed", "max by (ins, appname, usename, address) (pg_repl_flush_diff{@cls})", "bytes", above(LAG_BYTES)),
           Column("Unreplayed", "max by (ins, appname, usename, address) (pg_repl_replay_diff{@cls})", "bytes", above(LAG_BYTES)),
           Column("Replay lag", "max by (ins, appname, usename, address) (pg_repl_replay_lag{@cls})", "s", above(LAG_SECONDS)),
-          sort="Sender", headings={"ins": "Sender"}, links={"ins": ("pg-instance", "ins")}, none="No WAL sender", w=14),
+          sort="Sender", headings={"ins": "Sender"}, links={"ins": ("pg-instance", "ins")}, none="No WAL sender", h=7),
     table("WAL receivers (pg_stat_wal_receiver)", "WAL receivers of the standbys.", ["ins", "sender_host", "sender_port", "slot_name"],
           Column("State", "max by (ins, sender_host, sender_port, slot_name) (pg_recv_state{@cls})", maps=RECEIVER),
           Column("Last message", "time() - max by (ins, sender_host, sender_port, slot_name) (pg_recv_msg_recv_time{@cls})", "s", above((30, 60))),
-          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("pg-instance", "ins")}, none="No WAL receiver", w=10),
+          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("pg-instance", "ins")}, none="No WAL receiver", h=6),
 )
 page.row(
     "Replication lag",
