@@ -7,6 +7,7 @@ use support::scrape;
 /// Families whose values come from columns that the role does not see.
 const HIDDEN: [&str; 10] = [
     "pg_activity_count",
+    "pg_activity_wait_sessions",
     "pg_backend_count",
     "pg_connection_used",
     "pg_downstream_count",

@@ -293,6 +293,49 @@ fn sessions_and_their_age_are_the_servers_own() {
     drop(idle);
 }
 
+/// The active sessions that the page counts for a type of wait event.
+fn active(page: &Page, event: &str) -> f64 {
+    page.value("pg_activity_wait_sessions", &[("event", event)]).unwrap_or_else(|| panic!("{event}: {}", page.text))
+}
+
+#[test]
+fn active_sessions_are_counted_by_type_of_wait_event() {
+    for major in [Major::V14, Major::NEWEST] {
+        let server = Postgres::start(major).unwrap();
+        server.psql("postgres", "create table t (id int); create database app").unwrap();
+        // A standby's walsender and idle sessions are no load.
+        let standby = server.standby("standby1").unwrap();
+        let mut idle = session(&server, "app", "begin; select 1");
+        let exporter = exporter(&server, "postgres", &["--disable-cache"]);
+        let page = scrape(&exporter);
+        page.assert_clean(&format!("{major}"));
+        for event in ["Running", "Client", "Extension", "IO", "IPC", "LWLock", "Lock", "Timeout"] {
+            assert_eq!(active(&page, event), 0.0, "{major}: {event} without load");
+        }
+        assert_eq!(page.samples("pg_activity_wait_sessions", &[]).len(), 9, "{major}");
+
+        let mut holder = session(&server, "postgres", "begin; lock table t in access exclusive mode");
+        let waiters = (0..3).map(|_| waiting(&server, "postgres", EXCLUSIVELY)).collect();
+        until_waiting(&server, 3);
+        let sleeper = session(&server, "app", "");
+        let token = sleeper.cancel_token();
+        let sleeping = std::thread::spawn({
+            let mut sleeper = sleeper;
+            move || sleeper.batch_execute("select pg_sleep(3600)")
+        });
+        server.wait_for("select count(*) = 1 from pg_stat_activity where wait_event = 'PgSleep'", LIMIT).unwrap();
+        let page = scrape(&exporter);
+        assert_eq!((active(&page, "Lock"), active(&page, "Timeout")), (3.0, 1.0), "{major}");
+        assert_eq!(active(&page, "Client"), 0.0, "{major}: those idle in a transaction are not active");
+        token.cancel_query(NoTls).unwrap();
+        assert!(sleeping.join().unwrap().is_err(), "was cancelled");
+        holder.batch_execute("commit").unwrap();
+        release(&server, waiters);
+        idle.batch_execute("commit").unwrap();
+        drop(standby);
+    }
+}
+
 #[test]
 fn applications_are_counted_up_to_twenty() {
     let server = Postgres::start(Major::NEWEST).unwrap();
