@@ -140,7 +140,7 @@ class Page:
         if first[-1]["title"] == ALERT_HISTORY and first[-1]["gridPos"]["w"] == WIDTH:
             # The tile stands beside the alerts, where it takes no room from the page's own.
             h = first[-1]["gridPos"]["h"]
-            first = [*first[:-1], first[-1] | {"gridPos": {"w": WIDTH - 4, "h": h}}, unlabelled(self._of, h)]
+            first = [*first[:-1], first[-1] | {"gridPos": {"w": WIDTH - 4, "h": h}}, unlabelled(self.targets, h)]
         for title, panels, collapsed in [(title, first, collapsed), *rows]:
             row = None
             if title is not None:
@@ -173,7 +173,7 @@ class Page:
         )
         return ("Monitoring health", panels, True)
 
-    def _of(self, *matchers):
+    def targets(self, *matchers):
         """The series that a target of this page has; a page of several programs gives a pattern of names."""
         named = "|" in self.of
         inside = ",".join([f'__name__=~"{self.of}"'] * named + list(matchers))
@@ -181,9 +181,9 @@ class Page:
 
     def _variables(self):
         own = [source("datasource", "Data source", "prometheus"), *(source(*store) for store in self.stores)]
-        own.append(variable("cls", "Cluster", f"label_values({self._of()}, cls)", multi=self.scope == "fleet"))
+        own.append(variable("cls", "Cluster", f"label_values({self.targets()}, cls)", multi=self.scope == "fleet"))
         if self.scope == "instance":
-            here = self._of('cls="$cls"')
+            here = self.targets('cls="$cls"')
             own.append(variable("ins", "Instance", f"label_values({here}, ins)"))
         return own + [variable(name, label, self.scoped(query), **more) for name, label, query, more in self.variables]
 
@@ -230,19 +230,19 @@ LATE = "Session time is recorded when a statement ends, so a pile-up shows late.
 CHECKPOINT = "max_wal_size reached, or CHECKPOINT issued"
 
 
-def alerts_firing(who="@cls", w=4):
+def alerts_firing(who="@cls", w=4, h=4):
     """The tile with firing alerts."""
-    return alerts("Firing alerts", "Firing alerts for this scope. Open the alert list for the runbook.", who, link="pg-overview", w=w)
+    return alerts("Firing alerts", "Firing alerts for this scope. Open the alert list for the runbook.", who, link="pg-overview", w=w, h=h)
 
 
 ALERT_HISTORY = "Alert history"
 
 
-def unlabelled(of, h):
+def unlabelled(of, h, w=4):
     """A tile with the targets of which a page may show several as one, because they lack the labels that tell them apart."""
     lacking = " or ".join(of(f'{label}=""') for label in ("cls", "ins"))
     made = stat("Targets without cls or ins", "Scrape targets without the label cls or ins: pages show all of them as one. Set the labels in the scrape configuration, or write pages for the labels that your targets have: pg-exporter mixin.",
-                (f"count({lacking}) or 0 * count({of()})", "Without"), (f"count({of()})", "All targets"), unit="short", steps=[(NEUTRAL, None), ("orange", 1)], w=4, h=h)
+                (f"count({lacking}) or 0 * count({of()})", "Without"), (f"count({of()})", "All targets"), unit="short", steps=[(NEUTRAL, None), ("orange", 1)], w=w, h=h)
     # The number of all is not a fault.
     made["fieldConfig"]["overrides"] = [exactly("All targets", [("thresholds", step_list([(NEUTRAL, None)]))])]
     made["options"] |= {"colorMode": "value"}
@@ -256,11 +256,12 @@ def alerts_over_time(who="@cls", w=24, h=6):
                  unit="short", stack=True, bars=True, none="No alert fired in this time range", w=w, h=h)
 
 
-def marks(who="@ins"):
-    """Annotations for what changes an instance: its role, a restart, a configuration reload."""
+def marks(who="@ins", enable=True):
+    """Annotations for what changes an instance: its role, a restart, a configuration reload. Of many servers they are a forest,
+    so that a page of them has them off at first."""
     return [
-        annotation("Failover / role change", "purple", f"pg_in_recovery{{{who}}} != pg_in_recovery{{{who}}} offset 1m", "{{ins}}"),
-        annotation("PostgreSQL restart", "red", f"pg_boot_time{{{who}}} * 1000", "{{ins}} started", at_value=True),
+        annotation("Failover / role change", "purple", f"pg_in_recovery{{{who}}} != pg_in_recovery{{{who}}} offset 1m", "{{ins}}", enable=enable),
+        annotation("PostgreSQL restart", "red", f"pg_boot_time{{{who}}} * 1000", "{{ins}} started", at_value=True, enable=enable),
         # Off until it is switched on: where a program reloads every few minutes they are a forest.
         annotation("Configuration reload", "blue", f"pg_reload_time{{{who}}} * 1000", "{{ins}} reloaded its configuration", at_value=True, enable=False),
     ]

@@ -40,9 +40,11 @@ def stat(title, text, *queries, unit, steps=PLAIN, maps=(), none=None, link=None
 
 
 def alerts(title, text, selector, *, link, w=4, h=4):
-    """A tile with the firing alerts: critical ones in red, warnings in orange; those of severity info do not count."""
-    firing = 'count(ALERTS{%s,alertstate="firing",severity="%s"}) or vector(0)'
-    made = stat(title, text, *((firing % (selector, severity), severity.capitalize()) for severity in ("critical", "warning")), unit="short", steps=ANY_IS_BAD, link=link, w=w, h=h)
+    """A tile with the firing alerts: critical ones in red, warnings in orange; those of severity info do not count. Where no
+    rule is loaded, there is not even the alert that always fires, and none may not be shown as 0."""
+    firing = 'count(ALERTS{%s,alertstate="firing",severity="%s"}) or 0 * group(ALERTS)'
+    queries = ((firing % (selector, severity), severity.capitalize()) for severity in ("critical", "warning"))
+    made = stat(title, text, *queries, unit="short", steps=ANY_IS_BAD, none="No alert rules: the data source has no ALERTS series", link=link, w=w, h=h)
     made["fieldConfig"]["overrides"] = [exactly("Warning", [("thresholds", step_list(ANY_IS_A_WARNING))])]
     return made
 
@@ -52,6 +54,13 @@ def worst(title, text, query, *labels, link, **more):
     uid, *own = link if isinstance(link, tuple) else (link, *labels)
     shown = " ".join("{{%s}}" % label for label in labels)
     return stat(title, text, (f"topk(1, max by ({', '.join(labels)}) ({query}))", shown), link=(uid, *own), name=True, **more)
+
+
+def culprits(title, text, bad, every, *labels, link, w=4, h=4):
+    """A tile with the number of what is wrong, all with these labels; its link leads to one of them."""
+    by = ", ".join(labels)
+    query = f"topk(1, group by ({by}) ({bad})) * on () group_left () count(group by ({by}) ({bad})) or 0 * topk(1, group by ({by}) ({every}))"
+    return stat(title, text, (query, ""), unit="short", decimals=0, steps=ANY_IS_BAD, link=(link, *labels), w=w, h=h)
 
 
 def names(title, text, query, label, *, none=None, usual=None, link=None, w=4, h=4):
@@ -71,9 +80,11 @@ def names(title, text, query, label, *, none=None, usual=None, link=None, w=4, h
     return panel_json("stat", title, text, none, target_list([(query, "{{%s}}" % label)], True), defaults, options, (w, h))
 
 
-def graph(title, text, *queries, unit, steps=None, stack=False, top=None, none=None, link=None, down=None, right=None, bars=False, w=8, h=8):
+def graph(title, text, *queries, unit, steps=None, stack=False, top=None, none=None, link=None, down=None, right=None, over=None, colors=None,
+          least_step=None, bars=False, w=8, h=8):
     """Lines over time. `steps` are drawn as dashed lines, `down` is a pattern of series drawn below zero,
-    `right` is one of series with an axis of their own: (pattern, unit)."""
+    `right` is one of series with an axis of their own: (pattern, unit), `over` one of series drawn as dashed lines over a stack.
+    `colors` are those of series by name. With `least_step` the queries are not asked for more densely."""
     custom = {
         "drawStyle": "bars" if bars else "line",
         "lineWidth": 1,
@@ -102,11 +113,19 @@ def graph(title, text, *queries, unit, steps=None, stack=False, top=None, none=N
         overrides.append(by_name(down, [("custom.transform", "negative-Y")]))
     if right:
         overrides.append(by_name(right[0], [("unit", right[1]), ("custom.axisPlacement", "right"), ("custom.fillOpacity", 0)]))
+    if over:
+        line = [("custom.stacking", {"mode": "none", "group": "A"}), ("custom.lineStyle", {"fill": "dash", "dash": [10, 10]})]
+        overrides.append(by_name(over, [*line, ("custom.lineWidth", 2), ("custom.fillOpacity", 0)]))
+    for name, color in (colors or {}).items():
+        overrides.append(exactly(name, [("color", {"mode": "fixed", "fixedColor": color})]))
+    targets = target_list(queries, False)
+    if least_step:
+        targets = [target | {"interval": least_step} for target in targets]
     options = {
         "legend": {"displayMode": "table", "placement": "bottom", "showLegend": True, "calcs": ["mean", "max", "lastNotNull"], "sortBy": "Last *", "sortDesc": True},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
-    return panel_json("timeseries", title, text, none, target_list(queries, False), defaults, options, (w, h), overrides)
+    return panel_json("timeseries", title, text, none, targets, defaults, options, (w, h), overrides)
 
 
 def bars(title, text, *queries, unit, steps=PLAIN, maps=(), none=None, link=None, top=None, w=8, h=8):

@@ -1,0 +1,35 @@
+"""Queries and tables that several pages share."""
+
+from tables import Column, table
+from thresholds import DISK, TIME_TO_FULL, above, below
+
+# File systems that hold data: not those in memory, images, or of a container.
+FILE_SYSTEMS = 'fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|nsfs|rootfs"'
+NO_NODE = "No node_exporter target with this %s label"
+
+
+def version(who, *labels):
+    """The version as 18.6: packagers write theirs behind it."""
+    return f'max by ({", ".join(labels)}, version) (label_replace(pg_meta_info{{{who}}}, "version", "$1", "version", "([^ ]+).*"))'
+
+
+def texts_of(who):
+    """The text of each query, to be joined on the label query; queries without a known text have none."""
+    known = f'max by (query, text) (topk by (query) (1, pg_query_info{{{who}}}))'
+    return f'({known} or on (query) group by (query) (pg_query_calls{{{who},query!="other"}}))'
+
+
+def disks(who, key, label, *, links=None, w=24, h=7):
+    """File systems with their usage, and when they are full at the rate of the selected range."""
+    free, size = (f"node_filesystem_{name}_bytes{{{who},{FILE_SYSTEMS}}}" for name in ("avail", "size"))
+    keys = [key, "mountpoint", "device"] if key else ["mountpoint", "device"]
+    by = f"by ({', '.join(keys)})"
+    growth = f"(deriv(node_filesystem_avail_bytes{{{who},{FILE_SYSTEMS}}}[$__range]) < 0)"
+    return table("Disks", "A full disk stops PostgreSQL. Time to full: at the rate at which free space shrank in the selected range. Look for WAL that a slot or the archiver retains, temporary files, or a growing table.",
+                 keys,
+                 Column("Used %", f"1 - min {by} ({free} / {size})", "percentunit", above(DISK), decimals=0),
+                 Column("Free", f"min {by} ({free})", "bytes"),
+                 Column("Size", f"max {by} ({size})", "bytes"),
+                 Column("Growth per day", f"max {by} (0 - {growth}) * 86400", "bytes"),
+                 Column("Time to full", f"min {by} ({free} / (0 - {growth}))", "s", below(TIME_TO_FULL)),
+                 sort="-Used %", links=links, widths={"mountpoint": 190}, none=NO_NODE % label, w=w, h=h)
