@@ -1,14 +1,15 @@
 """One database of one instance."""
 
+from common import texts_of
+from load import COLORS, MEANING
 from mappings import texts
-from page import Page, alerts_firing, marks
+from page import LATE, Page, alerts_firing, marks
 from panels import graph, heat, stat
 from tables import Column, table
 from thresholds import ANY_IS_BAD, DATABASE_CONNECTIONS, DEADLOCKS, DEAD_ROWS, ROLLBACK, XID_DAYS_LEFT, XID_SHARE, above, below
 
 DB = '@ins,datname="$datname"'
-# The text of each query; queries without a known text have none.
-TEXT = '(max by (query, text) (pg_query_info{@ins}) or on (query) group by (query) (pg_query_calls{@ins,query!="other"}))'
+TEXT = texts_of("@ins")
 
 RELKIND = texts(r="blue:table", i="blue:index", p="blue:partitioned table", I="blue:partitioned index", S="blue:sequence", v="blue:view", m="blue:materialized view", t="blue:TOAST table",
                 f="blue:foreign table", c="blue:composite type")
@@ -17,9 +18,18 @@ page = Page("pg-database", "One database: size, sessions, workload, and its top 
             annotations=marks(), variables=[("datname", "Database", "label_values(pg_db_age{@ins}, datname)", {})])
 
 
+# Idle processes wait for a client or for work.
+WAITS = f'pg_wait_count{{{DB},event!~"Activity|Client"}}'
+
+
 def db(text):
     """The query for this database only."""
     return text.replace("@db", DB)
+
+
+def growth(counter):
+    """Growth of a counter in the selected range by query, with the query's text."""
+    return f"(sum by (query) (increase({counter}{{{DB}}}[$__range])) > 0) * on (query) group_left (text) {TEXT}"
 
 
 page.row(
@@ -33,7 +43,7 @@ page.row(
     stat("Rollback ratio", "Rollbacks as % of all transactions in the selected range. A high value means a faulty release, or serialization conflicts being retried.",
          (db("increase(pg_db_xact_rollback{@db}[$__range]) / increase(pg_db_xact_total{@db}[$__range])"), ""), unit="percentunit", steps=above(ROLLBACK)),
     stat("Mean transaction time", "Mean active time of a transaction.", (db("rate(pg_db_active_time{@db}[R]) / rate(pg_db_xact_total{@db}[R])"), ""), unit="s", none="Needs PostgreSQL 14+"),
-    stat("XID age", "XID age as % of 2^31 (2.1 billion XIDs), where PostgreSQL accepts no more writes.", (db("pg_db_age{@db} / 2147483648"), ""), unit="percentunit", steps=above(XID_SHARE), link="pg-persist"),
+    stat("XID age", "XID age as % of 2^31 (2.1 billion XIDs), where PostgreSQL accepts no more writes.", (db("pg_db_age{@db} / 2147483648"), ""), unit="percentunit", decimals=1, steps=above(XID_SHARE), link="pg-table"),
     stat("Time to XID wraparound", "Time until this database stops accepting writes. Estimated at the XID rate of the selected range, if nothing is frozen.",
          (db("(2147483648 - pg_db_age{@db}) / on (ins) clamp_min(rate(pg_xact_xmax{@ins}[$__range]), 0.001)"), ""), unit="s", steps=below(XID_DAYS_LEFT)),
     stat("Checksum failures", "If > 0, disk or memory corrupts data. Do not VACUUM FULL or REINDEX yet: take a file-level copy, then identify the damaged relation.",
@@ -42,8 +52,21 @@ page.row(
     alerts_firing("@ins"),
 )
 page.row(
+    "DB load and top queries",
+    graph("DB load by wait event type (avg active sessions)", f"{MEANING} Of this database; autovacuum workers count, too. The largest area is where to look.",
+          (f"sum by (event) (sum_over_time({WAITS}[R])) / scalar(max(count_over_time(pg_up{{@ins}}[R]))) or 0 * sum by (event) (count_over_time({WAITS}[$__range] @ end()))", "{{event}}"),
+          unit="short", stack=True, colors=COLORS, link="pg-activity", none="No session executed a statement at a scrape", w=10, h=10),
+    table("Top queries by total time", "Queries with the most execution time in the selected range; the share is of this database. Select a query ID for its trends.", ["query", "text"],
+          Column("Share", f"{growth('pg_query_exec_time')} / scalar(sum(increase(pg_query_exec_time{{{DB}}}[$__range])))", "percentunit", decimals=1),
+          Column("Mean time", f"{growth('pg_query_exec_time')} / {growth('pg_query_calls')}", "s"),
+          Column("Calls", growth("pg_query_calls"), decimals=0),
+          Column("Rows", growth("pg_query_rows"), decimals=0),
+          Column("Total time", growth("pg_query_exec_time"), "s"),
+          sort="-Share", links={"query": ("pg-query", "query")}, widths={"query": 180}, none="Needs pg_stat_statements", w=14, h=10),
+)
+page.row(
     "Databases on this instance",
-    table("Databases", "Select a database to drill down.", ["datname"],
+    table("Databases", f"Select a database to drill down. {LATE}", ["datname"],
           Column("Size", 'max by (datname) (pg_size_bytes{@ins,datname!~"wal|log"})', "bytes"),
           Column("Sessions", "max by (datname) (pg_db_numbackends{@ins})", decimals=0),
           Column("TPS", "sum by (datname) (rate(pg_db_xact_total{@ins}[R]))", "ops"),
@@ -75,12 +98,7 @@ page.row(
           (db("rate(pg_db_tup_deleted{@db}[R])"), "Deleted"), unit="rowsps", stack=True),
 )
 page.row(
-    "Top queries and tables",
-    table("Top queries by total time", "Queries with the most execution time in the selected range. Select a query ID to drill down.", ["query", "text"],
-          Column("Total time", f"(sum by (query) (increase(pg_query_exec_time{{{DB}}}[$__range])) > 0) * on (query) group_left (text) {TEXT}", "s"),
-          Column("Calls", f"(sum by (query) (increase(pg_query_calls{{{DB}}}[$__range])) > 0) * on (query) group_left (text) {TEXT}", decimals=0),
-          Column("Rows", f"(sum by (query) (increase(pg_query_rows{{{DB}}}[$__range])) > 0) * on (query) group_left (text) {TEXT}", decimals=0),
-          sort="-Total time", links={"query": ("pg-query", "query")}, widths={"query": 190, "text": 700}, none="Needs pg_stat_statements", h=10),
+    "Tables and objects",
     table("Busiest tables", "Many dead tuples: vacuum does not keep up. Select a table to drill down.", ["relname"],
           Column("Scans/s", f"sum by (relname) (rate(pg_table_tbl_scan{{{DB}}}[R]))", "ops"),
           Column("Tuples changed/s", f"sum by (relname) (rate(pg_table_n_tup_mod{{{DB}}}[R]))", "rowsps"),

@@ -1,13 +1,14 @@
 """Queries of one instance: All is a ranking, one query shows its trends."""
 
+from common import texts_of
 from page import Page, marks
 from panels import graph, stat
+from promql import top_rates
 from tables import Column, table
 from thresholds import ANY_IS_A_WARNING, below
 
 Q = '@ins,datname=~"$datname",query=~"$query"'
-# The text of each query; queries without a known text have none.
-TEXT = '(max by (query, text) (pg_query_info{@ins}) or on (query) group by (query) (pg_query_calls{@ins,query!="other"}))'
+TEXT = texts_of("@ins")
 
 
 def ratio(above, beneath, q=Q):
@@ -43,14 +44,14 @@ page.row(
           Column("% of total", f"{growth('pg_query_exec_time')} / scalar(sum(increase(pg_query_exec_time{{{Q}}}[$__range])))", "percentunit", decimals=1),
           Column("Mean time", f"{growth('pg_query_exec_time')} / {growth('pg_query_calls')}", "s"), Column("Calls", growth("pg_query_calls"), decimals=0),
           Column("Rows", growth("pg_query_rows"), decimals=0), Column("Shared blocks read", growth("pg_query_sblk_read"), decimals=0), Column("WAL", growth("pg_query_wal_bytes"), "bytes"),
-          sort="-Total time", links={"query": ("pg-query", "query")}, widths={"query": 190, "text": 560}, none=NEEDS, h=11),
+          sort="-Total time", links={"query": ("pg-query", "datname", "query"), "datname": ("pg-database", "datname")}, widths={"datname": 100, "query": 190}, none=NEEDS, h=11),
 )
 page.row(
     "Trends",
     graph("Calls/s", "Executions per second, now and 1 day ago.", (f"sum(rate(pg_query_calls{{{Q}}}[R]))", "Now"), (f"sum(rate(pg_query_calls{{{Q}}}[R] offset 1d))", "1 day ago"), unit="ops", none=NEEDS),
     graph("Mean execution time", "Now and 1 day ago. A step is a new plan, or waits.", (ratio("pg_query_exec_time", "pg_query_calls"), "Now"),
           (f"sum(rate(pg_query_exec_time{{{Q}}}[R] offset 1d)) / (sum(rate(pg_query_calls{{{Q}}}[R] offset 1d)) > 0)", "1 day ago"), unit="s", none=NEEDS),
-    graph("DB time by query (avg active sessions), top 10", "Average active sessions in each query.", (f"topk(10, sum by (query) (rate(pg_query_exec_time{{{Q}}}[R]))) * on (query) group_left (text) {TEXT}", "{{text}} ({{query}})"), unit="short", link=("pg-query", "query"), none=NEEDS),
+    graph("DB time by query (avg active sessions), top 10", "Average active sessions in each query.", (f"({top_rates(10, f'pg_query_exec_time{{{Q}}}', 'query')}) * on (query) group_left (text) {TEXT}", "{{text}} ({{query}})"), unit="short", link=("pg-query", "query"), none=NEEDS),
     graph("Rows per call", "Rows that an execution returns or changes. If it grows, the table grew or a filter changed.", (ratio("pg_query_rows", "pg_query_calls"), "Rows"), unit="short", none=NEEDS),
     graph("Shared blocks per call", "Blocks found in shared buffers, and blocks read. A step up at the same rows per call is another plan.", (ratio("pg_query_sblk_hit", "pg_query_calls"), "Hit"), (ratio("pg_query_sblk_read", "pg_query_calls"), "Read"), unit="short", none=NEEDS),
     graph("Blocks dirtied/written per call", "Blocks that an execution dirties, and blocks that it writes itself because no clean buffer was available.", (ratio("pg_query_sblk_dirtied", "pg_query_calls"), "Dirtied"), (ratio("pg_query_sblk_written", "pg_query_calls"), "Written"), unit="short", none=NEEDS),
@@ -65,13 +66,13 @@ page.row(
 )
 page.row(
     "Compare",
-    graph("By cluster member", "Average active sessions by member: is it a single instance?", ('sum by (ins) (rate(pg_query_exec_time{@cls,datname=~"$datname",query=~"$query"}[R]))', "{{ins}}"), unit="short", link=("pg-instance", "ins"), none=NEEDS, w=24),
+    graph("By cluster member", "Average active sessions by member: is it a single instance?", ('sum by (ins) (rate(pg_query_exec_time{@cls,datname=~"$datname",query=~"$query"}[R]))', "{{ins}}"), unit="short", link=("pg-instance", "ins"), none=NEEDS, w=24, h=6),
     table("New queries (not seen 1 day ago)", "Queries that were not there 1 day ago, by average active sessions: what the latest release added.", ["query", "text"],
           Column("Active sessions (avg)", 'topk(20, (sum by (query) (rate(pg_query_exec_time{@ins,query!="other"}[R])) unless sum by (query) (pg_query_calls{@ins} offset 1d)) > 0) * on (query) group_left (text) ' + TEXT, "short"),
-          sort="-Active sessions (avg)", links={"query": ("pg-query", "query")}, none="None, or no data 1 day ago"),
+          sort="-Active sessions (avg)", links={"query": ("pg-query", "query")}, none="None, or no data 1 day ago", w=12),
     table("Regressions vs. 1 week ago", "Mean execution time now divided by that of 1 week ago, where it at least doubled.", ["query", "text"],
           Column("× slower",
                  'topk(20, (sum by (query) (rate(pg_query_exec_time{@ins}[R])) / sum by (query) (rate(pg_query_calls{@ins}[R]))) / (sum by (query) (rate(pg_query_exec_time{@ins}[R] offset 1w))'
                  ' / sum by (query) (rate(pg_query_calls{@ins}[R] offset 1w))) > 2) * on (query) group_left (text) ' + TEXT, "short", [("orange", None), ("red", 5)], decimals=1),
-          sort="-× slower", links={"query": ("pg-query", "query")}, none="None, or no data 1 week ago"),
+          sort="-× slower", links={"query": ("pg-query", "query")}, none="None, or no data 1 week ago", w=12),
 )
