@@ -13,7 +13,7 @@ const CORE: &[&str] =
     &["alertlist", "bargauge", "heatmap", "logs", "row", "stat", "state-timeline", "table", "timeseries"];
 
 /// Grafana's own variables, beside those of the page.
-const BUILT_IN: &[&str] = &["__rate_interval", "__range", "__url_time_range", "__field", "__data", "__all"];
+const BUILT_IN: &[&str] = &["__rate_interval", "__interval", "__range", "__url_time_range", "__field", "__data", "__all"];
 
 #[test]
 fn a_panel_has_title_description_unit_and_text_for_no_data() {
@@ -178,5 +178,5 @@ fn uid_is_the_file_stem_and_import_needs_no_inputs() {
         assert!(!text(&json["description"]).is_empty(), "{}", dashboard.stem);
         assert!(titles.insert(text(&json["title"]).to_owned()), "two pages {}", json["title"]);
     }
-    assert_eq!(titles.len(), 16);
+    assert_eq!(titles.len(), 18);
 }
