@@ -32,6 +32,11 @@ def _grown(counter, *labels):
     return f"sum by ({', '.join(('ins', *labels))}) (increase({counter}[$__range]))"
 
 
+def _grown_tables(counter):
+    """Growth of a table's counter: of thousands of them the ends of the range are read, not all between. A reset is no growth."""
+    return f"sum by (ins, datname, relname) ({counter} - {counter} offset $__range)"
+
+
 def _ratio(part, whole, *labels):
     return f"{_grown(part, *labels)} / ({_grown(whole, *labels)} > 0)"
 
@@ -60,11 +65,11 @@ REQUESTED = f"({_grown('pg_checkpointer_req{@cls}')} / {CHECKPOINTS} > 0.3)"
 READS = f"({_grown('pg_db_blks_read{@cls}', 'datname')} > 100000)"
 HITS = f"({_ratio('pg_db_blks_hit{@cls}', 'pg_db_blks_access{@cls}', 'datname')} < 0.95) and {READS}"
 LARGE = f"(max by (ins, datname, relname) (pg_table_pages{{{NAMED}}}) * 8192 > {100 * MIB})"
-SCANNED = f"({_grown(f'pg_table_seq_scan{{{NAMED}}}', 'datname', 'relname')} > 30) and {LARGE}"
+SCANNED = f"({_grown_tables(f'pg_table_seq_scan{{{NAMED}}}')} > 30) and {LARGE}"
 LIVE, DEAD = (_largest(f"pg_table_n_{name}_tup{{{NAMED}}} and {PRIMARY}", "datname", "relname") for name in ("live", "dead"))
 DEAD_SHARE = f"({DEAD} > 10000) / ({LIVE} + {DEAD}) > 0.2"
-UPDATED = f"({_grown(f'pg_table_n_tup_upd{{{NAMED}}}', 'datname', 'relname')} > 10000)"
-NOT_HOT = f"1 - {_grown(f'pg_table_n_tup_hot_upd{{{NAMED}}}', 'datname', 'relname')} / {UPDATED} > 0.5"
+UPDATED = f"({_grown_tables(f'pg_table_n_tup_upd{{{NAMED}}}')} > 10000)"
+NOT_HOT = f"1 - {_grown_tables(f'pg_table_n_tup_hot_upd{{{NAMED}}}')} / {UPDATED} > 0.5"
 # From PostgreSQL 17 on pg_stat_bgwriter does not count what sessions write; pg_stat_io counts it from 16 on.
 BY_SESSIONS, BY_ALL = (f'pg_io_writes{{@cls,object="relation",context="normal"{more}}}' for more in (',type="client backend"', ""))
 SESSION_WRITES = f"({_ratio(BY_SESSIONS, BY_ALL)} > 0.3) and ({_grown(BY_ALL)} > 10000)"
@@ -87,9 +92,9 @@ RULES = [
     Rule("seqscan", "2", "Large table is read by sequential scans", "Find the query in Queries and add an index for its filter.", size=f"{LARGE} and ({SCANNED})", count=SCANNED),
     Rule("dead", "2", "Many dead tuples", "See xmin horizon holders; then lower autovacuum_vacuum_scale_factor of the table.", share=DEAD_SHARE, count=f"{DEAD} and ({DEAD_SHARE})"),
     Rule("never_vacuumed", "2", "Large table was never vacuumed", "VACUUM (ANALYZE) it, and check that autovacuum is not disabled for it.",
-         count=_largest(f"pg_table_n_live_tup{{{NAMED}}} > 100000 unless pg_table_last_autovacuum_timestamp_seconds unless pg_table_last_vacuum_timestamp_seconds and {PRIMARY}", "datname", "relname")),
+         count=_largest(f"pg_table_n_live_tup{{{NAMED}}} > 100000 unless pg_table_last_autovacuum_timestamp_seconds{{@cls}} unless pg_table_last_vacuum_timestamp_seconds{{@cls}} and {PRIMARY}", "datname", "relname")),
     Rule("never_analyzed", "2", "Large table was never analyzed", "ANALYZE it: without statistics plans are guesses.",
-         count=_largest(f"pg_table_n_live_tup{{{NAMED}}} > 10000 unless pg_table_last_autoanalyze_timestamp_seconds unless pg_table_last_analyze_timestamp_seconds and {PRIMARY}", "datname", "relname")),
+         count=_largest(f"pg_table_n_live_tup{{{NAMED}}} > 10000 unless pg_table_last_autoanalyze_timestamp_seconds{{@cls}} unless pg_table_last_analyze_timestamp_seconds{{@cls}} and {PRIMARY}", "datname", "relname")),
     Rule("autovacuum_off", "2", "Tables with autovacuum disabled", "Reset their storage parameter autovacuum_enabled.", count=f"{_largest('pg_autovacuum_disabled_tables{@cls}', 'datname')} > 0"),
     Rule("due", "2", "Autovacuum does not keep up", "Raise autovacuum_max_workers, or lower autovacuum_vacuum_cost_delay.", count=f"min by (ins, datname) (min_over_time(pg_autovacuum_vacuum_due_tables{{@cls}}[$__range])) > 10"),
     Rule("idle", "2", "Session idle in transaction for long", "Have the application COMMIT; set idle_in_transaction_session_timeout.",

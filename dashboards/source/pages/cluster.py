@@ -11,7 +11,7 @@ from settings import DIFFERENT
 from tables import Column, Text, table
 from thresholds import ANY_IS_BAD, ARCHIVE_AGE, BACKUP_AGE, CONNECTIONS, DISK, LAG_BYTES, LAG_SECONDS, LOCK_WAITS, LONG_TRANSACTION, XID_AGE, XID_SHARE, above
 
-DOWN = "pg_up{@cls} == 0 or (up{@cls} == 0 and last_over_time(pg_up{@cls}[1d]))"
+DOWN = "pg_up{@cls} == 0 or (up{@cls} == 0 and last_over_time(pg_up{@cls}[1d:10m]))"
 PRIMARY = "on (ins) pg_in_recovery{@cls} == 0"
 # Each PgBouncer by itself: two on one host have a limit each.
 POOL = ("pgbouncer_pool_active_servers{@cls} / ignoring (user, pool_mode, load_balance_hosts) group_left () "

@@ -26,7 +26,7 @@ page.row(
     stat("DCS failsafe mode", "If active, the DCS is unreachable, and the leader stays up only while all members agree.", ("max(patroni_failsafe_mode_is_active{@cls})", ""), unit="none", maps=texts(_0="green:not active", _1="red:active"), none=NEEDS),
     alerts_firing(),
     stat("Failover candidates", "Replicas with a running PostgreSQL. If 0, a failure of the leader is an outage. A cluster of one member has none by design.",
-         ("sum(patroni_replica{@cls} * on (cls, ins) patroni_postgres_running) and on () count(count_over_time(patroni_primary{@cls}[$__range])) > 1", ""), unit="short", steps=[("orange", None), ("green", 1)], none="No replica, or no Patroni target"),
+         ("sum(patroni_replica{@cls} * on (cls, ins) patroni_postgres_running{@cls}) and on () count(count_over_time(patroni_primary{@cls}[$__range])) > 1", ""), unit="short", steps=[("orange", None), ("green", 1)], none="No replica, or no Patroni target"),
     stat("DCS last seen (worst)", "Longest time since a member reached the DCS. At the ttl (30 s) the leader is demoted.", ("max(time() - patroni_dcs_last_seen{@cls})", ""), unit="s", steps=above(DCS_AGE), none=NEEDS),
     stat("Pending restarts", "Members with parameters that need a restart.", ("sum(patroni_pending_restart{@cls})", ""), unit="short", steps=ANY_IS_A_WARNING, none=NEEDS),
     stat("etcd members without leader", "Without an etcd leader Patroni cannot renew the leader lock, and the leader is demoted.", (counted("etcd_server_has_leader{@cls} == 0", "etcd_server_has_leader{@cls}"), ""), unit="short", steps=ANY_IS_BAD, link="pg-etcd", none="No etcd target with this cluster label"),

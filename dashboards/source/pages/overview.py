@@ -10,8 +10,8 @@ from tables import Column, Text, table
 from thresholds import (ANY_IS_BAD, BACKUP_AGE, CONNECTIONS, DISK, LAG_BYTES, LAG_SECONDS, LOCK_WAITS, LONG_TRANSACTION, POOL_WAIT,
                         SLOT_BYTES, XID_DAYS_LEFT, XID_SHARE, above, below)
 
-# A target that has had pg_up is a PostgreSQL exporter, whatever its job is called.
-DOWN = "pg_up{@cls} == 0 or (up{@cls} == 0 and last_over_time(pg_up{@cls}[1d]))"
+# A target that has had pg_up is a PostgreSQL exporter, whatever its job is called; one sample in ten minutes tells.
+DOWN = "pg_up{@cls} == 0 or (up{@cls} == 0 and last_over_time(pg_up{@cls}[1d:10m]))"
 NOT_ONE_PRIMARY = "pg_up{@cls} unless on (cls) (sum by (cls) (pg_in_recovery{@cls} == bool 0) == 1)"
 CHANGED_ROLE = "sum by (cls) (changes(pg_in_recovery{@cls}[$__range] @ end())) > 0"
 # By cluster once a minute: all databases of all servers at each scrape would be too many samples.

@@ -9,6 +9,7 @@ use promql_parser::parser::{Expr, VectorSelector, parse};
 use serde_json::Value;
 use support::dashboard::{assert_none, each_panel, is_promql, list, text};
 use support::path;
+use support::reference::{self, metrics_on};
 
 /// Servers of the site, and those of one cluster.
 const SERVERS: f64 = 500.0;
@@ -20,6 +21,8 @@ const RANGE: f64 = 10_800.0;
 const SCRAPE: f64 = 15.0;
 /// Pixels of a page: Grafana asks for a value at each.
 const WIDTH: f64 = 1600.0;
+/// Modes of a CPU, of which panels ask one.
+const MODES: f64 = 8.0;
 /// Seconds from which on a window is read anew at each step.
 const LONG_WINDOW: f64 = 3600.0;
 
@@ -31,17 +34,27 @@ struct Count {
     of_server: bool,
 }
 
-/// The series of one busy server, by metric.
+/// The series of all metrics: those of their labels, as recorded from one busy server.
 fn recorded() -> BTreeMap<String, Count> {
     let lines = std::fs::read_to_string(path("tests/unit/dashboards/series.tsv")).unwrap();
     let lines = lines.lines().filter(|line| !line.starts_with('#'));
-    lines
+    let of_labels: BTreeMap<&str, Count> = lines
         .map(|line| {
             let fields: Vec<&str> = line.split('\t').collect();
-            let [metric, series, of] = fields[..] else { panic!("{line}") };
-            (metric.to_owned(), Count { series: series.parse().unwrap(), of_server: of == "server" })
+            let [labels, series, of] = fields[..] else { panic!("{line}") };
+            (labels, Count { series: series.parse().unwrap(), of_server: of == "server" })
         })
-        .collect()
+        .collect();
+    let own = ["pg", "pgbouncer", "pgbackrest"].into_iter().flat_map(|namespace| {
+        metrics_on(reference::OWN).into_iter().map(move |listed| (listed.name.replacen("pg", namespace, 1), listed.labels))
+    });
+    let pages = reference::COLLECTORS.into_iter().chain([reference::EXTERNAL]);
+    let listed = pages.flat_map(metrics_on).map(|listed| (listed.name, listed.labels));
+    let counted = listed.chain(own).filter_map(|(name, labels)| {
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        of_labels.get(labels.join(",").as_str()).map(|count| (name, *count))
+    });
+    counted.collect()
 }
 
 /// How often an expression is evaluated, over which time.
@@ -92,7 +105,7 @@ impl Reader<'_> {
         }
     }
 
-    /// How many series a selector finds; what it asks of labels that are not a target's is not counted.
+    /// How many series a selector finds. Of labels that are not a target's only the mode of a CPU narrows it.
     fn series(&mut self, selector: &VectorSelector) -> f64 {
         let Some(name) = selector.name.as_deref() else {
             let all = self.recorded.iter().filter(|(metric, _)| named(selector, metric)).map(|(_, count)| *count);
@@ -102,7 +115,8 @@ impl Reader<'_> {
             self.unknown.push(name.to_owned());
             return 0.0;
         };
-        total(*count, servers(selector))
+        let idle = selector.matchers.matchers.iter().any(|matcher| matcher.name == "mode");
+        total(*count, servers(selector)) / if idle { MODES } else { 1.0 }
     }
 }
 
@@ -133,11 +147,10 @@ fn servers(selector: &VectorSelector) -> f64 {
 fn samples(panel: &Value, recorded: &BTreeMap<String, Count>) -> Result<f64, String> {
     let mut reader = Reader { recorded, unknown: Vec::new(), samples: 0.0 };
     for target in list(&panel["targets"]).iter().filter(|target| is_promql(target)) {
-        let minimum = match target["interval"].as_str() {
+        let minimum = match target["interval"].as_str().map(|interval| interval.trim_end_matches('m').parse::<f64>()) {
             None => SCRAPE,
-            Some("1m") => 60.0,
-            Some("5m") => 300.0,
-            Some(other) => return Err(format!("interval {other}")),
+            Some(Ok(minutes)) => minutes * 60.0,
+            Some(Err(error)) => return Err(format!("interval {}: {error}", target["interval"])),
         };
         let points = WIDTH * panel["gridPos"]["w"].as_f64().unwrap() / 24.0;
         let step = (RANGE / points).max(minimum);
@@ -146,6 +159,7 @@ fn samples(panel: &Value, recorded: &BTreeMap<String, Count>) -> Result<f64, Str
         let query = text(&target["expr"])
             .replace("$__rate_interval", &format!("{rate:.0}s"))
             .replace("$__range", &format!("{RANGE:.0}s"))
+            .replace("$__interval", &format!("{step:.0}s"))
             .replace('$', "");
         let parsed = parse(&query).map_err(|error| format!("{query}: {error}"))?;
         reader.read(&parsed, steps);
@@ -153,7 +167,7 @@ fn samples(panel: &Value, recorded: &BTreeMap<String, Count>) -> Result<f64, Str
     if reader.unknown.is_empty() {
         Ok(reader.samples)
     } else {
-        Err(format!("not in tests/unit/dashboards/series.tsv: {}", reader.unknown.join(", ")))
+        Err(format!("series.tsv has not the labels of {}", reader.unknown.join(", ")))
     }
 }
 
