@@ -59,7 +59,7 @@ def worst(title, text, query, *labels, link, **more):
 def culprits(title, text, bad, every, *labels, link, w=4, h=4):
     """A tile with the number of what is wrong, all with these labels; its link leads to one of them."""
     by = ", ".join(labels)
-    query = f"topk(1, group by ({by}) ({bad})) * on () group_left () count(group by ({by}) ({bad})) or 0 * topk(1, group by ({by}) ({every}))"
+    query = f"topk(1, group by ({by}) ({bad})) * on () group_left () count(group by ({by}) ({bad})) or on () 0 * topk(1, group by ({by}) ({every}))"
     return stat(title, text, (query, ""), unit="short", decimals=0, steps=ANY_IS_BAD, link=(link, *labels), w=w, h=h)
 
 

@@ -6,7 +6,7 @@ from mappings import BACKEND, ROLE, UP, texts
 from page import LATE, Page, alerts_firing, alerts_over_time, marks, unlabelled
 from panels import bars, culprits, graph, names, stat, timeline, worst
 from parts import exactly
-from promql import top_rates
+from promql import counted, top_rates
 from settings import DIFFERENT
 from tables import Column, Text, table
 from thresholds import ANY_IS_BAD, ARCHIVE_AGE, BACKUP_AGE, CONNECTIONS, DISK, LAG_BYTES, LAG_SECONDS, LOCK_WAITS, LONG_TRANSACTION, XID_AGE, XID_SHARE, above
@@ -32,7 +32,7 @@ page.row(
           "pg_in_recovery{@cls} == 0", "ins", none="No primary", link=("pg-instance", "ins"), h=3),
     culprits("Members down", "Members that failed the last health query or whose exporter is unreachable.", DOWN, "pg_up{@cls}", "ins", link="pg-instance", h=3),
     stat("Standbys not streaming", "Standbys without a WAL receiver in state streaming. Check the standby's log, primary_conninfo, and for a lost slot.",
-         ("count(pg_in_recovery{@cls} == 1 unless pg_recv_state == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-replication", h=3),
+         (counted("pg_in_recovery{@cls} == 1 unless ignoring (slot_name, sender_host, sender_port) pg_recv_state == 0", "pg_up{@cls}"), ""), unit="short", steps=ANY_IS_BAD, link="pg-replication", h=3),
     stat("Synchronous replication", "Whether commits wait for a synchronous standby and one is connected. If blocked, every commit hangs until a standby returns or synchronous_standby_names is emptied.",
          ("max(pg_sync_standby_enabled{@cls}) * (1 + (clamp_max(count(pg_repl_sync_state{@cls} >= 2), 1) or vector(0)))", ""), unit="none",
          maps=texts(_0="blue:not configured", _1="red:commits blocked", _2="green:in sync"), link="pg-replication", h=3),

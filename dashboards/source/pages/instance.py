@@ -38,7 +38,7 @@ page.row(
     stat("Sessions", "Sessions that are active and idle in transaction.",
          ('sum(pg_activity_count{@ins,state="active"})', "Active"), ('sum(pg_activity_count{@ins,state=~"idle in transaction.*"})', "Idle in transaction"),
          unit="short", link="pg-activity", w=4, h=3),
-    stat("Blocked sessions", "Sessions waiting for a lock that another session holds. Sessions & locks shows who blocks whom.", ("sum(pg_blocking_blocked_sessions{@ins}) or vector(0)", ""), unit="short", steps=above(LOCK_WAITS), link="pg-activity", w=3, h=3),
+    stat("Blocked sessions", "Sessions waiting for a lock that another session holds. Sessions & locks shows who blocks whom.", ("sum(pg_blocking_blocked_sessions{@ins})", ""), unit="short", steps=above(LOCK_WAITS), link="pg-activity", w=3, h=3),
     stat("Settings pending restart", "Parameters changed in the configuration but not in effect until restart.", ("pg_setting_pending_restart{@ins}", ""), unit="short", steps=ANY_IS_A_WARNING, link="pg-settings", w=3, h=3),
     stat("Last configuration reload", "Time since the configuration was loaded.", ("pg_conf_reload_time{@ins}", ""), unit="s", link="pg-settings", w=3, h=3),
     unlabelled(page.targets, h=3, w=3),
