@@ -241,7 +241,7 @@ ALERT_HISTORY = "Alert history"
 def unlabelled(of, h, w=4):
     """A tile with the targets of which a page may show several as one, because they lack the labels that tell them apart."""
     lacking = " or ".join(of(f'{label}=""') for label in ("cls", "ins"))
-    made = stat("Targets without cls or ins", "Scrape targets without the label cls or ins: pages show all of them as one. Set the labels in the scrape configuration, or write pages for the labels that your targets have: pg-exporter mixin.",
+    made = stat("Unlabeled targets", "Scrape targets without the label cls or ins: pages show all of them as one. Set the labels in the scrape configuration, or write pages for the labels that your targets have: pg-exporter mixin.",
                 (f"count({lacking}) or 0 * count({of()})", "Without"), (f"count({of()})", "All targets"), unit="short", steps=[(NEUTRAL, None), ("orange", 1)], w=w, h=h)
     # The number of all is not a fault.
     made["fieldConfig"]["overrides"] = [exactly("All targets", [("thresholds", step_list([(NEUTRAL, None)]))])]

@@ -74,7 +74,6 @@ NOT_HOT = f"1 - {_grown_tables(f'pg_table_n_tup_hot_upd{{{NAMED}}}')} / {UPDATED
 BY_SESSIONS, BY_ALL = (f'pg_io_writes{{@cls,object="relation",context="normal"{more}}}' for more in (',type="client backend"', ""))
 SESSION_WRITES = f"({_ratio(BY_SESSIONS, BY_ALL)} > 0.3) and ({_grown(BY_ALL)} > 10000)"
 MEMORY = "on (ins) max by (ins) (node_memory_MemTotal_bytes{@cls})"
-SLOTS = "on (ins) max by (ins) (pg_slot_active{@cls})"
 
 RULES = [
     Rule("fsync", "1", "fsync is off", "Turn it on: after a crash of the host the data are corrupt.", count=_setting("fsync", "== 0")),
@@ -101,7 +100,7 @@ RULES = [
          time='max by (ins, datname) (max_over_time(pg_activity_max_duration{@cls,state=~"idle in transaction.*"}[$__range])) > 300'),
     Rule("deadlocks", "2", "Deadlocks", "Have transactions take their locks in the same order; the server log has the statements.", count=f"{_grown('pg_db_deadlocks{@cls}', 'datname')} > 0"),
     Rule("rollbacks", "2", "Many transactions roll back", "Look for errors in the server log and for retries of the application.", share=f"({_ratio('pg_db_xact_rollback{@cls}', 'pg_db_xact_total{@cls}', 'datname')} > 0.1) and ({_grown('pg_db_xact_total{@cls}', 'datname')} > 1000)"),
-    Rule("slots", "2", "Replication slots may retain WAL without limit", "Set max_slot_wal_keep_size, or a lost consumer fills the disk.", count=f"{_setting('max_slot_wal_keep_size', '== -1')} and {SLOTS}"),
+    Rule("slots", "2", "Replication slots may retain WAL without limit", "Set max_slot_wal_keep_size, or a lost consumer fills the disk.", count=f"count by (ins) (pg_slot_active{{@cls}}) and on (ins) {_setting('max_slot_wal_keep_size', '== -1')}"),
     Rule("inactive_slot", "2", "Inactive slot retains WAL", "Start its consumer or drop the slot.", size=f'max by (ins, relname) (label_replace(pg_slot_retained_bytes{{@cls}} and pg_slot_active{{@cls}} == 0, "relname", "$1", "slot_name", "(.+)")) > {GIB}'),
     Rule("connections", "2", "Many new connections per second", "Put a connection pooler between the application and the server.", count=f"sum by (ins) (rate(pg_db_sessions{{@cls}}[$__range])) > 10"),
     Rule("pending", "2", "Settings wait for a restart", "Plan a restart; SELECT name FROM pg_settings WHERE pending_restart lists them.", count=_setting("pending_restart", "> 0")),

@@ -75,7 +75,7 @@ fn every_metric_and_label_exists_and_counters_are_read_as_counters() {
 
 /// The query with a value for each variable, as Grafana sends it.
 fn filled(expression: &str) -> String {
-    let windows = expression.replace("$__rate_interval", "1m").replace("$__interval", "1m").replace("$__range", "1h");
+    let windows = expression.replace("$__rate_interval", "1m").replace("$__range", "1h");
     // Groups of a label_replace stay.
     let windows = windows.replace("$1", "@1");
     let filled =

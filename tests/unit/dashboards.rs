@@ -13,7 +13,7 @@ const CORE: &[&str] =
     &["alertlist", "bargauge", "heatmap", "logs", "row", "stat", "state-timeline", "table", "timeseries"];
 
 /// Grafana's own variables, beside those of the page.
-const BUILT_IN: &[&str] = &["__rate_interval", "__interval", "__range", "__url_time_range", "__field", "__data", "__all"];
+const BUILT_IN: &[&str] = &["__rate_interval", "__range", "__url_time_range", "__field", "__data", "__all"];
 
 #[test]
 fn a_panel_has_title_description_unit_and_text_for_no_data() {

@@ -21,7 +21,7 @@ QUERIES = 'pg_query_exec_time{@cls,query!="other"}'
 page = Page("pg-cluster", "One cluster and its members. The first row is the health check.",
             scope="cluster", tags=["pg-cluster"], annotations=marks("@cls"))
 
-size = stat("Size / settings that differ", "Size of all databases on disk, counted once, not per member. Settings that differ between members: after a failover the cluster behaves in another way; Settings lists them.",
+size = stat("Size / differences", "Size of all databases on disk, counted once, not per member. Settings that differ between members: after a failover the cluster behaves in another way; Settings lists them.",
             ('sum(max by (datname) (pg_size_bytes{@cls,datname!~"wal|log"}))', "Size"), (f"count({DIFFERENT}) or 0 * count(pg_up{{@cls}})", "Settings that differ"),
             unit="bytes", link="pg-settings", w=3, h=3)
 size["fieldConfig"]["overrides"] = [exactly("Settings that differ", [("unit", "short")])]
@@ -45,11 +45,11 @@ page.row(
     worst("Fullest disk", "Used space of the fullest file system. A full disk stops PostgreSQL; the table of disks says when.",
           f"1 - node_filesystem_avail_bytes{{@cls,{FILE_SYSTEMS}}} / node_filesystem_size_bytes{{@cls,{FILE_SYSTEMS}}}", "ins", unit="percentunit", decimals=0,
           steps=above(DISK), link="pg-instance", none="No node_exporter target with this cluster label", w=3, h=3),
-    worst("Max replication lag (bytes)", "WAL not yet replayed by the slowest standby.", "pg_repl_replay_diff{@cls}", "appname",
+    worst("Replication lag", "WAL not yet replayed by the slowest standby.", "pg_repl_replay_diff{@cls}", "appname",
           unit="bytes", steps=above(LAG_BYTES), link=("pg-replication",), none="No standby", w=3, h=3),
-    worst("Max connection usage", "Client connections as % of max_connections minus reserved slots, of the fullest member.", "pg_connection_used_ratio{@cls}", "ins",
+    worst("Connection usage", "Client connections as % of max_connections minus reserved slots, of the fullest member.", "pg_connection_used_ratio{@cls}", "ins",
           unit="percentunit", decimals=0, steps=above(CONNECTIONS), link="pg-activity", w=3, h=3),
-    worst("PgBouncer clients waiting", "Clients waiting for a server connection, on the PgBouncer with the most.", "sum by (ins) (pgbouncer_pool_waiting_clients{@cls})", "ins",
+    worst("Clients waiting", "Clients waiting for a server connection, on the PgBouncer with the most.", "sum by (ins) (pgbouncer_pool_waiting_clients{@cls})", "ins",
           unit="short", decimals=0, steps=above((1, 10)), link="pg-pgbouncer", none="No PgBouncer", w=3, h=3),
     worst("Blocked sessions", "Sessions waiting for a lock that another session holds, on the member with the most. Sessions & locks shows who blocks whom.",
           "sum by (ins) (pg_blocking_blocked_sessions{@cls})", "ins", unit="short", decimals=0, steps=above(LOCK_WAITS), link="pg-activity", w=3, h=3),
@@ -97,10 +97,10 @@ page.row(
           Column("Size", f'max by (ins, datname) (pg_size_bytes{{@cls,datname!~"wal|log"}} and {PRIMARY})', "bytes"),
           Column("Sessions", f"max by (ins, datname) (pg_db_numbackends{{@cls}} and {PRIMARY})", decimals=0),
           Column("TPS", f"sum by (ins, datname) (rate(pg_db_xact_total{{@cls}}[R]) and {PRIMARY})", "ops"),
-          Column("Active sessions (avg)", f"sum by (ins, datname) (rate(pg_db_active_time{{@cls}}[R]) and {PRIMARY})", decimals=2),
+          Column("DB load", f"sum by (ins, datname) (rate(pg_db_active_time{{@cls}}[R]) and {PRIMARY})", decimals=2),
           Column("Hit ratio", f"max by (ins, datname) (rate(pg_db_blks_hit{{@cls}}[R]) / (rate(pg_db_blks_access{{@cls}}[R]) > 0) and {PRIMARY})", "percentunit", decimals=1),
           Column("XID age %", f"max by (ins, datname) (pg_db_age{{@cls}} and {PRIMARY}) / 2147483648", "percentunit", above(XID_SHARE), decimals=1),
-          sort="-Active sessions (avg)", links={"datname": ("pg-database", "ins", "datname"), "ins": ("pg-instance", "ins")}, w=14, h=8),
+          sort="-DB load", links={"datname": ("pg-database", "ins", "datname"), "ins": ("pg-instance", "ins")}, w=14, h=8),
     table("HAProxy backends", "Which member is UP in which HAProxy backend.", ["proxy", "server"],
           Column("Status", 'max by (proxy, server) (haproxy_server_status{@cls,state="UP"})', maps=BACKEND),
           Column("Sessions", "sum by (proxy, server) (haproxy_server_current_sessions{@cls})", decimals=0),

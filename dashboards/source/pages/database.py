@@ -29,7 +29,7 @@ def db(text):
 
 def growth(counter):
     """Growth of a counter in the selected range by query, with the query's text."""
-    return f"(sum by (query) (increase({counter}{{{DB}}}[$__range])) > 0) * on (query) group_left (text) {TEXT}"
+    return f"((sum by (query) (increase({counter}{{{DB}}}[$__range])) > 0) * on (query) group_left (text) {TEXT})"
 
 
 page.row(
@@ -62,7 +62,7 @@ page.row(
           Column("Calls", growth("pg_query_calls"), decimals=0),
           Column("Rows", growth("pg_query_rows"), decimals=0),
           Column("Total time", growth("pg_query_exec_time"), "s"),
-          sort="-Share", links={"query": ("pg-query", "query")}, widths={"query": 180}, none="Needs pg_stat_statements", w=14, h=10),
+          sort="-Share", links={"query": ("pg-query", "query")}, widths={"query": 195, "text": 340}, none="Needs pg_stat_statements", w=14, h=10),
 )
 page.row(
     "Databases on this instance",
@@ -70,9 +70,9 @@ page.row(
           Column("Size", 'max by (datname) (pg_size_bytes{@ins,datname!~"wal|log"})', "bytes"),
           Column("Sessions", "max by (datname) (pg_db_numbackends{@ins})", decimals=0),
           Column("TPS", "sum by (datname) (rate(pg_db_xact_total{@ins}[R]))", "ops"),
-          Column("Active sessions (avg)", "sum by (datname) (rate(pg_db_active_time{@ins}[R]))", decimals=2),
+          Column("DB load", "sum by (datname) (rate(pg_db_active_time{@ins}[R]))", decimals=2),
           Column("XID age %", "max by (datname) (pg_db_age{@ins}) / 2147483648", "percentunit", above(XID_SHARE)),
-          sort="-Active sessions (avg)", links={"datname": ("pg-database", "datname")}, h=7),
+          sort="-DB load", links={"datname": ("pg-database", "datname")}, h=7),
 )
 page.row(
     "Sessions",

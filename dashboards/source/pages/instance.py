@@ -12,7 +12,7 @@ from thresholds import ANY_IS_A_WARNING, CONNECTIONS, DEADLOCKS, IDLE_IN_TRANSAC
 
 def growth(counter):
     """Growth of a counter in the selected range by query, with the query's text."""
-    return f"(sum by (datname, query) (increase({counter}{{@ins}}[$__range])) > 0) * on (query) group_left (text) {texts_of('@ins')}"
+    return f"((sum by (datname, query) (increase({counter}{{@ins}}[$__range])) > 0) * on (query) group_left (text) {texts_of('@ins')})"
 
 
 page = Page("pg-instance", "One instance: status, headroom, workload, waits, WAL, host.", scope="instance", tags=["pg-instance"],
@@ -20,7 +20,7 @@ page = Page("pg-instance", "One instance: status, headroom, workload, waits, WAL
 
 durability = stat("Durability settings", "fsync or full_page_writes off: a crash can corrupt data. autovacuum off: wraparound risk. data_checksums off: corruption goes undetected; pg_checksums enables them while the server is stopped.",
                   ("pg_setting_fsync{@ins}", "fsync"), ("pg_setting_full_page_writes{@ins}", "full_page_writes"), ("pg_setting_autovacuum{@ins}", "autovacuum"), ("pg_setting_data_checksums{@ins}", "data_checksums"),
-                  unit="none", maps=ON, link="pg-settings", w=8, h=3)
+                  unit="none", maps=ON, link="pg-settings", w=7, h=3)
 # Many servers run without them, and it is no fault of today.
 durability["fieldConfig"]["overrides"] = [exactly("data_checksums", [("mappings", texts(_0="blue:off", _1="green:on"))])]
 
@@ -39,9 +39,9 @@ page.row(
          ('sum(pg_activity_count{@ins,state="active"})', "Active"), ('sum(pg_activity_count{@ins,state=~"idle in transaction.*"})', "Idle in transaction"),
          unit="short", link="pg-activity", w=4, h=3),
     stat("Blocked sessions", "Sessions waiting for a lock that another session holds. Sessions & locks shows who blocks whom.", ("sum(pg_blocking_blocked_sessions{@ins})", ""), unit="short", steps=above(LOCK_WAITS), link="pg-activity", w=3, h=3),
-    stat("Settings pending restart", "Parameters changed in the configuration but not in effect until restart.", ("pg_setting_pending_restart{@ins}", ""), unit="short", steps=ANY_IS_A_WARNING, link="pg-settings", w=3, h=3),
-    stat("Last configuration reload", "Time since the configuration was loaded.", ("pg_conf_reload_time{@ins}", ""), unit="s", link="pg-settings", w=3, h=3),
-    unlabelled(page.targets, h=3, w=3),
+    stat("Pending restart", "Parameters changed in the configuration but not in effect until restart.", ("pg_setting_pending_restart{@ins}", ""), unit="short", steps=ANY_IS_A_WARNING, link="pg-settings", w=3, h=3),
+    stat("Last reload", "Time since the configuration was loaded.", ("pg_conf_reload_time{@ins}", ""), unit="s", link="pg-settings", w=3, h=3),
+    unlabelled(page.targets, h=3),
     stat("Longest transaction", "Age of the oldest open transaction. It holds its locks and prevents vacuum from removing dead rows.", ("max(pg_activity_max_tx_duration{@ins})", ""), unit="s", steps=above(LONG_TRANSACTION), link="pg-activity", w=5, h=3),
     stat("Longest idle in transaction", "Longest time a session is idle in an open transaction: usually an application that forgot to COMMIT.",
          ('max(pg_activity_max_duration{@ins,state=~"idle in transaction.*"})', ""), unit="s", steps=above(IDLE_IN_TRANSACTION), link="pg-activity", w=5, h=3),
@@ -59,7 +59,7 @@ page.row(
           Column("Calls", growth("pg_query_calls"), decimals=0),
           Column("Total time", growth("pg_query_exec_time"), "s"),
           sort="-Share", links={"query": ("pg-query", "datname", "query"), "datname": ("pg-database", "datname")},
-          widths={"datname": 100, "query": 180}, none="Needs pg_stat_statements", w=14, h=10),
+          widths={"datname": 90, "query": 195, "text": 320}, none="Needs pg_stat_statements", w=14, h=10),
 )
 page.row(
     "Members and databases",
@@ -73,9 +73,9 @@ page.row(
           Column("Size", 'max by (ins, datname) (pg_size_bytes{@ins,datname!~"wal|log"})', "bytes"),
           Column("Sessions", "max by (ins, datname) (pg_db_numbackends{@ins})", decimals=0),
           Column("TPS", "sum by (ins, datname) (rate(pg_db_xact_total{@ins}[R]))", "ops"),
-          Column("Active sessions (avg)", "sum by (ins, datname) (rate(pg_db_active_time{@ins}[R]))", decimals=2),
+          Column("DB load", "sum by (ins, datname) (rate(pg_db_active_time{@ins}[R]))", decimals=2),
           Column("Deadlocks", "sum by (ins, datname) (increase(pg_db_deadlocks{@ins}[$__range]))", decimals=0, steps=above(DEADLOCKS)),
-          sort="-Active sessions (avg)", links={"datname": ("pg-database", "datname")}, hide=("ins",), w=14, h=7),
+          sort="-DB load", links={"datname": ("pg-database", "datname")}, hide=("ins",), w=14, h=7),
 )
 page.row(
     "Workload",

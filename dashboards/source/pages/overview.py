@@ -14,8 +14,7 @@ from thresholds import (ANY_IS_BAD, BACKUP_AGE, CONNECTIONS, DISK, LAG_BYTES, LA
 DOWN = "pg_up{@cls} == 0 or (up{@cls} == 0 and last_over_time(pg_up{@cls}[1d:10m]))"
 NOT_ONE_PRIMARY = "pg_up{@cls} unless on (cls) (sum by (cls) (pg_in_recovery{@cls} == bool 0) == 1)"
 CHANGED_ROLE = "sum by (cls) (changes(pg_in_recovery{@cls}[$__range] @ end())) > 0"
-# By cluster once a minute: all databases of all servers at each scrape would be too many samples.
-TRANSACTIONS = "sum by (cls) (rate(pg_db_xact_total{@cls}[$__interval]))"
+TRANSACTIONS = "sum by (cls) (rate(pg_db_xact_total{@cls}[R]))"
 
 
 page = Page("pg-overview", "Fleet health: what is down, the worst value of each risk, and firing alerts. Select a tile or row to drill down.",
@@ -25,7 +24,7 @@ page.row(
     None,
     culprits("Instances down", "Instances that failed the last health query or whose exporter is unreachable. See pg_up_reason.",
              DOWN, "pg_up{@cls}", "cls", "ins", link="pg-instance", h=3),
-    culprits("Clusters without exactly one primary", "No primary: writes fail. Two: split brain, fence one now.",
+    culprits("Clusters without one primary", "No primary: writes fail. Two: split brain, fence one now.",
              NOT_ONE_PRIMARY, "pg_up{@cls}", "cls", link="pg-ha", h=3),
     alerts_firing(h=3),
     worst("PgBouncer: longest client wait", "Longest time a client is waiting for a server connection. Above 1 s users notice.",
@@ -54,7 +53,7 @@ page.row(
     stat("Time to XID wraparound", "Time until the oldest database stops accepting writes. Estimated at the XID rate of the selected range, if nothing is frozen.",
          ("bottomk(1, (2147483648 - max by (cls, ins) (pg_db_age{@cls})) / clamp_min(max by (cls, ins) (rate(pg_xact_xmax{@cls}[$__range])), 0.001))", "{{cls}} {{ins}}"),
          unit="s", steps=below(XID_DAYS_LEFT), link=("pg-persist", "cls", "ins"), name=True, h=3),
-    worst("Highest DB load (avg active sessions)", "Sessions that execute a statement, on the instance with the most. Above its CPU cores they wait for a CPU or for each other.",
+    worst("Highest DB load", "Average number of sessions that execute a statement, on the instance with the most. Above its CPU cores they wait for a CPU or for each other.",
           f"sum by (cls, ins) (avg_over_time({SESSIONS}{{@cls}}[R]))", "cls", "ins", unit="short", decimals=1, link="pg-instance", h=3),
     stat("Clusters and instances", "PostgreSQL clusters and instances monitored.", ("count(count by (cls) (pg_up{@cls}))", "Clusters"), ("count(pg_up{@cls})", "Instances"), unit="short", h=3),
     unlabelled(page.targets, h=3),
@@ -68,8 +67,8 @@ page.row(
 )
 page.row(
     "Alerts",
-    alert_list("Firing and pending alerts", "Alerts of Grafana and of the data sources that evaluate rules."),
-    alerts_over_time(w=12, h=8),
+    alert_list("Firing and pending alerts", "Alerts of Grafana and of the data sources that evaluate rules.", h=6),
+    alerts_over_time(w=12),
 )
 page.row(
     "Clusters and instances",
@@ -94,7 +93,7 @@ page.row(
           Column("Uptime", "min by (cls, ins) (pg_uptime{@cls})", "s"),
           Column("TPS", "sum by (cls, ins) (rate(pg_db_xact_commit{@cls}[R]) + rate(pg_db_xact_rollback{@cls}[R]))", "ops"),
           Column("DB load", load("@cls", "cls", "ins"), decimals=1),
-          Column("Mean transaction time", "sum by (cls, ins) (rate(pg_db_active_time{@cls}[R])) / (sum by (cls, ins) (rate(pg_db_xact_total{@cls}[R])) > 0)", "s"),
+          Column("Transaction time", "sum by (cls, ins) (rate(pg_db_active_time{@cls}[R])) / (sum by (cls, ins) (rate(pg_db_xact_total{@cls}[R])) > 0)", "s"),
           Column("Connections %", "max by (cls, ins) (pg_connection_used_ratio{@cls})", "percentunit", above(CONNECTIONS), decimals=0),
           Column("Replay lag", "max by (cls, ins) (pg_lag{@cls})", "s", above(LAG_SECONDS)),
           Column("Oldest transaction", "max by (cls, ins) (pg_activity_max_tx_duration{@cls})", "s", above(LONG_TRANSACTION)),
@@ -104,7 +103,7 @@ page.row(
     "Trends",
     graph("TPS by cluster, top 10", "Commits and rollbacks per second. A drop to 0 while sessions are open is an outage.",
           (ranked(10, TRANSACTIONS, "sum by (cls) (increase(pg_db_xact_total{@cls}[$__range] @ end()))"), "{{cls}}"),
-          unit="ops", link=("pg-cluster", "cls"), least_step="2m", w=12),
+          unit="ops", link=("pg-cluster", "cls"), least_step="1m", w=12),
     timeline("Role changes", "Primary and standbys of the clusters in which a role changed in the selected range: a failover or switchover.",
              (f"max by (cls, ins) (pg_in_recovery{{@cls}}) and on (cls) ({CHANGED_ROLE})", "{{cls}} {{ins}}"),
              maps=ROLE, link=("pg-ha", "cls"), none="No role changed in this time range", w=12),

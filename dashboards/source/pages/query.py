@@ -18,7 +18,7 @@ def ratio(above, beneath, q=Q):
 
 def growth(name):
     """Growth of a counter in the selected range by query, with the query's text."""
-    return f"(sum by (datname, query) (increase({name}{{{Q}}}[$__range])) > 0) * on (query) group_left (text) {TEXT}"
+    return f"((sum by (datname, query) (increase({name}{{{Q}}}[$__range])) > 0) * on (query) group_left (text) {TEXT})"
 
 
 NEEDS = "Needs pg_stat_statements"
@@ -44,7 +44,7 @@ page.row(
           Column("% of total", f"{growth('pg_query_exec_time')} / scalar(sum(increase(pg_query_exec_time{{{Q}}}[$__range])))", "percentunit", decimals=1),
           Column("Mean time", f"{growth('pg_query_exec_time')} / {growth('pg_query_calls')}", "s"), Column("Calls", growth("pg_query_calls"), decimals=0),
           Column("Rows", growth("pg_query_rows"), decimals=0), Column("Shared blocks read", growth("pg_query_sblk_read"), decimals=0), Column("WAL", growth("pg_query_wal_bytes"), "bytes"),
-          sort="-Total time", links={"query": ("pg-query", "datname", "query"), "datname": ("pg-database", "datname")}, widths={"datname": 100, "query": 190}, none=NEEDS, h=11),
+          sort="-Total time", links={"query": ("pg-query", "datname", "query"), "datname": ("pg-database", "datname")}, widths={"datname": 100, "query": 195, "text": 560}, none=NEEDS, h=11),
 )
 page.row(
     "Trends",

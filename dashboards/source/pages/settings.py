@@ -3,17 +3,17 @@
 from mappings import texts
 from page import Page, alerts_firing, marks
 from panels import graph, stat
-from parts import exactly, link_list
+from parts import exactly
 from settings import DIFFERENT, EVERY, NUMBERS, SIZES, SWITCHES, TIMES, settings
 from tables import Column, table
 from thresholds import ANY_IS_A_WARNING
 
 CHANGES = f"changes({EVERY}[$__range:1m])"
-WAL_LEVEL = texts(_1="blue:minimal", _2="blue:replica", _3="blue:logical", _0="blue:other")
-ARCHIVE = texts(_0="blue:off", _1="blue:on", _2="blue:always")
-COMMIT = texts(_0="blue:off", _1="blue:local", _2="blue:remote_write", _3="blue:on", _4="blue:remote_apply")
-IO_METHOD = texts(_0="blue:sync", _1="blue:worker", _2="blue:io_uring")
-HUGE_PAGES = texts(_0="blue:not in use", _1="blue:in use", minus1="blue:unknown")
+WAL_LEVEL = texts(_1="transparent:minimal", _2="transparent:replica", _3="transparent:logical", _0="transparent:other")
+ARCHIVE = texts(_0="transparent:off", _1="transparent:on", _2="transparent:always")
+COMMIT = texts(_0="transparent:off", _1="transparent:local", _2="transparent:remote_write", _3="transparent:on", _4="transparent:remote_apply")
+IO_METHOD = texts(_0="transparent:sync", _1="transparent:worker", _2="transparent:io_uring")
+HUGE_PAGES = texts(_0="transparent:not in use", _1="transparent:in use", minus1="transparent:unknown")
 NO_LIMIT = texts(minus1="text:no limit")
 ON_OFF = texts(_0="text:off", _1="text:on")
 
@@ -25,10 +25,10 @@ def matrix(title, text, query, *, unit, maps=(), none=None, decimals=None, w=12,
         {"id": "groupingToMatrix", "options": {"columnField": "ins", "rowField": "setting", "valueField": "Value", "emptyValue": "null"}},
         {"id": "organize", "options": {"excludeByName": {}, "indexByName": {}, "renameByName": {"setting\\ins": "Setting"}}},
     ]
-    made["fieldConfig"]["defaults"] |= {"unit": unit, "mappings": list(maps), "links": link_list("pg-instance")}
+    made["fieldConfig"]["defaults"] |= {"unit": unit, "mappings": list(maps)}
     if decimals is not None:
         made["fieldConfig"]["defaults"]["decimals"] = decimals
-    made["fieldConfig"]["overrides"].append(exactly("Setting", [("unit", "string"), ("links", []), ("custom.width", 310)]))
+    made["fieldConfig"]["overrides"].append(exactly("Setting", [("unit", "string"), ("custom.width", 285)]))
     made["options"]["sortBy"] = [{"displayName": "Setting", "desc": False}]
     return made
 
@@ -59,18 +59,18 @@ page.row(
 )
 page.row(
     "Values",
-    matrix("Memory and WAL sizes", "Settings that are sizes. A standby needs at least the memory settings of the primary if it shall take over.", settings(SIZES), unit="bytes", maps=NO_LIMIT, h=13),
+    matrix("Memory and WAL sizes", "Settings that are sizes. A standby that shall take over needs those of the primary.", settings(SIZES), unit="bytes", maps=NO_LIMIT, w=8, h=15),
     matrix("Limits and costs", "Settings that are numbers. max_connections, max_worker_processes, max_wal_senders, max_prepared_transactions and max_locks_per_transaction of a standby must not be below those of the primary.",
-           settings(NUMBERS), unit="none", maps=NO_LIMIT, h=13),
-    matrix("Switches", "fsync and full_page_writes off: a crash can corrupt data. autovacuum or track_counts off: tables are not vacuumed until wraparound is near.", settings(SWITCHES), unit="none", maps=ON_OFF, h=10),
-    matrix("Times", "Settings that are times. 0 means never for timeouts.", settings(TIMES), unit="s", h=6),
+           settings(NUMBERS), unit="none", maps=NO_LIMIT, w=8, h=15),
+    matrix("Switches", "fsync and full_page_writes off: a crash can corrupt data. autovacuum or track_counts off: tables are not vacuumed until wraparound is near.", settings(SWITCHES), unit="none", maps=ON_OFF, w=8, h=15),
+    matrix("Times", "Settings that are times. 0 means never for timeouts.", settings(TIMES), unit="s", w=8, h=7),
     table("Modes", "Settings with words as values.", ["ins"],
           Column("wal_level", "max by (ins) (pg_setting_wal_level{@cls})", maps=WAL_LEVEL),
           Column("archive_mode", "max by (ins) (pg_setting_archive_mode{@cls})", maps=ARCHIVE),
           Column("synchronous_commit", "max by (ins) (pg_setting_synchronous_commit{@cls})", maps=COMMIT),
           Column("io_method", "max by (ins) (pg_setting_io_method{@cls})", maps=IO_METHOD),
           Column("Huge pages", "max by (ins) (pg_setting_hugepage_status{@cls})", maps=HUGE_PAGES),
-          sort="Instance", links={"ins": ("pg-instance", "ins")}, w=12, h=4),
+          sort="Instance", links={"ins": ("pg-instance", "ins")}, w=16, h=7),
 )
 page.row(
     "History",

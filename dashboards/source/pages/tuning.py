@@ -2,6 +2,7 @@
 
 from page import Page
 from panels import graph
+from parts import exactly
 from rules import column, texts_of
 from tables import Column, table
 
@@ -20,7 +21,12 @@ advice = table(
     sort="Priority", headings={"relname": "Table or object"},
     links={"ins": ("pg-instance", "ins"), "datname": ("pg-database", "ins", "datname"), "relname": ("pg-table", "ins", "datname", "relname"), "idxname": ("pg-table", "ins", "datname", "relname")},
     maps={"priority": PRIORITY, "finding": texts_of("finding"), "advice": texts_of("advice")},
-    widths={"priority": 85, "finding": 260, "ins": 100, "datname": 90, "relname": 150, "idxname": 150, "advice": 420}, none="None: no rule finds anything in this time range", h=22)
+    widths={"priority": 85, "finding": 300, "ins": 110, "datname": 100, "relname": 170, "idxname": 170}, none="None: no rule finds anything in this time range", h=14)
+for heading in ("Finding", "What to do"):
+    # Sentences that no column has room for.
+    advice["fieldConfig"]["overrides"].append(exactly(heading, [("custom.cellOptions", {"type": "auto", "wrapText": True})]))
+for heading in ("Share", "Size", "Time", "Count"):
+    advice["fieldConfig"]["overrides"].append(exactly(heading, [("custom.width", 80)]))
 page.row(None, advice)
 page.row(
     "Evidence over time",

@@ -11,8 +11,6 @@ use super::known::{Known, OF_TARGET};
 /// Windows that stand for Grafana's own, told apart from any that is written out.
 const RATE_INTERVAL: Duration = Duration::from_secs(241);
 const RANGE: Duration = Duration::from_secs(3601);
-/// A step of the graph, where windows that overlap would be too many samples.
-const INTERVAL: Duration = Duration::from_secs(121);
 /// How long what is gone is remembered.
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -52,8 +50,7 @@ impl<'a> Expression<'a> {
 
     /// Looks at a query, and gives the labels that its series may have.
     pub fn look(&mut self, text: &str) -> BTreeSet<String> {
-        let plain = text.replace("$__rate_interval", "4m1s").replace("$__range", "1h0m1s");
-        let plain = plain.replace("$__interval", "2m1s").replace('$', "");
+        let plain = text.replace("$__rate_interval", "4m1s").replace("$__range", "1h0m1s").replace('$', "");
         match parse(&plain) {
             Ok(expression) => self.walk(&expression, Place::default()),
             Err(error) => {
@@ -123,7 +120,7 @@ impl<'a> Expression<'a> {
             self.faults.push(format!("{function} of the counter {name}"));
         }
         let remembered = function == "last_over_time" && matrix.range == DAY;
-        if !self.fixed_window && !remembered && ![RATE_INTERVAL, RANGE, INTERVAL].contains(&matrix.range) {
+        if !self.fixed_window && !remembered && ![RATE_INTERVAL, RANGE].contains(&matrix.range) {
             self.faults.push(format!("{function} of {name} has a window of its own"));
         }
     }
