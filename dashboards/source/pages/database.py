@@ -62,7 +62,7 @@ page.row(
           Column("Calls", growth("pg_query_calls"), decimals=0),
           Column("Rows", growth("pg_query_rows"), decimals=0),
           Column("Total time", growth("pg_query_exec_time"), "s"),
-          sort="-Share", links={"query": ("pg-query", "query")}, widths={"query": 195, "text": 340}, none="Needs pg_stat_statements", w=14, h=10),
+          sort="-Share", links={"query": ("pg-query", "query")}, widths={"query": 195, "text": 290}, none="Needs pg_stat_statements", w=14, h=10),
 )
 page.row(
     "Databases on this instance",
@@ -71,7 +71,7 @@ page.row(
           Column("Sessions", "max by (datname) (pg_db_numbackends{@ins})", decimals=0),
           Column("TPS", "sum by (datname) (rate(pg_db_xact_total{@ins}[R]))", "ops"),
           Column("DB load", "sum by (datname) (rate(pg_db_active_time{@ins}[R]))", decimals=2),
-          Column("XID age %", "max by (datname) (pg_db_age{@ins}) / 2147483648", "percentunit", above(XID_SHARE)),
+          Column("XID age %", "max by (datname) (pg_db_age{@ins}) / 2147483648", "percentunit", above(XID_SHARE), decimals=1),
           sort="-DB load", links={"datname": ("pg-database", "datname")}, h=7),
 )
 page.row(

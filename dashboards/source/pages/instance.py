@@ -59,7 +59,7 @@ page.row(
           Column("Calls", growth("pg_query_calls"), decimals=0),
           Column("Total time", growth("pg_query_exec_time"), "s"),
           sort="-Share", links={"query": ("pg-query", "datname", "query"), "datname": ("pg-database", "datname")},
-          widths={"datname": 90, "query": 195, "text": 320}, none="Needs pg_stat_statements", w=14, h=10),
+          widths={"datname": 90, "query": 195, "text": 275}, none="Needs pg_stat_statements", w=14, h=10),
 )
 page.row(
     "Members and databases",

@@ -36,14 +36,14 @@ page.row(
          ('sum(increase(pg_query_exec_time{@ins,query!="other"}[$__range])) / sum(increase(pg_query_exec_time{@ins}[$__range]))', ""), unit="percentunit", steps=below((0.7, 0.3)), none=NEEDS),
     stat("Calls/s", "Executions per second.", (f"sum(rate(pg_query_calls{{{Q}}}[R]))", ""), unit="ops", none=NEEDS),
     stat("Mean execution time", "Average time of an execution.", (ratio("pg_query_exec_time", "pg_query_calls"), ""), unit="s", none=NEEDS),
-    stat("pg_stat_statements entries used", "Entries as % of pg_stat_statements.max. At 100 % entries are evicted.", ("pg_statements_entries{@ins} / pg_statements_max_entries{@ins}", ""), unit="percentunit", none=NEEDS),
-    stat("pg_stat_statements evictions (range)", "Times that the least executed entries were evicted (pg_stat_statements_info.dealloc). If > 0, statistics of rare queries are incomplete: raise pg_stat_statements.max.",
+    stat("Entries used", "Entries of pg_stat_statements as % of pg_stat_statements.max. At 100 % entries are evicted.", ("pg_statements_entries{@ins} / pg_statements_max_entries{@ins}", ""), unit="percentunit", none=NEEDS),
+    stat("Evictions (range)", "Times that the least executed entries were evicted (pg_stat_statements_info.dealloc). If > 0, statistics of rare queries are incomplete: raise pg_stat_statements.max.",
          ("increase(pg_statements_dealloc_total{@ins}[$__range])", ""), unit="short", decimals=0, steps=ANY_IS_A_WARNING, none=NEEDS),
     table("Top queries", "Ranking by total time in the selected range. Select a query ID to drill down.", ["datname", "query", "text"],
           Column("Total time", growth("pg_query_exec_time"), "s"),
           Column("% of total", f"{growth('pg_query_exec_time')} / scalar(sum(increase(pg_query_exec_time{{{Q}}}[$__range])))", "percentunit", decimals=1),
           Column("Mean time", f"{growth('pg_query_exec_time')} / {growth('pg_query_calls')}", "s"), Column("Calls", growth("pg_query_calls"), decimals=0),
-          Column("Rows", growth("pg_query_rows"), decimals=0), Column("Shared blocks read", growth("pg_query_sblk_read"), decimals=0), Column("WAL", growth("pg_query_wal_bytes"), "bytes"),
+          Column("Rows", growth("pg_query_rows"), decimals=0), Column("Blocks read", growth("pg_query_sblk_read"), decimals=0), Column("WAL", growth("pg_query_wal_bytes"), "bytes"),
           sort="-Total time", links={"query": ("pg-query", "datname", "query"), "datname": ("pg-database", "datname")}, widths={"datname": 100, "query": 195, "text": 560}, none=NEEDS, h=11),
 )
 page.row(
@@ -69,10 +69,10 @@ page.row(
     graph("By cluster member", "Average active sessions by member: is it a single instance?", ('sum by (ins) (rate(pg_query_exec_time{@cls,datname=~"$datname",query=~"$query"}[R]))', "{{ins}}"), unit="short", link=("pg-instance", "ins"), none=NEEDS, w=24, h=6),
     table("New queries (not seen 1 day ago)", "Queries that were not there 1 day ago, by average active sessions: what the latest release added.", ["query", "text"],
           Column("Active sessions (avg)", 'topk(20, (sum by (query) (rate(pg_query_exec_time{@ins,query!="other"}[R])) unless sum by (query) (pg_query_calls{@ins} offset 1d)) > 0) * on (query) group_left (text) ' + TEXT, "short"),
-          sort="-Active sessions (avg)", links={"query": ("pg-query", "query")}, none="None, or no data 1 day ago", w=12),
+          sort="-Active sessions (avg)", links={"query": ("pg-query", "query")}, widths={"query": 195, "text": 420}, none="None, or no data 1 day ago", w=12),
     table("Regressions vs. 1 week ago", "Mean execution time now divided by that of 1 week ago, where it at least doubled.", ["query", "text"],
           Column("× slower",
                  'topk(20, (sum by (query) (rate(pg_query_exec_time{@ins}[R])) / sum by (query) (rate(pg_query_calls{@ins}[R]))) / (sum by (query) (rate(pg_query_exec_time{@ins}[R] offset 1w))'
                  ' / sum by (query) (rate(pg_query_calls{@ins}[R] offset 1w))) > 2) * on (query) group_left (text) ' + TEXT, "short", [("orange", None), ("red", 5)], decimals=1),
-          sort="-× slower", links={"query": ("pg-query", "query")}, none="None, or no data 1 week ago", w=12),
+          sort="-× slower", links={"query": ("pg-query", "query")}, widths={"query": 195, "text": 420}, none="None, or no data 1 week ago", w=12),
 )

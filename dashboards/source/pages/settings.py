@@ -74,7 +74,7 @@ page.row(
 )
 page.row(
     "History",
-    graph("Setting changes", "When a setting changed, and on which member.", (f"changes({EVERY}[$__rate_interval:1m]) > 0", "{{ins}} {{setting}}"),
+    graph("Setting changes", "When a setting changed, and on which member.", (f"changes({EVERY}[$__rate_interval:15s]) > 0", "{{ins}} {{setting}}"),
           unit="short", bars=True, stack=True, least_step="1m", none="No setting changed in this time range", w=12, h=7),
     graph("Settings pending restart", "Parameters changed in the configuration but not in effect until restart.", ("pg_setting_pending_restart{@cls}", "{{ins}}"), unit="short", link=("pg-instance", "ins"), w=12, h=7),
 )

@@ -21,7 +21,7 @@ advice = table(
     sort="Priority", headings={"relname": "Table or object"},
     links={"ins": ("pg-instance", "ins"), "datname": ("pg-database", "ins", "datname"), "relname": ("pg-table", "ins", "datname", "relname"), "idxname": ("pg-table", "ins", "datname", "relname")},
     maps={"priority": PRIORITY, "finding": texts_of("finding"), "advice": texts_of("advice")},
-    widths={"priority": 85, "finding": 300, "ins": 110, "datname": 100, "relname": 170, "idxname": 170}, none="None: no rule finds anything in this time range", h=14)
+    widths={"priority": 85, "finding": 310, "ins": 100, "datname": 90, "relname": 190, "idxname": 170}, none="None: no rule finds anything in this time range", h=14)
 for heading in ("Finding", "What to do"):
     # Sentences that no column has room for.
     advice["fieldConfig"]["overrides"].append(exactly(heading, [("custom.cellOptions", {"type": "auto", "wrapText": True})]))
