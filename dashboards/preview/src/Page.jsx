@@ -12,6 +12,8 @@ import { resolution } from "./time.js";
 const COLUMNS = 24;
 const CELL = 30;
 const GAP = 8;
+/** Below this width Grafana stands all panels in one column. */
+const NARROW = 769;
 
 /** Rows and panels in the order of the page; a closed row hides its panels, an opened one moves what is below. */
 function placed(panels, isOpen) {
@@ -25,6 +27,17 @@ function placed(panels, isOpen) {
     shift += Math.max(...panel.panels.map(({ gridPos }) => gridPos.y + gridPos.h)) - panel.gridPos.y - 1;
   }
   return shown;
+}
+
+/** The panels one below the other, from the top left, in full width. */
+function stacked(shown) {
+  let y = 0;
+  const order = [...shown].sort((one, other) => one.gridPos.y - other.gridPos.y || one.gridPos.x - other.gridPos.x);
+  return order.map((panel) => {
+    const gridPos = { x: 0, y, w: COLUMNS, h: panel.gridPos.h };
+    y += gridPos.h;
+    return { ...panel, gridPos };
+  });
 }
 
 function useWidth() {
@@ -67,7 +80,8 @@ export function Page(loaded) {
   const toggle = (row) => setOpened({ ...opened, [row.id]: !isOpen(row) });
 
   const column = (width - 2 * GAP) / COLUMNS;
-  const shown = placed(document.panels, isOpen);
+  const inRows = placed(document.panels, isOpen);
+  const shown = width < NARROW ? stacked(inRows) : inRows;
   const height = Math.max(...shown.map(({ gridPos }) => gridPos.y + gridPos.h)) * (CELL + GAP);
   const place = ({ x, y, w, h }) => ({ left: x * column, top: y * (CELL + GAP), width: w * column - GAP, height: h * (CELL + GAP) - GAP });
 
