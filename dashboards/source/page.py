@@ -136,12 +136,8 @@ class Page:
 
     def _panels(self):
         made, y = [], 0
-        (title, first, collapsed), *rows = [*self.rows, self._quality()]
-        if first[-1]["title"] == ALERT_HISTORY and first[-1]["gridPos"]["w"] == WIDTH:
-            # The tile stands beside the alerts, where it takes no room from the page's own.
-            h = first[-1]["gridPos"]["h"]
-            first = [*first[:-1], first[-1] | {"gridPos": {"w": WIDTH - 4, "h": h}}, unlabelled(self.targets, h)]
-        for title, panels, collapsed in [(title, first, collapsed), *rows]:
+        for title, panels, collapsed in [*self.rows, self._quality()]:
+            panels = [one for panel in panels for one in self._with_labels(panel)]
             row = None
             if title is not None:
                 row = {"type": "row", "title": title, "id": identity(f"row/{title}"), "collapsed": collapsed, "gridPos": {"x": 0, "y": y, "w": WIDTH, "h": 1}, "panels": []}
@@ -154,6 +150,13 @@ class Page:
                 made += placed
                 y = end
         return made
+
+    def _with_labels(self, panel):
+        """The panel; beside a history of alerts the tile with the targets that lack labels, where it takes no room of others."""
+        if panel["title"] != ALERT_HISTORY or panel["gridPos"]["w"] < WIDTH:
+            return [panel]
+        h = panel["gridPos"]["h"]
+        return [panel | {"gridPos": {"w": WIDTH - 4, "h": h}}, unlabelled(self.targets, h)]
 
     def _quality(self):
         """The last row of every page: whether the panels above can be trusted."""
@@ -268,7 +271,7 @@ def marks(who="@ins", enable=True):
 
 
 # The states of pg_wal_dir_bytes.
-WAL_PURPOSES = {"recovery": "crash recovery", "kept": "retained (wal_keep_size, slots, archiver)", "spare": "spare (recycled)", "other": "other"}
+WAL_PURPOSES = {"recovery": "crash recovery", "kept": "retained", "spare": "spare (recycled)", "other": "other"}
 
 
 def pg_wal(who="@ins", w=8):

@@ -111,6 +111,8 @@ def graph(title, text, *queries, unit, steps=None, stack=False, top=None, none=N
     overrides = []
     if down:
         overrides.append(by_name(down, [("custom.transform", "negative-Y")]))
+        # The axis is as wide as what it shows without a sign.
+        custom["axisWidth"] = 80
     if right:
         overrides.append(by_name(right[0], [("unit", right[1]), ("custom.axisPlacement", "right"), ("custom.fillOpacity", 0)]))
     if over:

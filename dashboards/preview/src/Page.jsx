@@ -29,12 +29,12 @@ function placed(panels, isOpen) {
   return shown;
 }
 
-/** The panels one below the other, from the top left, in full width. */
-function stacked(shown) {
+/** One panel below the other, each as wide as the page, as Grafana places them on a telephone. */
+function stacked(panels) {
   let y = 0;
-  const order = [...shown].sort((one, other) => one.gridPos.y - other.gridPos.y || one.gridPos.x - other.gridPos.x);
-  return order.map((panel) => {
-    const gridPos = { x: 0, y, w: COLUMNS, h: panel.gridPos.h };
+  const sorted = [...panels].sort((one, other) => one.gridPos.y - other.gridPos.y || one.gridPos.x - other.gridPos.x);
+  return sorted.map((panel) => {
+    const gridPos = { ...panel.gridPos, x: 0, y, w: COLUMNS };
     y += gridPos.h;
     return { ...panel, gridPos };
   });
@@ -54,10 +54,10 @@ function useWidth() {
 function useMarks({ document, variables, range, scrapeInterval }) {
   const [marks, setMarks] = useState({ list: null });
   useEffect(() => {
-    const asked = document.annotations.list.filter((one) => one.expr && one.enable);
+    const asked = document.annotations.list.filter((one) => one.target?.expr && one.enable);
     const { step, rateWindow } = resolution(range, 500, null, scrapeInterval);
     const points = async (one) => {
-      const found = await series(inQuery(one.expr, variables, { __rate_interval: `${rateWindow}s` }), range, step);
+      const found = await series(inQuery(one.target.expr, variables, { __rate_interval: `${rateWindow}s` }), range, step);
       const times = found.flatMap(({ values }) => values.map(([time, value]) => (one.useValueForTime === "on" ? Number(value) : time * 1000)));
       const inside = [...new Set(times)].filter((time) => time >= range.from.valueOf() && time <= range.to.valueOf());
       return inside.map((time) => ({ time, color: one.iconColor }));
@@ -80,8 +80,8 @@ export function Page(loaded) {
   const toggle = (row) => setOpened({ ...opened, [row.id]: !isOpen(row) });
 
   const column = (width - 2 * GAP) / COLUMNS;
-  const inRows = placed(document.panels, isOpen);
-  const shown = width < NARROW ? stacked(inRows) : inRows;
+  const arranged = placed(document.panels, isOpen);
+  const shown = width < theme.breakpoints.values.md ? stacked(arranged) : arranged;
   const height = Math.max(...shown.map(({ gridPos }) => gridPos.y + gridPos.h)) * (CELL + GAP);
   const place = ({ x, y, w, h }) => ({ left: x * column, top: y * (CELL + GAP), width: w * column - GAP, height: h * (CELL + GAP) - GAP });
 

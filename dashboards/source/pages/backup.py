@@ -26,11 +26,11 @@ page.row(
     stat("Missing WAL (archive gap)", "WAL that a restore needs and that the archive does not have. If > 0, no point in time after the gap can be restored until the next backup.",
          (f"max(pgbackrest_wal_archive_gap_bytes{{{S}}})", ""), unit="bytes", steps=ANY_IS_BAD, none="No gap known"),
     alerts_firing(),
-    stat("Last WAL archived", "Time since the primary archived a WAL file. It has no color: an idle primary archives nothing, since archive_timeout is 0 by default. WAL files waiting to be archived show whether it works.", ("min(time() - pg_archiver_finish_time{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0)", ""), unit="s", none="No WAL archived yet"),
+    stat("Last WAL archived", "Time since the primary archived a WAL file. It has no color: an idle primary archives nothing, since archive_timeout is 0 by default. WAL files not archived show whether it works.", ("min(time() - pg_archiver_finish_time{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0)", ""), unit="s", none="No WAL archived yet"),
     stat("Archiving failures (range)", "Failed archive_command attempts. The server log has the command's message.", ("sum(increase(pg_archiver_failed_count{@cls}[$__range]))", ""), unit="short", decimals=0, steps=ANY_IS_A_WARNING),
-    stat("WAL files waiting to be archived", ".ready files. If they grow, the archiver is too slow or fails, and the disk fills.", ("max(pg_archive_status_ready_files{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0)", ""), unit="short", steps=above((16, 256))),
+    stat("WAL files not archived", ".ready files. If they grow, the archiver is too slow or fails, and the disk fills.", ("max(pg_archive_status_ready_files{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0)", ""), unit="short", steps=above((16, 256))),
     stat("Running backup / restore", "Whether pgBackRest holds a backup or restore lock.", (f"max(pgbackrest_stanza_backup_lock_status{{{Z}}})", "Backup"), (f"max(pgbackrest_stanza_restore_lock_status{{{Z}}})", "Restore"), unit="none", maps=YES, none=NEEDS),
-    stat("Page checksum errors in latest backup", "Result of page checksum validation. On errors, the data directory is corrupt, too: keep the older backups.", (f"max(pgbackrest_repo_last_backup_error_status{{{S}}})", ""), unit="none", maps=ERRORS, none=NEEDS),
+    stat("Page checksum errors", "Result of page checksum validation in the latest backup. On errors, the data directory is corrupt, too: keep the older backups.", (f"max(pgbackrest_repo_last_backup_error_status{{{S}}})", ""), unit="none", maps=ERRORS, none=NEEDS),
     stat("Exporter status", "Result of the last pgbackrest info. If it failed, the values shown are those of the last successful run.", (f"min(pgbackrest_exporter_status{{{Z}}})", ""), unit="none", maps=texts(_0="red:last run failed", _1="green:last run ok"), link="pg-exporter", none=NEEDS),
 )
 page.row(
@@ -51,7 +51,7 @@ page.row(
           Column("Repository size", f"max by (stanza, repo_key, backup_type, backup_name) (pgbackrest_backup_repo_delta_bytes{{{S}}})", "bytes"),
           Column("Databases", f"max by (stanza, repo_key, backup_type, backup_name) (pgbackrest_backup_databases{{{S}}})", decimals=0),
           Column("Errors", f"max by (stanza, repo_key, backup_type, backup_name) (pgbackrest_backup_error_status{{{S}}})", maps=ERRORS),
-          sort="-Completed", widths={"backup_name": 290}, none=NEEDS, h=9),
+          sort="-Completed", widths={"stanza": 110, "repo_key": 100, "backup_type": 80, "backup_name": 290}, none=NEEDS, h=9),
 )
 page.row(
     "Trends",
@@ -65,7 +65,7 @@ page.row(
     graph("Databases in latest backup", "If the number drops, a database was dropped or is not backed up any more.", (f"max by (stanza, backup_type) (pgbackrest_backup_last_databases{{{Z}}})", "{{stanza}} {{backup_type}}"), unit="short", none="Needs --backrest.database-count-latest"),
     graph("WAL generated vs. archived", "WAL per second that the primary generates and archives. Archived below generated for long: the archiver does not keep up.", ("sum(rate(pg_lsn{@cls}[R]) and on (cls, ins) pg_in_recovery{@cls} == 0)", "Generated"),
           ("sum(rate(pg_archiver_finish_count{@cls}[R]) * on (cls, ins) group_left () pg_setting_wal_segment_size{@cls})", "Archived"), unit="Bps"),
-    graph("WAL files waiting to be archived", ".ready files, and the age of the oldest.", ("pg_archive_status_ready_files{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0", "{{ins}} files"), ("pg_archive_status_oldest_ready_age_seconds{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0", "{{ins}} oldest age"), unit="short", right=("oldest age$", "s"), link=("pg-persist", "ins")),
+    graph("WAL files not archived", ".ready files, and the age of the oldest.", ("pg_archive_status_ready_files{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0", "{{ins}} files"), ("pg_archive_status_oldest_ready_age_seconds{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0", "{{ins}} oldest age"), unit="short", right=("oldest age$", "s"), link=("pg-persist", "ins")),
     pg_wal("@cls"),
     graph("Archive lag", "WAL that the server has generated and the repository does not have yet.", (f"pgbackrest_wal_archive_behind_bytes{{{S}}}", "{{stanza}} {{repo_key}}"), unit="bytes", none=NEEDS),
     table("Running base backups (pg_basebackup)", "Usually a standby being rebuilt. If it is waiting for WAL archiving, check archive_command.", ["ins", "pid"], Column("Phase", "max by (ins, pid) (pg_backup_phase{@cls})", maps=PHASE),

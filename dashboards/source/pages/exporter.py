@@ -24,7 +24,7 @@ page.row(
     names("Down reason", "Reason while a monitored service is down.", each("NS_up_reason{@ins}"), "reason", none="–", usual="–"),
     stat("Failing collectors", "Collectors whose last run failed. Collector failures by reason names them.", (counted(each("NS_exporter_collector_success{@ins} == 0"), each("NS_exporter_collector_success{@ins}")), ""), unit="short", steps=ANY_IS_BAD),
     alerts_firing("@ins"),
-    stat("Last scrape", "Time since the last scrape. A high value means that Prometheus does not reach the exporter.", (f"max(time() - ({each('NS_exporter_last_scrape_time{@ins}')}))", ""), unit="s", steps=above(EXPORTER_AGE)),
+    stat("Last scrape", "Time since the last scrape. A high value means that Prometheus does not reach the exporter.", (f"clamp_min(max(time() - ({each('NS_exporter_last_scrape_time{@ins}')})), 0)", ""), unit="s", steps=above(EXPORTER_AGE)),
     stat("Configuration reload", "Result of the last reload. If it failed, the previous configuration is still in use.", (f"min({each('NS_exporter_config_last_reload_successful{@ins}')})", ""), unit="none", maps=texts(_0="red:failed", _1="green:ok")),
     stat("Exporter connections", "Connections that the exporter has open, and its limit.", ("pg_exporter_connections{@ins}", "Open"), ("pg_exporter_connections_budget{@ins}", "Limit"), unit="short"),
     stat("Query load on PostgreSQL", "Average sessions that the exporter's queries keep active.", ("rate(pg_exporter_query_seconds_total{@ins}[R])", ""), unit="short", steps=above((0.1, 0.5))),

@@ -1,6 +1,6 @@
 """WAL, checkpoints, I/O and XIDs of one instance."""
 
-from page import CHECKPOINT, Page, alerts_firing, annotation, marks, pg_wal
+from page import CHECKPOINT, Page, alerts_firing, alerts_over_time, annotation, marks, pg_wal
 from panels import bars, graph, stat
 from promql import ranked
 from thresholds import ANY_IS_BAD, CHECKPOINT_REQUESTED, XID_AGE, XID_SHARE, XMIN, above
@@ -27,6 +27,7 @@ page.row(
     stat("pg_wal size / max_wal_size", "Size of the WAL directory as % of max_wal_size and wal_keep_size together. Far above 100 %: a slot, the archiver or a standby retains WAL.", ("sum(pg_wal_dir_bytes{@ins}) / (max(pg_setting_max_wal_size{@ins}) + max(pg_setting_wal_keep_size{@ins}))", ""), unit="percentunit", steps=above((2, 4)), link="pg-backup"),
     stat("Backend fsyncs (range)", "Files that sessions had to sync themselves because the checkpointer's queue was full. On PostgreSQL 17 and later index builds count, too (pg_stat_io).", ('sum(increase(pg_bgwriter_buffers_backend_fsync{@ins}[$__range])) or sum(increase(pg_io_fsyncs{@ins,type="client backend",object="relation"}[$__range]))', ""), unit="short", decimals=0),
     alerts_firing("@ins"),
+    alerts_over_time("@ins"),
 )
 page.row(
     "Checkpoints and buffer writes",

@@ -46,11 +46,11 @@ page.row(
           Column("Unflushed", "max by (ins, appname, usename, address) (pg_repl_flush_diff{@cls})", "bytes", above(LAG_BYTES)),
           Column("Unreplayed", "max by (ins, appname, usename, address) (pg_repl_replay_diff{@cls})", "bytes", above(LAG_BYTES)),
           Column("Replay lag", "max by (ins, appname, usename, address) (pg_repl_replay_lag{@cls})", "s", above(LAG_SECONDS)),
-          sort="Sender", headings={"ins": "Sender"}, links={"ins": ("pg-instance", "ins")}, none="No WAL sender", h=7),
+          sort="Sender", headings={"ins": "Sender"}, links={"ins": ("pg-instance", "ins")}, none="No WAL sender", h=5),
     table("WAL receivers (pg_stat_wal_receiver)", "WAL receivers of the standbys.", ["ins", "sender_host", "sender_port", "slot_name"],
           Column("State", "max by (ins, sender_host, sender_port, slot_name) (pg_recv_state{@cls})", maps=RECEIVER),
           Column("Last message", "time() - max by (ins, sender_host, sender_port, slot_name) (pg_recv_msg_recv_time{@cls})", "s", above((30, 60))),
-          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("pg-instance", "ins")}, none="No WAL receiver", h=6),
+          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("pg-instance", "ins")}, none="No WAL receiver", h=5),
 )
 page.row(
     "Replication lag",
@@ -86,7 +86,7 @@ page.row(
           Column("Retained WAL", "max by (ins, slot_name, slot_type, datname) (pg_slot_retained_bytes{@cls})", "bytes", above(SLOT_BYTES)),
           Column("safe_wal_size", "max by (ins, slot_name, slot_type, datname) (pg_slot_safe_wal_size{@cls})", "bytes"),
           Column("Inactive for", "time() - max by (ins, slot_name, slot_type, datname) (pg_slot_inactive_since{@cls})", "s"),
-          sort="-Retained WAL", links={"ins": ("pg-instance", "ins")}, none="No replication slot"),
+          sort="-Retained WAL", links={"ins": ("pg-instance", "ins")}, none="No replication slot", h=6),
     graph("WAL retained by slot", "WAL that each slot retains, and max_slot_wal_keep_size, at which a slot is invalidated.", ("max by (ins, slot_name) (pg_slot_retained_bytes{@cls})", "{{ins}} {{slot_name}}"), ("max(pg_setting_max_slot_wal_keep_size{@cls} > 0)", "max_slot_wal_keep_size"),
           unit="bytes", steps=above(SLOT_BYTES), none="No replication slot"),
     graph("xmin age held by slots and standbys", "XIDs since the oldest snapshot that a slot or a standby with hot_standby_feedback needs: vacuum cannot remove newer dead tuples.",

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use promql_parser::label::MatchOp;
 use promql_parser::parser::{Expr, VectorSelector, parse};
 use serde_json::Value;
-use support::dashboard::{assert_none, each_panel, is_promql, list, text};
+use support::dashboard::{each_panel, is_promql, list, text};
 use support::path;
 use support::reference::{self, metrics_on};
 
