@@ -74,7 +74,7 @@ def table(title, text, keys, *columns, sort=None, none=None, links=None, widths=
         "mappings": [],
         "thresholds": step_list(PLAIN),
         "color": {"mode": "thresholds"},
-        "custom": {"align": "auto", "minWidth": 60, "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False},
+        "custom": {"align": "auto", "minWidth": 90, "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False},
     }
     options = {"cellHeight": "sm", "showHeader": True, "sortBy": []}
     if sort:
