@@ -5,7 +5,7 @@ use support::outcome::{exporter_of, scrape_until};
 use support::scrape;
 
 /// Families whose values come from columns that the role does not see.
-const HIDDEN: [&str; 10] = [
+const HIDDEN: [&str; 11] = [
     "pg_activity_count",
     "pg_activity_wait_sessions",
     "pg_backend_count",
