@@ -9,8 +9,9 @@ use crate::reference::{self, metrics_on};
 /// Metrics with their labels, but for those that the scrape adds.
 pub type Known = BTreeMap<String, BTreeSet<String>>;
 
-/// What the scrape adds to every series.
-const TARGET: [&str; 5] = ["job", "cls", "ins", "ip", "instance"];
+/// What the scrape adds to every series, at some sites.
+const TARGET: [&str; 11] =
+    ["job", "cls", "ins", "ip", "instance", "namespace", "pod", "container", "endpoint", "node", "host"];
 
 /// What an expression names.
 #[derive(Default)]
