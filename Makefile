@@ -99,7 +99,7 @@ bless: dashboards
 	$(CARGO) build --workspace --all-targets
 	sh docs/reference/generate.sh target/debug docs/reference
 	./target/debug/pg-exporter keys --format schema > collectors/collector.schema.json
-	./target/debug/pg-exporter mixin --out . --only alerts,alertmanager
+	./target/debug/pg-exporter mixin --out . --only alerts,alertmanager,pigsty
 	UPDATE_EXPECT=1 $(CARGO) test --quiet --workspace --test unit --test servers collector_files
 
 ## dashboards: writes dashboards/*.json from dashboards/source; nothing but Python's own library is needed

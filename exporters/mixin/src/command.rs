@@ -13,7 +13,7 @@ use crate::render;
 use crate::render::kubernetes::Operator;
 use crate::site::Site;
 use crate::site_rules::site_rules;
-use crate::source::{Sources, sources};
+use crate::source::{Sources, pigsty, sources};
 
 /// Writes a site's alert rules, Alertmanager configuration and dashboards
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ enum Part {
     Alerts,
     /// alerts/alertmanager/alertmanager.yml: routes and inhibitions
     Alertmanager,
+    /// alerts/pigsty/*.yml: recordings for Pigsty's dashboards
+    Pigsty,
     /// dashboards/*.json: for Grafana
     Dashboards,
     /// kubernetes/: PrometheusRule, VMRule, and ConfigMaps of dashboards
@@ -86,7 +88,7 @@ fn act(options: &Options) -> Result<String, MixinError> {
     let parts = if options.only.is_empty() { Part::value_variants() } else { options.only.as_slice() };
     let mut said = String::new();
     for part in parts {
-        let files = files(*part, &sources, &site)?;
+        let files = files(*part, &sources, options.source.as_deref(), &site)?;
         let count = files.len();
         if let Some(folder) = &options.out {
             write(folder, files)?;
@@ -101,14 +103,20 @@ impl Part {
         match self {
             Self::Alerts => "alerts",
             Self::Alertmanager => "alertmanager",
+            Self::Pigsty => "pigsty",
             Self::Dashboards => "dashboards",
             Self::Kubernetes => "kubernetes",
         }
     }
 }
 
-/// Paths below the folder, and texts.
-fn files(part: Part, sources: &Sources, site: &Site) -> Result<BTreeMap<String, String>, MixinError> {
+/// Paths below the folder, and texts; `folder` is that of the sources, if they are not those in the program.
+fn files(
+    part: Part,
+    sources: &Sources,
+    folder: Option<&Path>,
+    site: &Site,
+) -> Result<BTreeMap<String, String>, MixinError> {
     let mut files = BTreeMap::new();
     match part {
         Part::Alerts => {
@@ -121,6 +129,13 @@ fn files(part: Part, sources: &Sources, site: &Site) -> Result<BTreeMap<String, 
                 "alerts/alertmanager/alertmanager.yml".to_owned(),
                 render::alertmanager::alertmanager(&site.labels),
             );
+        }
+        Part::Pigsty => {
+            // The sources have no alerts that the site could change.
+            let site = Site { alerts: BTreeMap::new(), ..site.clone() };
+            for file in site_rules(&pigsty(folder)?, &site)? {
+                files.insert(format!("alerts/pigsty/{}.yml", file.stem), render::rules::file(&file));
+            }
         }
         Part::Dashboards => {
             for (stem, json) in render::dashboards::dashboards(site)? {

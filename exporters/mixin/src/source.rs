@@ -128,20 +128,32 @@ pub enum Source {
 /// The sources by the stem of their names: `sessions`, `rules-pg`.
 pub type Sources = BTreeMap<String, Source>;
 
+/// The folder of the sources of recordings for Pigsty's dashboards.
+const PIGSTY: &str = "pigsty/";
+
 /// The sources in the program, or those of a folder.
 ///
 /// # Errors
 /// A file of the folder cannot be read, or a source is wrong.
 pub fn sources(folder: Option<&Path>) -> Result<Sources, MixinError> {
-    match folder {
-        Some(folder) => of_folder(folder),
-        None => Files::iter()
-            // Alertmanager's configuration lies in a folder.
-            .filter(|name| !name.contains('/'))
-            .filter_map(|name| Files::get(&name).map(|file| (name, file)))
-            .map(|(name, file)| parsed(&name, &String::from_utf8_lossy(&file.data)))
-            .collect(),
-    }
+    folder.map_or_else(|| of_program(""), of_folder)
+}
+
+/// The recordings that only Pigsty's dashboards read.
+///
+/// # Errors
+/// As of `sources`.
+pub fn pigsty(folder: Option<&Path>) -> Result<Sources, MixinError> {
+    folder.map_or_else(|| of_program(PIGSTY), |folder| of_folder(&folder.join(PIGSTY)))
+}
+
+/// The sources in the program whose path is the prefix and a name.
+fn of_program(prefix: &str) -> Result<Sources, MixinError> {
+    Files::iter()
+        .filter_map(|path| Some((path.strip_prefix(prefix)?.to_owned(), Files::get(&path)?)))
+        .filter(|(name, _)| !name.contains('/'))
+        .map(|(name, file)| parsed(&name, &String::from_utf8_lossy(&file.data)))
+        .collect()
 }
 
 fn of_folder(folder: &Path) -> Result<Sources, MixinError> {
