@@ -36,21 +36,31 @@ pub fn rule_files() -> Vec<PathBuf> {
     files
 }
 
+/// The rule files for Pigsty's dashboards, which are loaded beside the others.
+pub fn pigsty_rule_files() -> Vec<PathBuf> {
+    ["rules-pigsty.yml", "rules-pigsty-node.yml"].map(|name| path("alerts/pigsty").join(name)).to_vec()
+}
+
 fn yaml(file: &Path) -> Value {
     serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap()
 }
 
 /// All rules of all files.
 pub fn rules() -> Vec<Rule> {
+    rules_of(&rule_files())
+}
+
+/// All rules of some files.
+pub fn rules_of(files: &[PathBuf]) -> Vec<Rule> {
     let text = |rule: &Value, key: &str| rule[key].as_str().map(str::to_owned);
     let texts = |rule: &Value, key: &str| {
         let pairs = rule[key].as_object().into_iter().flatten();
         pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
     };
     let mut rules = Vec::new();
-    for file in rule_files() {
+    for file in files {
         for rule in
-            yaml(&file)["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
+            yaml(file)["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
         {
             rules.push(Rule {
                 file: file.file_stem().unwrap().to_str().unwrap().to_owned(),

@@ -10,3 +10,4 @@ mod house;
 mod logs;
 mod mixin;
 mod parity;
+mod pigsty;

@@ -52,7 +52,8 @@ fn check(command: &mut Command) {
 /// Both releases of promtool, vmalert and amtool accept what was written.
 fn assert_accepted(folder: &Path) {
     let cache = Cache::open().unwrap();
-    let rules: Vec<_> = files(&folder.join("alerts"), "yml").into_values().collect();
+    let mut rules: Vec<_> = files(&folder.join("alerts"), "yml").into_values().collect();
+    rules.extend(files(&folder.join("alerts/pigsty"), "yml").into_values());
     for promtool in cache.promtools().unwrap() {
         check(Command::new(promtool).args(["check", "rules"]).args(&rules));
     }
@@ -76,7 +77,7 @@ fn rule(folder: &Path, file: &str, alert: &str, severity: &str) -> Option<Value>
 #[test]
 fn shipped_files_are_the_defaults() {
     let folder = made("");
-    for (kind, extension) in [("alerts", "yml"), ("alerts/alertmanager", "yml"), ("dashboards", "json")] {
+    for (kind, extension) in [("alerts", "yml"), ("alerts/alertmanager", "yml"), ("alerts/pigsty", "yml"), ("dashboards", "json")] {
         let (shipped, made) = (files(&path(kind), extension), files(&folder.path().join(kind), extension));
         assert!(shipped.keys().eq(made.keys()), "{kind}: {:?} and {:?}: make bless", shipped.keys(), made.keys());
         for (name, file) in &shipped {
@@ -121,6 +122,8 @@ alerts:
         assert_eq!(rule(folder, "sessions.yml", alert, severity), None);
     }
     assert!(rule(folder, "sessions.yml", "PostgresRollbackRatioHigh", "warning").is_some());
+    let pigsty = fs::read_to_string(folder.join("alerts/pigsty/rules-pigsty.yml")).unwrap();
+    assert!(pigsty.contains(r#"label_replace(pg_repl_sync_state{env="prod"}, "pod", "$1", "appname""#), "{pigsty}");
     let page = fs::read_to_string(folder.join("dashboards/shop-pg-instance.json")).unwrap();
     let page: Value = serde_json::from_str(&page).unwrap();
     assert_eq!(page["uid"], "shop-pg-instance");
