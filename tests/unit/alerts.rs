@@ -148,6 +148,10 @@ fn every_metric_and_label_exists() {
 /// Each metric and label that the rules name is documented, or recorded by one of them.
 pub(crate) fn assert_names_exist(rules: &[Rule]) {
     let mut known = names::documented();
+    // What a site may record.
+    for alert in rules.iter().filter_map(|rule| rule.alert.as_ref()) {
+        known.insert(format!("pg:threshold:{alert}"), ["severity".to_owned()].into());
+    }
     // A recording may build on one that is declared after it.
     let mut left: Vec<&Rule> = rules.iter().collect();
     while !left.is_empty() {
