@@ -59,8 +59,7 @@ pub fn rules_of(files: &[PathBuf]) -> Vec<Rule> {
     };
     let mut rules = Vec::new();
     for file in files {
-        for rule in
-            yaml(file)["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
+        for rule in yaml(file)["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
         {
             rules.push(Rule {
                 file: file.file_stem().unwrap().to_str().unwrap().to_owned(),

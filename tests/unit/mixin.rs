@@ -77,7 +77,9 @@ fn rule(folder: &Path, file: &str, alert: &str, severity: &str) -> Option<Value>
 #[test]
 fn shipped_files_are_the_defaults() {
     let folder = made("");
-    for (kind, extension) in [("alerts", "yml"), ("alerts/alertmanager", "yml"), ("alerts/pigsty", "yml"), ("dashboards", "json")] {
+    for (kind, extension) in
+        [("alerts", "yml"), ("alerts/alertmanager", "yml"), ("alerts/pigsty", "yml"), ("dashboards", "json")]
+    {
         let (shipped, made) = (files(&path(kind), extension), files(&folder.path().join(kind), extension));
         assert!(shipped.keys().eq(made.keys()), "{kind}: {:?} and {:?}: make bless", shipped.keys(), made.keys());
         for (name, file) in &shipped {
