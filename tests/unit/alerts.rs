@@ -157,7 +157,9 @@ pub(crate) fn assert_names_exist(rules: &[Rule]) {
     while !left.is_empty() {
         let before = left.len();
         left.retain(|rule| {
-            let used = names::used(&rule.expression);
+            let mut used = names::used(&rule.expression);
+            // A recording may read itself, to remember.
+            used.metrics.retain(|(metric, _)| Some(metric) != rule.record.as_ref());
             if !used.metrics.iter().all(|(metric, _)| known.contains_key(metric)) {
                 return true;
             }
