@@ -17,7 +17,7 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, _| rename(&aside(lab), &repository(lab)),
     },
     Fault {
-        alerts: &["BackupMissing", "BackupStanzaUnhealthy", "BackupRepositoryUnhealthy"],
+        alerts: &["BackupRepositoryUnhealthy"],
         what: "empty a stanza’s folder of backups",
         place: Place::Primary,
         cause: |lab, _| {
@@ -28,6 +28,21 @@ pub const FAULTS: &[Fault] = &[
         },
         // In place of the empty one.
         mend: |lab, _| rename(&aside(lab), &backups(lab)),
+    },
+    Fault {
+        alerts: &["BackupMissing"],
+        what: "create the stanza in an empty repository",
+        place: Place::Primary,
+        cause: |lab, _| {
+            rename(&repository(lab), &aside(lab))?;
+            lab.backrest.run(SCOPE, &["stanza-create"])?;
+            Ok(Vec::new())
+        },
+        mend: |lab, _| {
+            let empty = repository(lab);
+            fs::remove_dir_all(&empty).map_err(LabError::io(format!("removing {}", empty.display())))?;
+            rename(&aside(lab), &empty)
+        },
     },
     Fault {
         alerts: &["BackupFewerDatabases"],
