@@ -21,6 +21,7 @@ mod pgbackrest;
 mod pgbouncer;
 mod pooled;
 mod refused;
+mod runbooks;
 mod settings;
 mod statement_texts;
 mod tracking;

@@ -20,6 +20,7 @@ mod programs;
 pub mod promql_names;
 pub mod reference;
 pub mod rules;
+pub mod runbooks;
 pub mod vector;
 
 pub use page::{Page, Sample};
