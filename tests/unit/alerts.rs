@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use lab::Cache;
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::rules::{Rule, rule_files, rules};
+use support::runbooks::runbooks;
 use support::{path, promql_names as names};
 
 /// Runs a program, which must find all good.
@@ -177,4 +178,33 @@ pub(crate) fn assert_names_exist(rules: &[Rule]) {
             left.iter().map(|rule| &rule.expression).collect::<Vec<_>>()
         );
     }
+}
+
+#[test]
+fn promql_of_the_runbooks_parses_and_names_what_exists() {
+    let pages = runbooks();
+    let blocks: Vec<_> = pages
+        .iter()
+        .flat_map(|page| page.blocks.iter().map(move |block| (format!("{}:{}", page.alert, block.line), block)))
+        .filter(|(_, block)| block.is("promql"))
+        .collect();
+    let group: Vec<_> = blocks.iter().map(|(place, block)| json!({ "record": place, "expr": block.text })).collect();
+    let file = tempfile::Builder::new().suffix(".yml").tempfile().unwrap();
+    let scratch = json!({ "groups": [{ "name": "runbooks", "rules": group }] });
+    fs::write(file.path(), serde_json::to_string_pretty(&scratch).unwrap()).unwrap();
+    promtool(["check", "rules"], &[file.path().to_owned()]);
+
+    let known = names::documented();
+    let recorded: BTreeSet<_> = rules().into_iter().filter_map(|rule| rule.record).collect();
+    let mut faults = Vec::new();
+    for (place, block) in &blocks {
+        let used = names::used(&block.text);
+        let (documented, others): (Vec<_>, Vec<_>) =
+            used.metrics.iter().map(|(metric, _)| metric).partition(|metric| known.contains_key(*metric));
+        let missing = others.iter().filter(|metric| !recorded.contains(**metric)).map(|metric| (*metric).clone());
+        // What is recorded has the labels of what it is recorded from.
+        let labels = if documented.len() == used.metrics.len() { used.unknown_labels(&known) } else { Vec::new() };
+        faults.extend(missing.chain(labels).map(|name| format!("{place}: there is no {name}")));
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
