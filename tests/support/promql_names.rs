@@ -10,8 +10,10 @@ use crate::reference::{self, metrics_on};
 pub type Known = BTreeMap<String, BTreeSet<String>>;
 
 /// What the scrape adds to every series, at some sites.
-const TARGET: [&str; 11] =
-    ["job", "cls", "ins", "ip", "instance", "namespace", "pod", "container", "endpoint", "node", "host"];
+const TARGET: [&str; 14] = [
+    "job", "cls", "ins", "ip", "instance", "namespace", "pod", "container", "endpoint", "node", "host", "host_ip", "pod_ip",
+    "uid",
+];
 
 /// What an expression names.
 #[derive(Default)]
@@ -20,7 +22,7 @@ pub struct Used {
     pub metrics: Vec<(String, Vec<String>)>,
     /// Labels that are grouped or joined by, or removed.
     grouped: BTreeSet<String>,
-    /// Labels that `label_replace` makes.
+    /// Labels that `label_replace` and `count_values` make.
     pub made: BTreeSet<String>,
 }
 
@@ -65,6 +67,9 @@ impl Used {
             Expr::Subquery(subquery) => self.visit(&subquery.expr),
             Expr::Aggregate(aggregate) => {
                 self.group(aggregate.modifier.as_ref());
+                if let Some(Expr::StringLiteral(made)) = aggregate.param.as_deref() {
+                    self.made.insert(made.val.clone());
+                }
                 self.visit(&aggregate.expr);
             }
             Expr::Binary(binary) => {

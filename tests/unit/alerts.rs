@@ -192,7 +192,7 @@ fn promql_of_the_runbooks_parses_and_names_what_exists() {
     let file = tempfile::Builder::new().suffix(".yml").tempfile().unwrap();
     let scratch = json!({ "groups": [{ "name": "runbooks", "rules": group }] });
     fs::write(file.path(), serde_json::to_string_pretty(&scratch).unwrap()).unwrap();
-    promtool(["check", "rules"], &[file.path().to_owned()]);
+    promtool(&["check", "rules"], &[file.path().to_owned()]);
 
     let known = names::documented();
     let recorded: BTreeSet<_> = rules().into_iter().filter_map(|rule| rule.record).collect();
