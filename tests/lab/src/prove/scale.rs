@@ -32,6 +32,8 @@ pub const SCALE: Scale = Scale {
         condition("PostgresRestarted", "< 300", "< 20"),
         condition("PostgresRoleChanged", "[10m]", "[30s]"),
         condition("PostgresChecksumFailure", "[1h]", "[30s]"),
+        condition("PostgresChecksumFailure", "< 86400", "< 30"),
+        condition("PostgresReplicaNotStreaming", "[10m]", "[30s]"),
         condition("PostgresReplicationLagBytes", "> 256 * 1024 * 1024", "> 16 * 1024 * 1024"),
         condition("PostgresReplicaStale", "> 300", "> 10"),
         condition("PostgresSlotInactive", "> 1024 * 1024 * 1024", "> 16 * 1024 * 1024"),
