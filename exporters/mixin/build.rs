@@ -1,6 +1,5 @@
 //! Lists the dashboards, and has cargo build again when a source of rules or a dashboard comes, changes or goes.
 
-use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs, io};
 
@@ -20,7 +19,7 @@ fn main() -> io::Result<()> {
     for path in &names {
         println!("cargo::rerun-if-changed={}", path.display());
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        writeln!(list, "    ({stem:?}, include_str!({:?})),", path.display().to_string()).map_err(io::Error::other)?;
+        list.push_str(&format!("    (r#\"{stem}\"#, include_str!(r#\"{}\"#)),\n", path.display()));
     }
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
     fs::write(Path::new(&out).join("dashboards.rs"), list + "]\n")

@@ -147,6 +147,10 @@ fn panels_with_data_have_some_with_job_and_instance_alone() {
         empty.extend(titles.map(|panel| format!("{}: {}", labelled.page.stem, text(&panel["title"]))));
     }
     let share = (all - empty.len()) as f64 / all as f64;
-    println!("{} of {all} panels have data with job and instance alone; without:\n{}", all - empty.len(), empty.join("\n"));
+    println!(
+        "{} of {all} panels have data with job and instance alone; without:\n{}",
+        all - empty.len(),
+        empty.join("\n")
+    );
     assert!(share >= SHARE, "{:.1} %", share * 100.0);
 }

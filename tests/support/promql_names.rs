@@ -11,7 +11,19 @@ pub type Known = BTreeMap<String, BTreeSet<String>>;
 
 /// What the scrape adds to every series, at some sites.
 const TARGET: [&str; 14] = [
-    "job", "cls", "ins", "ip", "instance", "namespace", "pod", "container", "endpoint", "node", "host", "host_ip", "pod_ip",
+    "job",
+    "cls",
+    "ins",
+    "ip",
+    "instance",
+    "namespace",
+    "pod",
+    "container",
+    "endpoint",
+    "node",
+    "host",
+    "host_ip",
+    "pod_ip",
     "uid",
 ];
 

@@ -46,7 +46,9 @@ fn recorded() -> BTreeMap<String, Count> {
         })
         .collect();
     let own = ["pg", "pgbouncer", "pgbackrest"].into_iter().flat_map(|namespace| {
-        metrics_on(reference::OWN).into_iter().map(move |listed| (listed.name.replacen("pg", namespace, 1), listed.labels))
+        metrics_on(reference::OWN)
+            .into_iter()
+            .map(move |listed| (listed.name.replacen("pg", namespace, 1), listed.labels))
     });
     let pages = reference::COLLECTORS.into_iter().chain([reference::EXTERNAL]);
     let listed = pages.flat_map(metrics_on).map(|listed| (listed.name, listed.labels));

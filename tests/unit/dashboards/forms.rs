@@ -58,7 +58,8 @@ fn resources_have_every_panel_query_and_variable() {
                 let element = &spec["elements"][format!("panel-{}", panel["id"])]["spec"];
                 assert_eq!(element["title"], panel["title"], "{stem}");
                 assert_eq!(element["vizConfig"]["group"], panel["type"], "{stem}");
-                let queries = list(&element["data"]["spec"]["queries"]).iter().map(|one| &one["spec"]["query"]["spec"]["expr"]);
+                let queries =
+                    list(&element["data"]["spec"]["queries"]).iter().map(|one| &one["spec"]["query"]["spec"]["expr"]);
                 let expressions = list(&panel["targets"]).iter().map(|target| &target["expr"]);
                 assert!(queries.eq(expressions), "{stem}: {}", panel["title"]);
             }

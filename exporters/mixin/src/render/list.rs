@@ -9,8 +9,8 @@ use crate::source::{AlertSource, Source, Sources};
 /// # Errors
 /// A parameter in a source has no value.
 pub fn list(sources: &Sources) -> Result<String, MixinError> {
-    let mut page = "# Alerts\n\nEvery alert with its default condition. `pg-exporter mixin --defaults` prints all values that a site may \
-                    change.\n"
+    let mut page = "# Alerts\n\nEvery alert with its default condition. `pg-exporter mixin --defaults` prints all values\nthat a site \
+                    may change.\n"
         .to_owned();
     for (stem, source) in sources {
         let Source::Alerts(file) = source else { continue };
