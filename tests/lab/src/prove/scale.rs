@@ -39,7 +39,7 @@ pub const SCALE: Scale = Scale {
         condition("PostgresSlotInactive", "> 1024 * 1024 * 1024", "> 16 * 1024 * 1024"),
         condition("ExporterScrapeErrors", "[10m]", "[30s]"),
         condition("BackupFewerDatabases", "offset 1d", "offset 20s"),
-        condition("HaproxyServerFlapping", "[15m]) > 3", "[1m]) > 1"),
+        condition("HaproxyServerFlapping", "[15m])) > 3", "[1m])) > 1"),
         condition("PatroniDcsStale", "> 30", "> 10"),
     ],
 };

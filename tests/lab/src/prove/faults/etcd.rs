@@ -22,7 +22,7 @@ pub const FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        alerts: &["EtcdMemberDown", "EtcdQuorumLost", "PatroniDcsStale"],
+        alerts: &["EtcdMemberDown", "EtcdQuorumLost", "PatroniDcsStale", "PatroniNoLeader"],
         what: "freeze etcd",
         place: Place::Primary,
         cause: |lab, _| freeze(lab.etcd.process()),

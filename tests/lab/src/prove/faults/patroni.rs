@@ -32,7 +32,7 @@ pub const FAULTS: &[Fault] = &[
         mend: resume,
     },
     Fault {
-        alerts: &["PatroniNoLeader", "PostgresNoPrimary", "HaproxyServiceDown"],
+        alerts: &["PostgresNoPrimary", "HaproxyServiceDown"],
         what: "kill the primary with its Patroni",
         place: Place::Primary,
         cause: kill,
