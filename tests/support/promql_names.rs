@@ -10,7 +10,7 @@ use crate::reference::{self, metrics_on};
 pub type Known = BTreeMap<String, BTreeSet<String>>;
 
 /// What the scrape adds to every series, at some sites.
-const TARGET: [&str; 14] = [
+const TARGET: &[&str] = &[
     "job",
     "cls",
     "ins",
@@ -25,6 +25,18 @@ const TARGET: [&str; 14] = [
     "host_ip",
     "pod_ip",
     "uid",
+    "hostname",
+    "vip",
+    "cluster",
+    "region",
+    "zone",
+    "datacenter",
+    "dc",
+    "site",
+    "environment",
+    "env",
+    "tenant",
+    "pid",
 ];
 
 /// What an expression names.

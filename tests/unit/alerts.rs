@@ -1,6 +1,7 @@
 //! The rules of `alerts`: what promtool makes of them and of their cases, and whether all that they name exists.
 
 mod alertmanager;
+mod schemes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -49,6 +50,12 @@ fn alertmanager_routes_by_severity_and_inhibits_consequences() {
     let config = path("alerts/alertmanager/alertmanager.yml");
     alertmanager::finds_who_gets_what(&config);
     alertmanager::keeps_quiet_what_follows(&fs::read_to_string(config).unwrap());
+}
+
+#[test]
+fn alertmanager_silences_no_alert_of_another_server() {
+    let config = path("alerts/alertmanager/alertmanager.yml");
+    alertmanager::silences_no_other_server(&fs::read_to_string(config).unwrap());
 }
 
 #[test]
