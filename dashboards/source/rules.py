@@ -4,6 +4,7 @@ A rule gives a row for each series of its expressions. Each expression has the e
 first decides, and all must give the same labels. Rows are told apart by these labels, of which an object has some.
 """
 
+import re
 from dataclasses import dataclass
 
 OBJECT = ("ins", "datname", "relname", "idxname")
@@ -137,7 +138,9 @@ def column(unit):
         for label, value in (("finding", rule.key), ("advice", rule.key), ("priority", rule.priority)):
             query = f'label_replace({query}, "{label}", "{value}", "", "")'
         rows.append(query)
-    return f"max by (priority, finding, {', '.join(OBJECT)}, advice) ({' or '.join(rows)})"
+    found = " or ".join(rows)
+    labels = [label for label in OBJECT if re.search(rf"\b{label}\b", found)]
+    return f"max by (priority, finding, {', '.join(labels)}, advice) ({found})"
 
 
 def texts_of(field):
