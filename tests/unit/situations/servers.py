@@ -100,6 +100,10 @@ class Server(Target):
             self.change(back, "pg_boot_time", Distinct(9999)).change(back, "pg_uptime", Rise(10, 60))
         return self
 
+    def started(self, offset):
+        """The server was started at another time than one of the same number."""
+        return self.set("pg_boot_time", Distinct(offset + self.number))
+
     def start(self, minute):
         """The server is new at a minute."""
         return self.appear(minute).set("pg_uptime", {minute: Rise(10, 60)})
