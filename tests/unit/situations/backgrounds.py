@@ -54,3 +54,12 @@ def wal(server):
         server.set("pg_wal_dir_bytes", size, state=state)
     server.set("pg_io_fsyncs", Rise(0, 6), type="client backend", object="relation", context="normal")
     server.set("pg_db_temp_bytes", Rise(0, 1_000_000), **APP)
+
+
+def exporter(server):
+    """How the exporter itself does."""
+    server.set("pg_exporter_collector_success", 1, datname="app", collector="pg_table")
+    server.set("pg_exporter_scrape_error_count", 0).set("scrape_duration_seconds", 0.05)
+    for file in ("config", "web_config"):
+        server.set(f"pg_exporter_{file}_last_reload_successful", 1)
+    return server.set("pg_exporter_dropped_samples_total", 0, collector="pg_table", reason="cap")

@@ -8,7 +8,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-MODULES = ("identity", "replication", "crash", "sessions", "objects", "wal", "backup", "pooler", "host", "ha", "exporter", "logs")
+MODULES = (
+    *("identity", "replication", "slots", "crash", "sessions", "objects", "wal", "backup", "pooler"),
+    *("host", "ha", "exporter", "logs"),
+)
 HEAD = """# Situations in which the alerts are tested
 
 Each row is a test of the unchanged rules: at some minutes exactly the listed alerts fire, and no

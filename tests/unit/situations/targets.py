@@ -65,11 +65,15 @@ class Target:
     def target_labels(self, site):
         """The labels of the target at a site."""
         names = (site.fill(text) for text in (self.name, self.host, self.cluster))
-        return site.scheme.target(self.component, *names) | self.labels
+        return site.scheme.target(self.component, *names) | self.own_labels(site)
+
+    def own_labels(self, site):
+        """The labels that only this target has."""
+        return {name: site.fill(value) for name, value in self.labels.items()}
 
 
 class Other(Target):
     """A target with the same labels in every label scheme, as a probe has."""
 
     def target_labels(self, site):
-        return {name: site.fill(value) for name, value in self.labels.items()}
+        return self.own_labels(site)

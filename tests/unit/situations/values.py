@@ -1,9 +1,12 @@
 """Values of series over time: a number, a `Rise`, or a dictionary of these by the minute from which they hold.
 
-`None` as a value says that the series has no samples.
+`None` as a value says that the series has ended, `GAP` that Prometheus takes no samples.
 """
 
 from typing import NamedTuple
+
+
+GAP = "gap"
 
 
 class Rise(NamedTuple):
@@ -76,9 +79,9 @@ def notation(value, end, step, site=0):
 def run_notation(parts, run, step, site):
     """Samples of one segment in promtool's notation: `AxN` stands for N + 1 samples, `_xN` for N."""
     index, minute, count = run
-    start, value = parts[index] if index >= 0 else (0, None)
-    if value is None:
-        before = index > 0 and parts[index - 1][1] is not None
+    start, value = parts[index] if index >= 0 else (0, GAP)
+    if value in (None, GAP):
+        before = value is None and index > 0 and parts[index - 1][1] is not None
         gap = count - 1 if before else count
         return " ".join(["stale"] * before + [f"_x{gap}"] * (gap > 0))
     if isinstance(value, Rise):
