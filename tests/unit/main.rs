@@ -11,3 +11,4 @@ mod logs;
 mod mixin;
 mod parity;
 mod pigsty;
+mod situations;

@@ -59,9 +59,15 @@ class Etcd(Target):
         self.set("etcd_server_has_leader", 1).set("etcd_server_leader_changes_seen_total", 2)
         self.size(50e6, 40e6).set("etcd_server_quota_backend_bytes", 2**31)
         self.set("etcd_server_proposals_failed_total", 0)
-        for metric, bound in (("disk_wal_fsync", "0.004"), ("disk_backend_commit", "0.008")):
-            for le in (bound, "+Inf"):
-                self.set(f"etcd_{metric}_duration_seconds_bucket", Rise(0, 100), le=le)
+        self.latency("disk_wal_fsync", 0.004).latency("disk_backend_commit", 0.008)
+
+    def latency(self, metric, seconds):
+        """Shows how long something takes each time."""
+        self.drop(f"etcd_{metric}_duration_seconds_bucket")
+        for bound in (0.004, 0.008, 0.256, 0.512, "+Inf"):
+            rate = 100 if bound == "+Inf" or seconds <= bound else 0
+            self.set(f"etcd_{metric}_duration_seconds_bucket", Rise(0, rate), le=str(bound))
+        return self
 
     def size(self, total, used):
         """Sets the size of the database."""

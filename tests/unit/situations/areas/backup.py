@@ -169,3 +169,23 @@ for host in hosts(s, 3):
     host.stanza(WEEKLY)
     host.set("pgbackrest_wal_archive_status", 0, pg_version="18", wal_min="", wal_max="", **DATABASE)
 s.expect(60, "BackupWalArchiveMissing critical")
+
+s = situation("WAL file missing in the archive, seen from two hosts", TWO)
+for host in hosts(s, 2):
+    host.stanza(WEEKLY).set("pgbackrest_wal_archive_gap_bytes", 2**24, **DATABASE)
+s.expect(60, "BackupWalArchiveGap critical")
+
+s = situation("backup of half the size and without one database, after a restore into the wrong server", every=30)
+for host in hosts(s, 1):
+    host.stanza(dict(full=DAY, incr={0: Rise(HOUR, 60), 1500: Rise(60, 60)}))
+    host.set("pgbackrest_repo_last_backup_size_bytes", {0: 50e9, 1500: 20e9}, backup_type="incr", **DATABASE)
+    databases = {0: 3, 1500: 2}
+    host.set("pgbackrest_backup_last_databases", databases, backup_type="incr", block_incr="n", **MAIN)
+s.expect(1470).expect(1560, "BackupShrunk warning", "BackupFewerDatabases warning")
+
+s = situation("backup that takes three times as long as usual", every=30)
+for host in hosts(s, 1):
+    host.stanza(WEEKLY)
+    own = dict(backup_type="incr", **DATABASE)
+    host.set("pgbackrest_repo_last_backup_duration_seconds", {0: 900, 600: 2700}, **own)
+s.expect(570).expect(660, "BackupSlow info")

@@ -5,7 +5,7 @@ from hosts import Node
 from labels import FOUR, OURS, PIGSTY, PLAIN, PODS
 from promtool import Area
 from servers import Server
-from values import Rise
+from values import Rise, steps
 
 AREA = Area("ha", "Patroni, etcd and HAProxy")
 TWO = (OURS, PLAIN)
@@ -210,3 +210,33 @@ s.expect(30, "HaproxyQueue warning 2")
 s = situation("HAProxy down", THREE)
 s.add(Haproxy(1, HEALTHY).unreachable(), Node(1), Haproxy(2, HEALTHY))
 s.expect(35, "HaproxyDown critical")
+
+s = situation("etcd elects a leader five times in 10 minutes", TWO)
+for member in etcd_cluster(s):
+    member.set("etcd_server_leader_changes_seen_total", {0: 2} | steps(10, 20, 2, 3, 0.5) | {20: 8})
+s.expect(25, "EtcdLeaderChanges warning").expect(45)
+
+s = situation("etcd on a slow disk", TWO)
+slow, *_ = etcd_cluster(s)
+slow.latency("disk_wal_fsync", 0.5).latency("disk_backend_commit", 0.5)
+s.expect(30, "EtcdWalFsyncSlow warning", "EtcdBackendCommitSlow warning")
+
+s = situation("etcd rejects proposals", TWO)
+for member in etcd_cluster(s):
+    member.set("etcd_server_proposals_failed_total", Rise(0, 1))
+s.expect(30, "EtcdProposalsFailing warning")
+
+s = situation("etcd after a compaction that nobody followed by a defragmentation", TWO)
+for member in etcd_cluster(s):
+    member.size(500e6, 100e6)
+s.expect(30, "EtcdFragmented warning")
+
+s = situation("replica that comes and goes in HAProxy", TWO)
+changes = {0: 1, 10: 2, 12: 3, 14: 4, 16: 5}
+haproxy = s.add(Haproxy(1, HEALTHY))
+haproxy.set("haproxy_server_check_up_down_total", changes, proxy="{cluster}-replica", server="{cluster}-2")
+s.expect(20, "HaproxyServerFlapping warning").expect(45)
+
+s = situation("HAProxy near its limit of connections", TWO)
+s.add(Haproxy(1, HEALTHY)).set("haproxy_process_current_connections", 450)
+s.expect(15, "HaproxySessionsHigh warning")

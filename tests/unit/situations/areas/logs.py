@@ -63,3 +63,8 @@ s = situation("Vector that reads nothing for a day, where the size of the log is
 vector = Vector(1, 5).drop("vector_uptime", "vector_buffer")
 s.add(vector)
 s.expect(1380).expect(1620, "VectorSilent warning")
+
+s = situation("log file that Vector cannot read", (OURS, PLAIN))
+own = dict(component_kind="source", component_id="postgres_csv", component_type="file", error_type="reader_failed")
+s.add(Vector(1, READS).set("vector_component_errors_total", Rise(0, 120), **own), server(1, GROWS))
+s.expect(30, "VectorErrors warning")

@@ -7,6 +7,7 @@ from servers import cluster, lone
 from values import Rise
 
 AREA = Area("objects", "Transaction ids, dead rows, sequences and indexes")
+TWO = (PLAIN, OURS)
 situation = AREA.situation
 
 
@@ -30,7 +31,7 @@ server = lone(s, objects).set("pg_db_age", 1_100_000_000, **APP)
 server.set("pg_setting_autovacuum_freeze_max_age", 1_000_000_000)
 s.expect(30)
 
-s = situation("XID age past vacuum_failsafe_age", (PLAIN, OURS), every=5)
+s = situation("XID age past vacuum_failsafe_age", TWO, every=5)
 everywhere(cluster(s, 2, objects), "pg_db_age", 1_650_000_000, **APP)
 s.expect(10).expect(30, "PostgresXidAge warning", "PostgresVacuumFailsafeAge critical")
 
@@ -46,7 +47,7 @@ s = situation("XIDs run out within a day", every=5)
 everywhere(cluster(s, 1, objects), "pg_db_age", Rise(1_000_000_000, 1_200_000), **APP)
 s.expect(100, "PostgresXidAge warning", "PostgresXidExhaustionSoon critical")
 
-s = situation("slot of a standby that is away holds back vacuum", (PLAIN, OURS), every=5)
+s = situation("slot of a standby that is away holds back vacuum", TWO, every=5)
 primary, _ = cluster(s, 1, objects)
 primary.set("pg_xmin_age_xids", 30_000_000, holder="slot", name="standby3")
 s.expect(30, "PostgresXminHorizonStuck warning")
@@ -72,7 +73,7 @@ server = lone(s, objects).set("pg_prepared_transactions", 1, **APP)
 server.set("pg_prepared_max_age_seconds", Rise(0, 60), **APP)
 s.expect(30)
 
-s = situation("autovacuum off in all of a cluster", (PLAIN, OURS), every=5)
+s = situation("autovacuum off in all of a cluster", TWO, every=5)
 everywhere(cluster(s, 2, objects), "pg_setting_autovacuum", 0)
 s.expect(10).expect(30, "PostgresAutovacuumOff warning")
 
@@ -122,7 +123,7 @@ everywhere(servers, "pg_table_bloat_ratio", 0.8, **ORDERS)
 everywhere(servers, "pg_table_bloat_size", 5e10, **ORDERS)
 s.expect(390, "PostgresBloat info")
 
-s = situation("CREATE INDEX CONCURRENTLY for 3 hours, which standbys do not see", (PLAIN, OURS), every=5)
+s = situation("CREATE INDEX CONCURRENTLY for 3 hours, which standbys do not see", TWO, every=5)
 primary, *standbys = cluster(s, 2, objects)
 primary.set("pg_indexing_phase", 2, pid="77", **ORDERS)
 everywhere(standbys, "pg_index_waste_invalid", 1, **APP)
@@ -143,7 +144,7 @@ for server in cluster(s, 2, objects):
         server.set("pg_seq_used_unreadable", count, datname=database)
 s.expect(55).expect(80, "PostgresSequencesUnreadable warning")
 
-s = situation("sequence at 96 % on a primary and two standbys", (PLAIN, OURS), every=5)
+s = situation("sequence at 96 % on a primary and two standbys", TWO, every=5)
 everywhere(cluster(s, 2, objects), "pg_seq_used_max_ratio", 0.96, **APP)
 s.expect(30, "PostgresSequenceExhaustion warning", "PostgresSequenceExhaustion critical")
 

@@ -104,3 +104,8 @@ for each in (pooler, other):
     each.drop("pgbouncer_state_")
 pooler.database("paused", 1)
 s.expect(15, "PgbouncerPaused warning")
+
+s = situation("one of two PgBouncers is down", FOUR)
+pooler, _ = pair(s)
+pooler.drop("pgbouncer_").set("pgbouncer_up", 0)
+s.expect(5, "PgbouncerDown critical")

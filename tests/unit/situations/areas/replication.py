@@ -109,6 +109,15 @@ primary.send("app", "10.9.0.4", 504, user="app").slot("app", logical=True, pid=5
 primary.set("pg_downstream_count", 4, state="streaming").set("pg_downstream_count", 1, state="backup")
 s.expect(10).expect(20)
 
+s = situation("row of a subscription that cannot be applied")
+server = subscription(s)
+server.set("pg_sub_apply_error_count", {0: 0, 10: Rise(1, 1)}, datname="app", subname="s")
+s.expect(9).expect(20, "PostgresSubscriptionErrors warning")
+
+s = situation("queries of a standby cancelled by recovery", TWO)
+cluster(s, 1)[1].set("pg_db_conflicts", {0: 0, 10: 30}, datname="app")
+s.expect(9).expect(15, "PostgresRecoveryConflicts info").expect(30)
+
 s = situation("a standby does not stream, and pg_receivewal does")
 primary, _, standby = cluster(s, 2)
 primary.send("pg_receivewal", "10.9.0.1", 501, replays=False).disconnect(standby)

@@ -1,6 +1,7 @@
 """Situations of sessions and locks."""
 
 from backgrounds import APP, ORDERS, sessions
+from hosts import Node
 from labels import EXTRA, FOUR, OURS, PLAIN, PODS
 from promtool import Area
 from servers import cluster, lone
@@ -11,6 +12,7 @@ ACTIVE = dict(datname="app", state="active")
 IDLE = dict(datname="app", state="idle in transaction")
 RELATION = dict(datname="app", locktype="relation")
 SHARED = dict(datname="app", mode="AccessShareLock")
+TWO = (PLAIN, OURS)
 situation = AREA.situation
 
 s = situation("lock table three quarters full", (*FOUR, EXTRA))
@@ -26,12 +28,12 @@ s = situation("lock table full, exporter without pg_lock_table_entries")
 lone(s, sessions).drop("pg_lock_table_entries").set("pg_lock_count", 6000, **SHARED)
 s.expect(10, "PostgresLockTableFilling warning")
 
-s = situation("autovacuum of one table for 7 hours", (PLAIN, OURS), every=5)
+s = situation("autovacuum of one table for 7 hours", TWO, every=5)
 server = lone(s, sessions).set("pg_vacuuming_elapsed_seconds", Rise(25200, 60), pid="4711", **ORDERS)
 server.set("pg_vacuuming_phase", 1, pid="4711", **ORDERS)
 s.expect(30).expect(60)
 
-s = situation("transaction of 10 hours, active and idle by turns", (PLAIN, OURS))
+s = situation("transaction of 10 hours, active and idle by turns", TWO)
 server = lone(s, sessions)
 server.set("pg_activity_max_tx_duration", turns(0, 30, 4, (0, Rise(36000, 60)), (2, 2)), **ACTIVE)
 server.set("pg_activity_max_tx_duration", turns(0, 30, 4, (0, 1), (2, Rise(36000, 60))), **IDLE)
@@ -52,7 +54,7 @@ _, standby = cluster(s, 1, sessions)
 standby.set("pg_activity_max_tx_duration", {0: Rise(0, 60), 41: 2}, **ACTIVE)
 s.expect(38, "PostgresLongTransaction warning")
 
-s = situation("session waits 2 hours for a lock of an idle one", (PLAIN, OURS))
+s = situation("session waits 2 hours for a lock of an idle one", TWO)
 server = lone(s, sessions).set("pg_lock_wait_max_seconds", Rise(7200, 60), **RELATION)
 server.set("pg_lock_wait_processes", 1, **RELATION).set("pg_blocking_blocked_sessions", 1, **APP)
 server.set("pg_activity_max_tx_duration", Rise(7201, 60), **ACTIVE)
@@ -76,7 +78,7 @@ server = lone(s, sessions).set("pg_blocking_blocked_sessions", {0: 0, 6: 25, 8: 
 server.set("pg_lock_wait_max_seconds", {5: Rise(5, 60), 7: None}, **RELATION)
 s.expect(6).expect(10)
 
-s = situation("pile-up of 25 sessions in two databases", (PLAIN, OURS))
+s = situation("pile-up of 25 sessions in two databases", TWO)
 primary, _ = cluster(s, 1, sessions)
 primary.set("pg_blocking_blocked_sessions", 15, **APP).set("pg_blocking_blocked_sessions", 10, datname="web")
 primary.set("pg_lock_wait_max_seconds", Rise(5, 60), datname="app", locktype="transactionid")
@@ -94,7 +96,7 @@ s = situation("one deadlock")
 lone(s, sessions).set("pg_db_deadlocks", {0: 7, 11: 8}, **APP)
 s.expect(12).expect(20)
 
-s = situation("four deadlocks", (PLAIN, OURS))
+s = situation("four deadlocks", TWO)
 lone(s, sessions).set("pg_db_deadlocks", {0: 7, 11: 8, 12: 9, 13: 10, 14: 11}, **APP)
 s.expect(9).expect(16, "PostgresDeadlocks warning").expect(28)
 
@@ -123,3 +125,10 @@ lone(s, sessions).set("pg_connection_used_ratio", 0.6)
 lone(s, sessions, first=2, cluster="pg-other", system="7002").set("pg_connection_used_ratio", 0.6)
 s.threshold("PostgresConnectionsHigh", "warning", 0.5)
 s.expect(10, "PostgresConnectionsHigh warning")
+
+s = situation("sessions that use twice the CPUs of their host", TWO)
+lone(s, sessions).set("pg_db_active_time", Rise(0, 480), **APP)
+node = s.add(Node(1))
+for cpu in range(4):
+    node.set("node_cpu_seconds_total", Rise(0, 60), cpu=str(cpu), mode="idle")
+s.expect(20, "PostgresLoadHigh warning", "PostgresLoadHigh critical")

@@ -8,6 +8,7 @@ from values import Rise
 
 AREA = Area("wal", "Archiving, checkpoints and WAL")
 OLDEST = "pg_archive_status_oldest_ready_age_seconds"
+TWO = (PLAIN, OURS)
 situation = AREA.situation
 
 s = situation("idle server, last WAL file archived 9 hours ago", every=5)
@@ -23,7 +24,7 @@ server = lone(s, wal).set("pg_archiver_failed_count", {0: 0, 11: 3}).set("pg_arc
 server.set(OLDEST, {10: 30, 11: 60, 12: None})
 s.expect(12).expect(22)
 
-s = situation("archive_command fails for 50 minutes", (PLAIN, OURS))
+s = situation("archive_command fails for 50 minutes", TWO)
 primary, _ = cluster(s, 1, wal)
 primary.set("pg_archiver_failed_count", {0: 0, 10: Rise(1, 2)}).set("pg_archiver_failed_time", {10: Rise(600, 60)})
 primary.set("pg_archiver_finish_time", {0: Rise(0, 60), 10: 540}).set(OLDEST, {10: Rise(30, 60)})
@@ -52,7 +53,7 @@ _, standby = cluster(s, 1, wal)
 standby.set("pg_setting_archive_mode", 2).set(OLDEST, 20)
 s.expect(30)
 
-s = situation("three CREATE DATABASE, two checkpoints each", (PLAIN, OURS), every=5)
+s = situation("three CREATE DATABASE, two checkpoints each", TWO, every=5)
 primary, _ = cluster(s, 1, wal)
 primary.set("pg_checkpointer_req", {0: 5, 11: 7, 12: 9, 13: 11})
 s.expect(20).expect(35)
@@ -61,7 +62,7 @@ s = situation("base backups of four standbys, a checkpoint each", every=5)
 lone(s, wal).set("pg_checkpointer_req", {0: 5, 11: 6, 12: 7, 13: 8, 14: 9})
 s.expect(25)
 
-s = situation("bulk load fills max_wal_size every 3 minutes", (PLAIN, OURS), every=5)
+s = situation("bulk load fills max_wal_size every 3 minutes", TWO, every=5)
 for server in cluster(s, 1, wal):
     server.set("pg_lsn", Rise(10**12, 300_000_000)).set("pg_checkpointer_req", Rise(5, 0.34))
 s.expect(50, "PostgresCheckpointPressure warning")
@@ -81,7 +82,7 @@ server = lone(s, wal).set("pg_wal_dir_bytes", 51 * GIB, state="kept")
 server.slot("warehouse", logical=True, retained=50 * GIB).slot("standby2", retained=2**24)
 s.expect(30, "PostgresSlotRetentionHigh warning")
 
-s = situation("pg_wal of 20 GiB that nothing asks for", (PLAIN, OURS), every=5)
+s = situation("pg_wal of 20 GiB that nothing asks for", TWO, every=5)
 primary, _ = cluster(s, 1, wal)
 primary.set("pg_wal_dir_bytes", 20 * GIB, state="kept").slot("s2", retained=GIB)
 s.expect(10).expect(30, "PostgresWalDirectoryLarge warning")
