@@ -52,7 +52,7 @@ s.expect(30)
 s = situation("two regions with equal names, one without a leader")
 patroni_cluster(s, labels=EU)
 for member in patroni_cluster(s, labels=US):
-    member.show(cluster_unlocked=1, primary=0)
+    member.show(cluster_unlocked=1, primary=0, replica=1, postgres_streaming=1)
 s.expect(30, NO_LEADER)
 
 s = situation("two clusters of one name that no label tells apart", (PLAIN,))
