@@ -12,6 +12,9 @@ NEUTRAL = "#6e7280"  # neither good nor bad
 # A line of nothing but zeros is drawn on an axis up to this, not up to 100 of whatever its unit is.
 SMALLEST_AXIS = {"Bps": 1024, "bytes": 1024, "ops": 0.1, "percentunit": 0.01, "rowsps": 1, "s": 0.001, "short": 0.1}
 
+# Grafana makes an axis as wide as its highest label, which may have fewer decimals than others, or no sign.
+LONG_UNITS = ("Bps", "ops", "rowsps")
+
 
 def _reduce(calc="lastNotNull"):
     return {"calcs": [calc], "fields": "", "values": False}
@@ -111,7 +114,7 @@ def graph(title, text, *queries, unit, steps=None, stack=False, top=None, none=N
     overrides = []
     if down:
         overrides.append(by_name(down, [("custom.transform", "negative-Y")]))
-        # The axis is as wide as what it shows without a sign.
+    if unit in LONG_UNITS:
         custom["axisWidth"] = 80
     if right:
         overrides.append(by_name(right[0], [("unit", right[1]), ("custom.axisPlacement", "right"), ("custom.fillOpacity", 0)]))

@@ -2,6 +2,7 @@
 //! written as `pg-exporter mixin` does. A panel that has data with our labels has data there, too.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use lab::{Architecture, Plan, Ports, Prometheus, Target};
@@ -21,14 +22,17 @@ const LIMIT: Duration = Duration::from_secs(120);
 const SERVER: &str = "pg-lab-1";
 
 /// The labels that are ours, and those that every target has.
-const RENAMED: [(&str, &str); 2] = [("cls", "job"), ("ins", "instance")];
+static RENAMED: LazyLock<[(Regex, &str); 2]> =
+    LazyLock::new(|| [("cls", "job"), ("ins", "instance")].map(|(ours, plain)| (word(ours), plain)));
+
+fn word(text: &str) -> Regex {
+    Regex::new(&format!(r"\b{text}\b")).unwrap()
+}
 
 /// Writes the plain labels in the place of ours, in every text and name of a document.
 fn renamed(value: &Value) -> Value {
     let plain = |text: &str| {
-        RENAMED.iter().fold(text.to_owned(), |text, (ours, plain)| {
-            Regex::new(&format!(r"\b{ours}\b")).unwrap().replace_all(&text, *plain).into_owned()
-        })
+        RENAMED.iter().fold(text.to_owned(), |text, (ours, plain)| ours.replace_all(&text, *plain).into_owned())
     };
     match value {
         Value::String(text) => Value::String(plain(text)),

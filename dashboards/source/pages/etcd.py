@@ -28,7 +28,7 @@ page.row(
     alerts_firing(),
     table("Members", "Exactly one member must be the leader.", ["ins"], Column("Leader", "max by (ins) (etcd_server_is_leader{@cls})", maps=YES), Column("Has leader", "max by (ins) (etcd_server_has_leader{@cls})", maps=YES),
           Column("Size", "max by (ins) (etcd_mvcc_db_total_size_in_bytes{@cls})", "bytes"), Column("Size in use", "max by (ins) (etcd_mvcc_db_total_size_in_use_in_bytes{@cls})", "bytes"),
-          Column("Memory", "max by (ins) (process_resident_memory_bytes{@cls} and on (cls, instance) etcd_server_has_leader{@cls})", "bytes"), sort="Instance", links={"ins": "pg-ha"}, none=NEEDS, h=7),
+          Column("Memory", "max by (ins) (process_resident_memory_bytes{@cls} and on (cls, instance) etcd_server_has_leader{@cls})", "bytes"), sort="Instance", links={"ins": "pg-ha"}, none=NEEDS, h=5),
     alerts_over_time(),
 )
 page.row(

@@ -19,7 +19,7 @@ page.row(
     stat("Servers DOWN", "Servers failing their health check. In the backend of the primary all but one are DOWN by design.", (counted(f'haproxy_server_status{{{H},state="DOWN"}} == 1', f"haproxy_server_status{{{H}}}"), ""), unit="short", none=NEEDS),
     stat("Session limit usage", "Sessions of the busiest backend as % of its limit. At 100 % new sessions are queued.", (f"max(haproxy_backend_current_sessions{{{H}}} / (haproxy_backend_limit_sessions{{{H}}} > 0))", ""), unit="percentunit", steps=above(PROXY_SESSIONS), none=NEEDS),
     stat("Queued connections", "Connections waiting for a server.", (f"sum(haproxy_backend_current_queue{{{H}}})", ""), unit="short", steps=ANY_IS_A_WARNING, none=NEEDS),
-    stat("Connection limit usage (maxconn)", "Connections of the HAProxy process as % of maxconn.", ("max(haproxy_process_current_connections{@cls} / haproxy_process_max_connections{@cls})", ""), unit="percentunit", steps=above(PROXY_SESSIONS), none=NEEDS),
+    stat("Connection limit usage", "Connections of the HAProxy process as % of maxconn.", ("max(haproxy_process_current_connections{@cls} / haproxy_process_max_connections{@cls})", ""), unit="percentunit", steps=above(PROXY_SESSIONS), none=NEEDS),
     alerts_firing(),
     alerts_over_time(),
 )
