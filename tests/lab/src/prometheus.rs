@@ -58,7 +58,8 @@ pub struct Prometheus {
     promtool: PathBuf,
     process: Process,
     // Holds its configuration, data and log until it has ended.
-    _folder: Folder,
+    folder: Folder,
+    interval: Duration,
 }
 
 impl Prometheus {
@@ -85,7 +86,7 @@ impl Prometheus {
     ) -> Result<Prometheus, LabError> {
         let package = Cache::open()?.prometheus()?;
         let folder = Folder::new()?;
-        let config = folder.path().join("prometheus.yml");
+        let config = config_file(&folder);
         let settings = configuration(targets, interval, rule_files, alertmanager).to_string();
         fs::write(&config, settings).map_err(LabError::io(format!("writing {}", config.display())))?;
         let (address, process) = on_free_port(|port| {
@@ -102,12 +103,23 @@ impl Prometheus {
             })?;
             Ok((address, process))
         })?;
-        Ok(Prometheus { address, promtool: promtool_in(&package), process, _folder: folder })
+        Ok(Prometheus { address, promtool: promtool_in(&package), process, folder, interval })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Lets it scrape these targets in place of the former ones; it does so soon after.
+    pub fn scrape(&self, targets: &[Target]) -> Result<(), LabError> {
+        let config = config_file(&self.folder);
+        let text = fs::read_to_string(&config).map_err(LabError::io(format!("reading {}", config.display())))?;
+        let mut settings: Value = serde_json::from_str(&text)
+            .map_err(|error| LabError::Unexpected(format!("reading {}: {error}", config.display())))?;
+        settings["scrape_configs"] = scraping(targets, self.interval)["scrape_configs"].take();
+        fs::write(&config, settings.to_string()).map_err(LabError::io(format!("writing {}", config.display())))?;
+        self.process.signal("HUP")
     }
 
     /// Evaluates PromQL now. Fails on what Prometheus calls an error, and on anything but an
@@ -155,6 +167,10 @@ impl Cache {
 
 fn promtool_in(package: &Path) -> PathBuf {
     package.join("usr/bin/promtool")
+}
+
+fn config_file(folder: &Folder) -> PathBuf {
+    folder.path().join("prometheus.yml")
 }
 
 /// The configuration file; JSON is YAML.

@@ -33,6 +33,8 @@ pub const SCALE: Scale = Scale {
         condition("PostgresRoleChanged", "[10m]", "[30s]"),
         condition("PostgresChecksumFailure", "[1h]", "[30s]"),
         condition("PostgresChecksumFailure", "< 86400", "< 30"),
+        // The whole lab is younger than an hour: each of its servers may have appeared in place of another.
+        condition("PostgresMetricsAbsent", "- 3600", "- 10"),
         condition("PostgresReplicaNotStreaming", "[10m]", "[30s]"),
         condition("PostgresReplicationLagBytes", "> 256 * 1024 * 1024", "> 16 * 1024 * 1024"),
         condition("PostgresReplicaStale", "> 300", "> 10"),

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, Place};
-use super::steps::{freeze, sql};
-use crate::{Architecture, LabError};
+use super::steps::{freeze, kill, sql, start_again};
+use crate::{Architecture, LabError, Target};
 
 pub const FAULTS: &[Fault] = &[
     Fault {
@@ -16,11 +16,35 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, at| sql(lab, at, "grant execute on function pg_control_checkpoint() to public").map(drop),
     },
     Fault {
-        alerts: &["ExporterDown", "PostgresMetricsAbsent"],
+        alerts: &["ExporterDown"],
         what: "freeze an exporter",
         place: Place::Replica,
         cause: |lab, at| freeze(lab.nodes[at].exporters[0].process()),
         mend: |lab, at| lab.nodes[at].exporters[0].signal("CONT"),
+    },
+    Fault {
+        alerts: &["PostgresMetricsAbsent"],
+        what: "take an exporter out of Prometheus’ configuration",
+        place: Place::Replica,
+        cause: |lab, at| {
+            let gone = lab.nodes[at].exporters[0].address().to_string();
+            let left: Vec<Target> = lab.targets().into_iter().filter(|target| target.address != gone).collect();
+            lab.prometheus.scrape(&left).map(|()| Vec::new())
+        },
+        mend: |lab, _| lab.prometheus.scrape(&lab.targets()),
+    },
+    Fault {
+        alerts: &["PostgresUnreachable"],
+        what: "freeze the exporter of a replica, and kill the replica with its Patroni",
+        place: Place::Replica,
+        cause: |lab, at| {
+            freeze(lab.nodes[at].exporters[0].process())?;
+            kill(lab, at)
+        },
+        mend: |lab, at| {
+            lab.nodes[at].exporters[0].signal("CONT")?;
+            start_again(lab, at)
+        },
     },
     Fault {
         alerts: &["BackrestExporterFailing"],

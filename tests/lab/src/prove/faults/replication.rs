@@ -1,26 +1,54 @@
 //! Standbys, slots and subscriptions.
 
 use super::fault::{Fault, Place};
-use super::steps::{kill, pause, reset, resume, set, sql, start_again, write_wal};
+use super::steps::{LIMIT, end_sessions, freeze, kill, reset, session, set, sql, start_again, write_wal};
 use crate::{Architecture, LabError};
 
 pub const FAULTS: &[Fault] = &[
     Fault {
-        alerts: &["PostgresReplayPaused", "PostgresReplicationLagBytes", "PostgresReplicaStale"],
-        what: "pause Patroni, which would resume it, and replay on a replica; write 48 MB",
+        alerts: &["PostgresReplayPaused"],
+        what: "freeze a replica’s Patroni, which would resume it, and pause replay",
         place: Place::Replica,
         cause: |lab, at| {
-            pause(lab, at)?;
-            sql(lab, at, "select pg_wal_replay_pause()")?;
-            write_wal(lab, primary(lab)?, 3).map(|()| Vec::new())
+            freeze(lab.nodes[at].member.process())?;
+            sql(lab, at, "select pg_wal_replay_pause()")
         },
         mend: |lab, at| {
-            sql(lab, at, "select pg_wal_replay_resume()")?;
-            resume(lab, at)
+            // In any case, so that no fault to come meets a frozen Patroni.
+            lab.nodes[at].member.process().signal("CONT")?;
+            sql(lab, at, "select pg_wal_replay_resume()").map(drop)
         },
     },
     Fault {
-        alerts: &["PostgresReplicaNotStreaming", "PostgresStandbyMissing"],
+        alerts: &["PostgresReplicationLagBytes", "PostgresReplicaStale"],
+        what: "let a replica wait without limit for a query that reads what VACUUM has removed; write 48 MB",
+        place: Place::Replica,
+        cause: |lab, at| {
+            let (primary, member) = (primary(lab)?, &lab.nodes[at].member);
+            sql(lab, primary, "create table kept as select generate_series(1, 1000) as id")?;
+            member.wait_for_query("select count(*) = 1000 from kept", LIMIT)?;
+            set(lab, at, "max_standby_streaming_delay = -1")?;
+            let read = "begin isolation level repeatable read; select from kept limit 1; select pg_sleep(600)";
+            let reader = session(member, read)?;
+            member.wait_for_query(
+                "select exists (select from pg_stat_activity where application_name = 'fault' and backend_xmin is not null)",
+                LIMIT,
+            )?;
+            sql(lab, primary, "delete from kept")?;
+            // It removes nothing while a scrape on the primary still sees the rows.
+            let is_vacuumed = "vacuum kept; select pg_relation_size('kept') = 0";
+            lab.nodes[primary].member.wait_for_query(is_vacuumed, LIMIT)?;
+            write_wal(lab, primary, 3)?;
+            Ok(vec![reader])
+        },
+        mend: |lab, at| {
+            end_sessions(lab, at)?;
+            reset(lab, at, "max_standby_streaming_delay")?;
+            sql(lab, primary(lab)?, "drop table kept").map(drop)
+        },
+    },
+    Fault {
+        alerts: &["PostgresReplicaNotStreaming"],
         what: "end a replica’s stream, and let its role log in no more",
         place: Place::Replica,
         cause: |lab, at| {
