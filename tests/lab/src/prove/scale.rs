@@ -17,10 +17,13 @@ pub const SCALE: Scale = Scale {
     conditions: &[
         condition("PostgresIdleInTransaction", "> 300", "> 5"),
         condition("PostgresLongTransaction", "> 1800", "> 5"),
+        condition("PostgresLockWaitLong", "> 1800", "> 5"),
         condition("PostgresDeadlocks", "[10m]", "[30s]"),
         condition("PostgresSessionsFailing", "[10m]", "[30s]"),
         condition("PostgresSessionsFailing", "pg_uptime < 900", "pg_uptime < 20"),
         condition("PostgresRollbackRatioHigh", "[5m]", "[30s]"),
+        // No cluster of the proof comes near the least age that freezes.
+        condition("PostgresVacuumFailsafeAge", "1.05 *", "0 *"),
         condition("PostgresXminHorizonStuck", "> 10000000", "> 100"),
         condition("PostgresPreparedTransactionOld", "> 3600", "> 5"),
         condition("PostgresDeadTuples", "> 1000000", "> 100"),
@@ -41,6 +44,9 @@ pub const SCALE: Scale = Scale {
         condition("PostgresSlotInactive", "> 1024 * 1024 * 1024", "> 16 * 1024 * 1024"),
         condition("ExporterScrapeErrors", "[10m]", "[30s]"),
         condition("BackupFewerDatabases", "offset 1d", "offset 20s"),
+        condition("BackupUnobserved", "> 26 * 3600", "> 10"),
+        condition("BackupRecoveryWindowShort", "+ 3600", "+ 5"),
+        condition("BackupRecoveryWindowShort", "< 86400", "< 60"),
         condition("HaproxyServerFlapping", "[15m])) > 3", "[1m])) > 1"),
         condition("PatroniDcsStale", "> 30", "> 10"),
     ],

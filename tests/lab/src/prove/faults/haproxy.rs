@@ -3,7 +3,7 @@
 use super::fault::{Fault, Place};
 use super::steps::{LIMIT, freeze};
 use crate::architecture::SCOPE;
-use crate::{Architecture, LabError, Service, request};
+use crate::{Architecture, LabError, Process, Service, request};
 
 pub const FAULTS: &[Fault] = &[
     Fault {
@@ -23,6 +23,18 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, at| lab.nodes[at].member.process().signal("CONT"),
     },
     Fault {
+        alerts: &["HaproxyReplicaServiceDown"],
+        what: "freeze the Patroni of every replica",
+        place: Place::Primary,
+        cause: |lab, at| {
+            for process in replicas(lab, at) {
+                freeze(process)?;
+            }
+            Ok(Vec::new())
+        },
+        mend: |lab, at| replicas(lab, at).try_for_each(|process| process.signal("CONT")),
+    },
+    Fault {
         alerts: &["HaproxyDown"],
         what: "freeze HAProxy",
         place: Place::Replica,
@@ -30,6 +42,12 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, _| lab.haproxy.process().signal("CONT"),
     },
 ];
+
+/// The Patroni of every member but the primary.
+fn replicas(lab: &Architecture, primary: usize) -> impl Iterator<Item = &Process> {
+    let others = lab.nodes.iter().enumerate().filter(move |(at, _)| *at != primary);
+    others.map(|(_, node)| node.member.process())
+}
 
 /// Waits until HAProxy finds a member in that state in the service of the replicas.
 fn wait_for_state(lab: &Architecture, at: usize, state: &str) -> Result<(), LabError> {

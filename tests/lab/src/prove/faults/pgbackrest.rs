@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, Place};
-use super::steps::{LIMIT, sql};
+use super::steps::{LIMIT, freeze, sql};
 use crate::architecture::SCOPE;
 use crate::{Architecture, LabError};
 
@@ -62,6 +62,21 @@ pub const FAULTS: &[Fault] = &[
         },
         // The next day's backup will have as many.
         mend: |_, _| Ok(()),
+    },
+    Fault {
+        alerts: &["BackupRecoveryWindowShort"],
+        what: "keep no backup but a new one",
+        place: Place::Primary,
+        cause: |lab, _| lab.backrest.backup(SCOPE, "full", &["--repo1-retention-full=1"]).map(|()| Vec::new()),
+        // The window grows.
+        mend: |_, _| Ok(()),
+    },
+    Fault {
+        alerts: &["BackupUnobserved"],
+        what: "freeze pgBackRest’s exporter",
+        place: Place::Primary,
+        cause: |lab, _| freeze(lab.backrest_exporter.process()),
+        mend: |lab, _| lab.backrest_exporter.signal("CONT"),
     },
 ];
 

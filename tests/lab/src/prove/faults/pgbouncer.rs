@@ -28,10 +28,10 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         alerts: &["PgbouncerPaused"],
-        what: "PAUSE a database on a console",
+        what: "PAUSE all databases on a console",
         place: Place::Replica,
-        cause: |lab, at| lab.nodes[at].pooler.console("PAUSE postgres").map(|_| Vec::new()),
-        mend: |lab, at| lab.nodes[at].pooler.console("RESUME postgres").map(drop),
+        cause: |lab, at| lab.nodes[at].pooler.console("PAUSE").map(|_| Vec::new()),
+        mend: |lab, at| lab.nodes[at].pooler.console("RESUME").map(drop),
     },
     Fault {
         alerts: &["PgbouncerDown"],

@@ -1,7 +1,9 @@
 //! Standbys, slots and subscriptions.
 
 use super::fault::{Fault, Place};
-use super::steps::{LIMIT, end_sessions, freeze, kill, reset, session, set, sql, start_again, write_wal};
+use super::steps::{
+    LIMIT, SESSION, end_sessions, freeze, kill, reset, session, set, sql, start_again, wait_for_sessions, write_wal,
+};
 use crate::{Architecture, LabError};
 
 pub const FAULTS: &[Fault] = &[
@@ -60,6 +62,40 @@ pub const FAULTS: &[Fault] = &[
             sql(lab, primary(lab)?, &end)
         },
         mend: |lab, _| sql(lab, primary(lab)?, "alter role replicator login").map(drop),
+    },
+    Fault {
+        alerts: &["PostgresLastStandbyLost", "PatroniNoFailoverCandidate"],
+        what: "end all streams, and let their role log in no more",
+        place: Place::Primary,
+        cause: |lab, at| {
+            let end = "alter role replicator nologin; select pg_terminate_backend(pid) from pg_stat_replication";
+            sql(lab, at, end)
+        },
+        mend: |lab, at| sql(lab, at, "alter role replicator login").map(drop),
+    },
+    Fault {
+        alerts: &["PostgresWalSendersHigh"],
+        what: "open 7 replication connections beside the replicas’, of 10",
+        place: Place::Primary,
+        cause: |lab, at| {
+            let open = "for i in 1 2 3 4 5 6 7; do
+                psql -X -q -d 'dbname=postgres replication=database' -c 'select pg_sleep(600)' & done; wait";
+            let sessions = lab.nodes[at].member.start_client("env", &[SESSION, "sh", "-c", open])?;
+            wait_for_sessions(&lab.nodes[at].member, 7)?;
+            Ok(vec![sessions])
+        },
+        mend: |lab, at| end_sessions(lab, at),
+    },
+    Fault {
+        alerts: &["PostgresSlotsHigh"],
+        what: "create 7 temporary slots beside the replicas’, of 10",
+        place: Place::Primary,
+        cause: |lab, at| {
+            let create = "select pg_create_physical_replication_slot('spare_' || i, false, true)
+                          from generate_series(1, 7) as i; select pg_sleep(600)";
+            Ok(vec![session(&lab.nodes[at].member, create)?])
+        },
+        mend: |lab, at| end_sessions(lab, at),
     },
     Fault {
         alerts: &["PostgresSyncStandbyMissing"],

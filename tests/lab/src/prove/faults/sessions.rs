@@ -15,7 +15,7 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, at| end_sessions(lab, at),
     },
     Fault {
-        alerts: &["PostgresLockWaits"],
+        alerts: &["PostgresLockWaits", "PostgresLockWaitLong"],
         what: "hold a table’s lock before 22 sessions",
         place: Place::Primary,
         cause: |lab, at| {

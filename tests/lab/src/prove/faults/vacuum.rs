@@ -13,6 +13,20 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, at| reset(lab, at, "autovacuum"),
     },
     Fault {
+        alerts: &["PostgresVacuumFailsafeAge"],
+        what: "let vacuum’s failsafe begin at any age",
+        place: Place::Primary,
+        cause: |lab, at| set(lab, at, "vacuum_failsafe_age = 0"),
+        mend: |lab, at| reset(lab, at, "vacuum_failsafe_age"),
+    },
+    Fault {
+        alerts: &["PostgresSequencesUnreadable"],
+        what: "take the right to read sequences from the exporter’s role",
+        place: Place::Primary,
+        cause: |lab, at| sql(lab, at, "create sequence hidden; revoke pg_read_all_data from monitor"),
+        mend: |lab, at| sql(lab, at, "grant pg_read_all_data to monitor; drop sequence hidden").map(drop),
+    },
+    Fault {
         alerts: &["PostgresSequenceExhaustion"],
         what: "use up a sequence",
         place: Place::Primary,
