@@ -69,10 +69,8 @@ fn every_alert_fires_in_one_situation_and_is_silent_in_others() {
     let situations = listed(&generate(Path::new("--table")));
     assert!(situations.len() >= 120, "only {} situations", situations.len());
     let rules = rules();
-    let alerts: BTreeSet<_> = rules
-        .iter()
-        .filter_map(|rule| Some(format!("{} {}", rule.alert.as_ref()?, rule.labels["severity"])))
-        .collect();
+    let alerts: BTreeSet<_> =
+        rules.iter().filter_map(|rule| Some(format!("{} {}", rule.alert.as_ref()?, rule.labels["severity"]))).collect();
     let expected: BTreeSet<_> = situations.values().flatten().filter(|alert| *alert != "none").cloned().collect();
     let unknown: Vec<_> = expected.difference(&alerts).collect();
     assert!(unknown.is_empty(), "there are no rules for {unknown:?}");
