@@ -186,3 +186,19 @@ fn shows_every_holder_of_the_xmin_horizon() {
     held("standby", "", "standby1", "select age(backend_xmin) from pg_stat_replication");
     drop(reader);
 }
+
+#[test]
+fn a_vacuum_is_no_long_transaction() {
+    let slow = Postgres::builder(Major::NEWEST).setting("vacuum_cost_delay", "50").setting("vacuum_cost_limit", "1");
+    let server = slow.setting("autovacuum", "off").start().unwrap();
+    server.psql("postgres", "create table t as select generate_series(1, 200000) as id").unwrap();
+    let watcher = exporter(&server, "postgres", &["--disable-cache"]);
+    let vacuum = waiting(&server, "postgres", "vacuum t");
+    let of_vacuum = "from pg_stat_activity where query = 'vacuum t'";
+    server.wait_for(&format!("select bool_and(clock_timestamp() - xact_start > '1 s') {of_vacuum}"), LIMIT).unwrap();
+    let labels = [("datname", "postgres"), ("state", "active")];
+    let oldest = scrape(&watcher).value("pg_activity_max_tx_duration", &labels);
+    assert!(oldest.is_some_and(|seconds| seconds < 1.0), "{oldest:?}");
+    server.psql("postgres", &format!("select pg_terminate_backend(pid) {of_vacuum}")).unwrap();
+    vacuum.join().unwrap().unwrap_err();
+}

@@ -15,8 +15,8 @@ pub fn list(sources: &Sources) -> Result<String, MixinError> {
     for (stem, source) in sources {
         let Source::Alerts(file) = source else { continue };
         page.push_str(&format!(
-            "\n## {stem}\n\n{}\n\n| alert | severity | for | condition |\n|---|---|---|---|\n",
-            file.about
+            "\n## {stem}\n\n{}\n| alert | severity | for | condition |\n|---|---|---|---|\n",
+            wrapped(&file.about)
         ));
         for alert in &file.alerts {
             let rows = rows(alert).map_err(|error| MixinError::Source { name: format!("{stem}.yml"), error })?;
@@ -24,6 +24,24 @@ pub fn list(sources: &Sources) -> Result<String, MixinError> {
         }
     }
     Ok(page)
+}
+
+/// The text in lines of at most 100 characters.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut length) = (String::new(), 0);
+    for word in text.split_whitespace() {
+        let wide = word.chars().count();
+        if length > 0 && length + 1 + wide > 100 {
+            lines.push('\n');
+            length = 0;
+        } else if length > 0 {
+            lines.push(' ');
+            length += 1;
+        }
+        lines.push_str(word);
+        length += wide;
+    }
+    lines + "\n"
 }
 
 fn rows(alert: &AlertSource) -> Result<String, String> {
