@@ -5,7 +5,7 @@ from values import Rise
 
 
 class Node(Target):
-    """A host with node_exporter, with two file systems unless told otherwise."""
+    """A host with node_exporter, with two file systems by default."""
 
     def __init__(self, number, disks=True, labels=None):
         super().__init__("node", number, labels=labels)

@@ -59,12 +59,13 @@ class Situation:
         )
 
     def check(self, minute, alerts, sites):
-        """What fires at a minute, as promtool reads it."""
+        """The firing alerts at a minute, as promtool reads them."""
         samples = [
             dict(labels=f'{{alertname="{name}",severity="{severity}"}}', value=int(count) * sites)
             for name, severity, count in alerts
         ]
-        return dict(expr=FIRING, eval_time=f"{minute}m", exp_samples=samples)
+        # promtool writes the expression of a check that fails, and not the name of the test.
+        return dict(expr=f"{FIRING} # {self.name}", eval_time=f"{minute}m", exp_samples=samples)
 
 
 class Area:

@@ -55,7 +55,7 @@ def turns(start, end, period, *parts):
 
 
 def steps(start, end, period, first, per_minute):
-    """A value that is set anew each period, as a time of the last reset is."""
+    """A value that is set again each period, as a time of the last reset is."""
     return {minute: first + per_minute * minute for minute in range(start, end, period)}
 
 

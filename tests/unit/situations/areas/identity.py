@@ -20,18 +20,18 @@ s = situation("healthy cluster", FOUR)
 cluster(s, 2)
 s.expect(2).expect(15)
 
-s = situation("primary's host dead for 90 minutes", FOUR)
+s = situation("primary's host dead for 90 minutes", FOUR, every=5)
 primary, *standbys = cluster(s, 2)
 primary.unreachable()
 for standby in standbys:
     standby.stop_receiving(11)
-s.expect(14, DOWN, NO_PRIMARY).expect(20, DOWN, NO_PRIMARY, UNREACHABLE).expect(100, DOWN, NO_PRIMARY, UNREACHABLE)
+s.expect(15, DOWN, NO_PRIMARY).expect(25, DOWN, NO_PRIMARY, UNREACHABLE).expect(100, DOWN, NO_PRIMARY, UNREACHABLE)
 
-s = situation("standby's host dead for 90 minutes", FOUR)
+s = situation("standby's host dead for 90 minutes", FOUR, every=5)
 primary, _, dead = cluster(s, 2)
 dead.unreachable()
 primary.disconnect(dead, 11)
-s.expect(20, DOWN, UNREACHABLE).expect(100, DOWN, UNREACHABLE)
+s.expect(25, DOWN, UNREACHABLE).expect(100, DOWN, UNREACHABLE)
 
 s = situation("lone server's host dead for more than a day", (PLAIN,), every=4, step=4)
 lone(s).unreachable(20)
@@ -144,21 +144,21 @@ cluster(s, 2)
 s.add(Server(9, cluster="pg-clone", timeline=4))
 s.expect(15).expect(30)
 
-s = situation("streaming clone promoted in another cls")
+s = situation("streaming clone promoted in another cls", every=5)
 primary = cluster(s, 2)[0]
 clone = s.add(Server(4, standby=True, cluster="pg-clone").receive(primary.host))
 clone.promote(10, timeline=4)
 primary.send("pg-clone", clone.host, 104, end=10)
 s.expect(15, "PostgresRoleChanged warning").expect(50).expect(75)
 
-# Without cls this holds for a day: until then a clone cannot be told from a second primary.
+# Without cls this holds for a day: until then a clone looks like a second primary.
 s = situation("standby promoted while the primary is up: split brain", FOUR)
 primary, _, standby = cluster(s, 2)
 standby.promote(10, timeline=4)
 primary.disconnect(standby)
 s.expect(15, "PostgresRoleChanged warning", SPLIT_BRAIN).expect(40, SPLIT_BRAIN)
 
-# Not to be told from a split brain without cls: decided for the alert, for a day.
+# Without cls it looks like a split brain: decided for the alert, for a day.
 s = situation("streamed clone of a lone server promoted", (PLAIN,), every=5)
 primary = lone(s).send("clone", "{network}.9", 109, end=200)
 s.add(Server(9, standby=True).receive(primary.host)).promote(200, timeline=4)

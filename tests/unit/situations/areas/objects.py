@@ -47,7 +47,7 @@ s = situation("XIDs run out within a day", every=5)
 everywhere(cluster(s, 1, objects), "pg_db_age", Rise(1_000_000_000, 1_200_000), **APP)
 s.expect(100, "PostgresXidAge warning", "PostgresXidExhaustionSoon critical")
 
-s = situation("slot of a standby that is away holds back vacuum", TWO, every=5)
+s = situation("slot of a standby that is away holds back the xmin horizon", TWO, every=5)
 primary, _ = cluster(s, 1, objects)
 primary.set("pg_xmin_age_xids", 30_000_000, holder="slot", name="standby3")
 s.expect(30, "PostgresXminHorizonStuck warning")
