@@ -9,7 +9,11 @@ TWO = (OURS, PLAIN)
 LOST = "PostgresSlotLost critical"
 NEARLY_LOST = "PostgresSlotNearlyLost critical"
 MIB = 2**20
-situation = AREA.situation
+
+
+def situation(name, schemes=(OURS,)):
+    """A situation whose rules are evaluated each 2 minutes."""
+    return AREA.situation(name, schemes, every=2)
 
 
 def failover_slot(situation):
@@ -21,7 +25,7 @@ def failover_slot(situation):
     return primary, *standbys
 
 
-s = situation("synchronised slot on PostgreSQL 17", every=5)
+s = situation("synchronised slot on PostgreSQL 17")
 failover_slot(s)
 s.expect(20).expect(60)
 
