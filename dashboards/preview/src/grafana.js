@@ -6,7 +6,7 @@ import { initPluginTranslations } from "@grafana/i18n";
 /** Options of a field that panels read under `custom`, those that the dashboards set. */
 const CUSTOM = [
   "align", "axisPlacement", "axisSoftMax", "axisSoftMin", "axisWidth", "cellOptions", "drawStyle", "fillOpacity", "filterable", "gradientMode", "hideFrom", "inspect",
-  "lineStyle", "lineWidth", "minWidth", "showPoints", "spanNulls", "stacking", "thresholdsStyle", "transform", "width",
+  "lineStyle", "lineWidth", "minWidth", "showPoints", "spanNulls", "stacking", "thresholdsStyle", "transform", "width", "wrapText",
 ];
 
 function option(id, process, more) {

@@ -24,7 +24,7 @@ advice = table(
     widths={"priority": 85, "finding": 310, "ins": 100, "datname": 90, "relname": 190, "idxname": 170}, none="None: no rule finds anything in this time range", h=14)
 for heading in ("Finding", "What to do"):
     # Sentences that no column has room for.
-    advice["fieldConfig"]["overrides"].append(exactly(heading, [("custom.cellOptions", {"type": "auto", "wrapText": True})]))
+    advice["fieldConfig"]["overrides"].append(exactly(heading, [("custom.wrapText", True)]))
 for heading in ("Share", "Size", "Time", "Count"):
     advice["fieldConfig"]["overrides"].append(exactly(heading, [("custom.width", 80)]))
 page.row(None, advice)
