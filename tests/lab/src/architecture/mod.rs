@@ -1,6 +1,7 @@
 //! The whole architecture on one machine: Patroni and etcd with three PostgreSQL servers, a PgBouncer on each, HAProxy
 //! before them, pgBackRest, the exporters, and Prometheus, VictoriaMetrics and Alertmanager with a webhook behind.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -234,14 +235,17 @@ fn equip(plan: &Plan, member: Member) -> Result<Node, LabError> {
     let server = format!("host=127.0.0.1 port={} user=postgres", member.port());
     let database = format!("postgres = {server} dbname=postgres pool_size=10");
     let pooler = PgBouncer::builder(BouncerRelease::NEWEST).database_line(&database).start()?;
-    let args: Vec<&str> = plan.exporter_args.iter().map(String::as_str).collect();
+    let web_config = member.socket_dir().join("web.yml");
+    fs::write(&web_config, "").map_err(LabError::io(format!("writing {}", web_config.display())))?;
+    let web_argument = format!("--web.config.file={}", web_config.display());
+    let args: Vec<&str> = plan.exporter_args.iter().chain([&web_argument]).map(String::as_str).collect();
     let exporter =
         |program: &str, url: &str| Exporter::start(&plan.programs.join(program), &args, &[("PG_EXPORTER_URL", url)]);
     let exporters = [
         exporter("pg-exporter", &member.monitor_url("postgres"))?,
         exporter("pgbouncer-exporter", &pooler.url("monitor", "pgbouncer"))?,
     ];
-    Ok(Node { exporters, pooler, member })
+    Ok(Node { exporters, web_config, pooler, member })
 }
 
 /// What Prometheus scrapes, with the labels of the architecture.

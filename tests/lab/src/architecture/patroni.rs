@@ -130,7 +130,7 @@ impl Member {
     /// A connection URL over TCP to the server itself, for the role `monitor` with its password.
     pub fn monitor_url(&self, database: &str) -> String {
         let database = percent_encoded(database);
-        format!("postgres://monitor:{MONITOR_PASSWORD}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+        format!("postgres://monitor:{MONITOR_PASSWORD}@127.0.0.1:{}/{database}?sslmode=prefer", self.port)
     }
 
     /// Runs SQL as the superuser over the socket, as [`crate::Postgres::psql`] does.

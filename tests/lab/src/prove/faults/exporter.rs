@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
 use super::fault::{Fault, Place};
-use super::steps::{freeze, kill, sql, start_again};
+use super::steps::{freeze, kill, reset, set, sql, start_again};
 use crate::{Architecture, LabError, Target};
 
 pub const FAULTS: &[Fault] = &[
@@ -21,6 +23,37 @@ pub const FAULTS: &[Fault] = &[
         place: Place::Replica,
         cause: |lab, at| freeze(lab.nodes[at].exporters[0].process()),
         mend: |lab, at| lab.nodes[at].exporters[0].signal("CONT"),
+    },
+    Fault {
+        alerts: &["ExporterReloadFailed"],
+        what: "write an unknown key into an exporter’s web configuration",
+        place: Place::Replica,
+        cause: |lab, at| write(&lab.nodes[at].web_config, "unknown: true\n").map(|()| Vec::new()),
+        mend: |lab, at| write(&lab.nodes[at].web_config, ""),
+    },
+    Fault {
+        alerts: &["TlsCertificateExpiring"],
+        what: "turn TLS on with a certificate that expired in 2025",
+        place: Place::Replica,
+        cause: |lab, at| {
+            let (certificate, key) = expired_certificate()?;
+            for (file, pem) in [("server.crt", certificate), ("server.key", key)] {
+                sql(
+                    lab,
+                    at,
+                    &format!(
+                        "copy (select regexp_split_to_table('{pem}', E'\\n'))
+                         to program 'umask 077; cat > {file}'"
+                    ),
+                )?;
+            }
+            set(lab, at, "ssl = on")?;
+            end_scrapes(lab, at).map(|()| Vec::new())
+        },
+        mend: |lab, at| {
+            reset(lab, at, "ssl")?;
+            end_scrapes(lab, at)
+        },
     },
     Fault {
         alerts: &["PostgresMetricsAbsent"],
@@ -61,6 +94,22 @@ pub const FAULTS: &[Fault] = &[
         },
     },
 ];
+
+/// A certificate and its key, in PEM.
+fn expired_certificate() -> Result<(String, String), LabError> {
+    let made = || {
+        let mut params = CertificateParams::new(["localhost".to_owned()])?;
+        params.not_after = date_time_ymd(2025, 1, 1);
+        let key = KeyPair::generate()?;
+        Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
+    };
+    made().map_err(|error: rcgen::Error| LabError::Unexpected(format!("making a certificate: {error}")))
+}
+
+/// Lets the exporter connect anew.
+fn end_scrapes(lab: &Architecture, at: usize) -> Result<(), LabError> {
+    sql(lab, at, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'").map(drop)
+}
 
 /// pgBackRest's configuration file, and where it is kept meanwhile.
 fn config(lab: &Architecture) -> (PathBuf, PathBuf) {
