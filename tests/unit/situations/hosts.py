@@ -30,7 +30,7 @@ class Node(Target):
         return self
 
 
-class Small(Target):
+class Exporter(Target):
     """An exporter of which only that it is up matters."""
 
     def __init__(self, component, number, labels=None):

@@ -5,7 +5,7 @@ from labels import FOUR, OURS, PLAIN, PODS
 from promtool import Area
 from servers import cluster, lone
 from targets import Target
-from values import Distinct, Rise, steps
+from values import steps
 
 AREA = Area("crash", "Crashes, role changes and settings")
 LOOP = "PostgresCrashLoop critical"

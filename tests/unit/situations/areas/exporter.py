@@ -2,7 +2,7 @@
 
 from backgrounds import exporter
 from failover import UNTIL, Haproxy, etcd_cluster, patroni_cluster, services
-from hosts import Node, Small
+from hosts import Exporter, Node
 from labels import FOUR, OURS, PLAIN, PODS
 from promtool import Area
 from servers import Server
@@ -22,15 +22,15 @@ def situation(name, schemes=(OURS,), every=5, step=1):
 
 
 s = situation("exporter down", FOUR)
-s.add(Small("pgbouncer", 1).unreachable(), Small("pgbouncer", 2), Node(1))
+s.add(Exporter("pgbouncer", 1).unreachable(), Exporter("pgbouncer", 2), Node(1))
 s.expect(35, "ExporterDown warning")
 
 s = situation("healthy exporters", TWO)
-s.add(exporter(Server(1)), Small("pgbouncer", 1), Node(1), Small("vector", 1))
+s.add(exporter(Server(1)), Exporter("pgbouncer", 1), Node(1), Exporter("vector", 1))
 s.expect(35)
 
 s = situation("exporter restarted", every=1)
-pooler = s.add(Small("pgbouncer", 1)).set("up", {0: 1, 10: 0, 11: 1}).set("pgbouncer_up", {0: 1, 10: None, 11: 1})
+pooler = s.add(Exporter("pgbouncer", 1)).set("up", {0: 1, 10: 0, 11: 1}).set("pgbouncer_up", {0: 1, 10: None, 11: 1})
 pooler.set("pgbouncer_exporter_scrape_error_count", {0: 7, 10: None, 11: 0})
 s.expect(10).expect(12).expect(25)
 
@@ -81,7 +81,7 @@ s.expect(35, "RuleEvaluationFailing warning")
 s = situation("Prometheus restarted after ten minutes", (OURS, PLAIN, PODS), every=1)
 patroni_cluster(s)
 etcd_cluster(s)
-s.add(exporter(Server(1)), Small("pgbouncer", 1), Node(1), Haproxy(1, services(["UP", "DOWN"], ["DOWN", "UP"])))
+s.add(exporter(Server(1)), Exporter("pgbouncer", 1), Node(1), Haproxy(1, services(["UP", "DOWN"], ["DOWN", "UP"])))
 for target in s.targets:
     for key, value in target.series.items():
         target.series[key] = changed(value, 21, GAP) | {31: continued(value, 31)}
@@ -90,7 +90,7 @@ for minute in (18, 25, 32, 34, 50):
 
 s = situation("duplicates dropped every day", every=30, step=5)
 s.add(exporter(Server(1))).set(DROPPED, Rise(0, 3), collector="pg_stat", reason="duplicate")
-s.expect(1605)
+s.expect(1620)
 
 s = situation("duplicates that are new", every=15, step=5)
 s.add(exporter(Server(1))).set(DROPPED, {0: 0, 1505: Rise(15, 3)}, collector="pg_stat", reason="duplicate")

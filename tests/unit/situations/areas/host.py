@@ -1,7 +1,7 @@
 """Situations of hosts: disks, clocks, memory, and what is gone with a host."""
 
 from failover import LEADER, SINCE, UNTIL, Haproxy, Patroni, services
-from hosts import Node, Small
+from hosts import Exporter, Node
 from labels import FOUR, OURS, PIGSTY, PLAIN, PODS
 from promtool import Area
 from servers import Server
@@ -20,7 +20,7 @@ def situation(name, schemes=(OURS,), every=5):
 
 
 s = situation("healthy host", FOUR)
-s.add(Node(1), Small("pgbouncer", 1), Patroni(1, **LEADER), Haproxy(1, services(["UP"], [])), Small("vector", 1))
+s.add(Node(1), Exporter("pgbouncer", 1), Patroni(1, **LEADER), Haproxy(1, services(["UP"], [])), Exporter("vector", 1))
 s.expect(30)
 
 s = situation("small boot partitions that are nearly full")
@@ -59,36 +59,36 @@ s.add(Node(1, disks=False)).file_system(available=1e9, free=9000)
 s.expect(30, FILLING, "DiskFilling critical")
 
 s = situation("host down", (OURS, PLAIN, PIGSTY))
-gone = [Node(1), Small("pgbouncer", 1), Patroni(1), Small("vector", 1), Small("haproxy", 1)]
-s.add(*(target.unreachable() for target in gone), Node(2), Small("pgbouncer", 2))
+gone = [Node(1), Exporter("pgbouncer", 1), Patroni(1), Exporter("vector", 1), Exporter("haproxy", 1)]
+s.add(*(target.unreachable() for target in gone), Node(2), Exporter("pgbouncer", 2))
 s.expect(10).expect(35, HOST_DOWN)
 
 s = situation("database host down")
-s.add(*(target.unreachable() for target in (Node(1), Server(1), Small("vector", 1))))
-s.expect(35, HOST_DOWN)
+s.add(*(target.unreachable() for target in (Node(1), Server(1), Exporter("vector", 1))))
+s.expect(35, HOST_DOWN, "PostgresUnreachable critical")
 
 s = situation("only node_exporter down", TWO)
-s.add(Node(1).unreachable(), Small("pgbouncer", 1), Small("vector", 1))
+s.add(Node(1).unreachable(), Exporter("pgbouncer", 1), Exporter("vector", 1))
 s.expect(35, "ExporterDown warning")
 
 s = situation("host rebooted", every=1)
-s.add(*(target.unreachable(10, back=12) for target in (Node(1), Small("pgbouncer", 1), Small("vector", 1))))
+s.add(*(target.unreachable(10, back=12) for target in (Node(1), Exporter("pgbouncer", 1), Exporter("vector", 1))))
 s.expect(10).expect(11).expect(20)
 
 s = situation("pod of a pooler rescheduled", (PODS,), every=1)
-old, new = Small("pgbouncer", 1).vanish(), Small("pgbouncer", 1)
+old, new = Exporter("pgbouncer", 1).vanish(), Exporter("pgbouncer", 1)
 new.host = "{network}.77"
 new.set("up", {10: 0, 12: 1}).set("pgbouncer_up", {12: 1})
 s.add(old, new)
 s.expect(12).expect(25)
 
 s = situation("pod whose containers cannot be scraped", (PODS,))
-s.add(Small("pgbouncer", 1).unreachable(), Patroni(1).unreachable())
+s.add(Exporter("pgbouncer", 1).unreachable(), Patroni(1).unreachable())
 s.expect(35, "ExporterDown warning", "PatroniDown warning")
 
 s = situation("host down, another of that address in another region", (PLAIN,))
 for region, fails in (("eu", True), ("us", False)):
-    for target in (Node(1, labels=dict(region=region)), Small("pgbouncer", 1, labels=dict(region=region))):
+    for target in (Node(1, labels=dict(region=region)), Exporter("pgbouncer", 1, labels=dict(region=region))):
         s.add(target.unreachable() if fails else target)
 s.expect(35, HOST_DOWN)
 
@@ -133,4 +133,4 @@ s.expect(30, "VipManagerDown warning")
 
 s = AREA.situation("file system that stays read-only for two days", every=30, step=5)
 s.add(Node(1, disks=False)).drop("node_boot", "node_time").file_system(read_only={0: 0, 1455: 1})
-s.expect(1500, "HostFilesystemReadOnly critical").expect(2505, "HostFilesystemReadOnly critical").expect(3000)
+s.expect(1500, "HostFilesystemReadOnly critical").expect(2490, "HostFilesystemReadOnly critical").expect(3000)
