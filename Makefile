@@ -10,7 +10,7 @@ DENY = target/tools/bin/cargo-deny
 PREVIEW = dashboards/preview
 
 .DEFAULT_GOAL = help
-.PHONY: help demo lab prove chaos soak preview unit check test bench cost bless dashboards doc demo-programs bench-programs preview-page
+.PHONY: help demo lab prove chaos soak preview unit situations check test bench cost bless dashboards doc demo-programs bench-programs preview-page
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
@@ -45,7 +45,7 @@ soak: demo-programs
 preview: preview-page
 	PREVIEW_PORT=$${PREVIEW_PORT:-3000} node $(PREVIEW)/server/serve.js
 
-## unit: all tests that need no server; 1 min
+## unit: all tests that need no server; 3 min
 unit:
 	@$(LAB_NEEDS)
 	$(CARGO) build --workspace --all-targets
@@ -53,6 +53,13 @@ unit:
 	./target/debug/lab fetch unit
 # The tests of the pool are the only ones in a crate that start a server.
 	$(CARGO) test --workspace --lib --bins --test unit -- --skip pool::tests
+
+## situations: which alerts fire in each of 320 situations, by promtool; 3 min
+situations:
+	@$(LAB_NEEDS)
+	$(CARGO) build --workspace --all-targets
+	./target/debug/lab fetch unit
+	$(CARGO) test --workspace --test unit situations -- --include-ignored
 
 ## check: format, lints, dependencies, documentation, the collector files; 2 min
 check: $(DENY)

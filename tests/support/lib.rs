@@ -18,6 +18,7 @@ pub mod outcome;
 mod page;
 mod programs;
 pub mod promql_names;
+pub mod promtool;
 pub mod reference;
 pub mod rules;
 pub mod runbooks;

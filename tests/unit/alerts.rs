@@ -58,11 +58,20 @@ fn alertmanager_silences_no_alert_of_another_server() {
     alertmanager::silences_no_other_server(&fs::read_to_string(config).unwrap());
 }
 
+/// The files of cases.
+fn case_files() -> Vec<PathBuf> {
+    let files = fs::read_dir(path("tests/unit/alerts")).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|file| file.extension().is_some_and(|end| end == "yml")).collect()
+}
+
+/// The texts of these files.
+fn cases() -> impl Iterator<Item = String> {
+    case_files().into_iter().map(|file| fs::read_to_string(file).unwrap())
+}
+
 #[test]
 fn promtool_rule_tests_pass() {
-    let files = fs::read_dir(path("tests/unit/alerts")).unwrap().map(|entry| entry.unwrap().path());
-    let cases: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "yml")).collect();
-    promtool(&["test", "rules"], &cases);
+    support::promtool::assert_cases_pass(case_files());
 }
 
 #[test]
@@ -90,9 +99,7 @@ fn every_alert_has_labels_annotations_and_a_runbook() {
 #[test]
 fn every_alert_has_a_firing_and_a_silent_case() {
     let mut times = BTreeMap::<(String, String, bool), usize>::new();
-    for file in rule_files() {
-        let cases = path("tests/unit/alerts").join(file.file_name().unwrap());
-        let Ok(text) = fs::read_to_string(&cases) else { continue };
+    for text in cases() {
         let tests: Value = serde_saphyr::from_str(&text).unwrap();
         for case in
             tests["tests"].as_array().unwrap().iter().flat_map(|test| test["alert_rule_test"].as_array()).flatten()
@@ -122,8 +129,7 @@ fn every_alert_has_a_firing_and_a_silent_case() {
 #[test]
 fn every_recording_rule_has_a_case() {
     let mut shown = BTreeSet::new();
-    for file in rule_files() {
-        let Ok(text) = fs::read_to_string(path("tests/unit/alerts").join(file.file_name().unwrap())) else { continue };
+    for text in cases() {
         let tests: Value = serde_saphyr::from_str(&text).unwrap();
         let cases = tests["tests"].as_array().unwrap().iter().flat_map(|test| test["promql_expr_test"].as_array());
         for case in cases.flatten().filter(|case| case["exp_samples"].is_array()) {
