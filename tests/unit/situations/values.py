@@ -67,7 +67,7 @@ def number(value):
 def notation(value, end, step, site=0):
     """The values from minute 0 to `end` in promtool's notation, with a sample each `step` minutes."""
     parts, runs = segments(value), []
-    for minute in range(0, end + 1, step):
+    for minute in (sample * step for sample in range(int(end / step) + 1)):
         index = sum(start <= minute for start, _ in parts) - 1
         if runs and runs[-1][0] == index:
             runs[-1][2] += 1

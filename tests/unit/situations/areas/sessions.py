@@ -126,7 +126,8 @@ lone(s, sessions, first=2, cluster="pg-other", system="7002").set("pg_connection
 s.threshold("PostgresConnectionsHigh", "warning", 0.5)
 s.expect(10, "PostgresConnectionsHigh warning")
 
-s = situation("sessions that use twice the CPUs of their host", TWO)
+# A rate over a minute needs two samples in it.
+s = situation("sessions that use twice the CPUs of their host", TWO, step=0.5)
 lone(s, sessions).set("pg_db_active_time", Rise(0, 480), **APP)
 node = s.add(Node(1))
 for cpu in range(4):
