@@ -188,6 +188,14 @@ fn damage_in_a_shared_catalog_is_counted() {
         assert_eq!(facts(&scrape(&exporter)), [Some(0.0), None], "{major}: not read yet");
         let begin = number(&server, "select extract(epoch from clock_timestamp())");
         assert!(server.psql("postgres", "select * from pg_shdescription").is_err(), "{major}");
+        // Before 18 the server counts it for the database that the session was connected to.
+        if major < Major::V18 {
+            let labels = [("datname", "postgres")];
+            let counted = |page: &Page| page.value("pg_db_cks_fails", &labels) == Some(1.0);
+            let page = scrape_until(&exporter, "the damage is counted", counted);
+            assert_eq!(facts(&page), [Some(0.0), None], "{major}");
+            continue;
+        }
         let page = scrape_until(&exporter, "the damage is counted", |page| facts(page)[0] == Some(1.0));
         page.assert_clean(&format!("{major}, damaged"));
         let end = number(&server, "select extract(epoch from clock_timestamp())");
