@@ -52,7 +52,8 @@ fn every_panel_renders_and_the_overview_shows_faults() {
         let targets = architecture.targets().len();
         let healthy = format!("min(count_over_time(pg_up[10m])) >= 12 and count(up == 1) == {targets}");
         architecture.prometheus.wait_for(&healthy, LIMIT).unwrap();
-        let quiet = r#"absent(ALERTS{alertstate="firing",severity=~"critical|warning"})"#;
+        // The load of a machine that runs all of this is no fault of a page.
+        let quiet = r#"absent(ALERTS{alertstate="firing",severity=~"critical|warning",alertname!="PostgresLoadHigh"})"#;
         architecture.prometheus.wait_for(quiet, LIMIT).unwrap();
         (architecture, load)
     });
