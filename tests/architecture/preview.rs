@@ -48,15 +48,9 @@ fn every_panel_renders_and_the_overview_shows_faults() {
         scope.spawn(|| browser::build(root()));
         let architecture = Architecture::start(&plan()).unwrap();
         let load = Load::start(&architecture);
-        // A rate needs some scrapes, a graph some rates.
-        let targets = architecture.targets().len();
-        let healthy = format!("min(count_over_time(pg_up[10m])) >= 12 and count(up == 1) == {targets}");
-        architecture.prometheus.wait_for(&healthy, LIMIT).unwrap();
-        // The load of a machine that runs all of this is no fault of a page.
-        let quiet = r#"absent(ALERTS{alertstate="firing",severity=~"critical|warning",alertname!="PostgresLoadHigh"})"#;
-        architecture.prometheus.wait_for(quiet, LIMIT).unwrap();
         (architecture, load)
     });
+    wait_until_healthy(&architecture);
     let preview = Preview::start(root(), architecture.prometheus.address());
 
     let allowed = Allowed::read(root());
@@ -80,6 +74,19 @@ fn every_panel_renders_and_the_overview_shows_faults() {
     wrong.extend(unseen);
     drop((preview, broken, load));
     assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), told(&wrong));
+}
+
+/// Waits until all targets are up, with some rates, and nothing fires.
+fn wait_until_healthy(architecture: &Architecture) {
+    // A rate needs some scrapes, a graph some rates.
+    let targets = architecture.targets().len();
+    let healthy = format!("min(count_over_time(pg_up[10m])) >= 12 and count(up == 1) == {targets}");
+    architecture.prometheus.wait_for(&healthy, LIMIT).unwrap();
+    // The load of a machine that runs all of this is no fault of a page.
+    let firing = r#"ALERTS{alertstate="firing",severity=~"critical|warning",alertname!="PostgresLoadHigh"}"#;
+    if let Err(error) = architecture.prometheus.wait_for(&format!("absent({firing})"), LIMIT) {
+        panic!("{error}\nfiring: {:?}", architecture.prometheus.query(firing));
+    }
 }
 
 fn on_overview(tile: &str, what: &str) -> Fault {
