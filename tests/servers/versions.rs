@@ -45,7 +45,7 @@ const ABSENT: &[(&str, &[Role], &str)] = &[
     ("pg_copying_*", BOTH, "no COPY runs"),
     ("pg_lock_wait_*", BOTH, "nobody waits"),
     ("pg_blocked_wait_seconds", BOTH, "nobody waits"),
-    ("pg_shared_cks_fails", BOTH, "checksums are off before 18"),
+    ("pg_shared_cks_fails_total", BOTH, "checksums are off before 18"),
     ("pg_shared_cks_fail_time", BOTH, "no page was found with a wrong checksum"),
     ("pg_index_waste_invalid*", &[Role::Standby], "it does not see which indexes are being built"),
     ("pg_archive_status_oldest_ready_age_seconds", BOTH, "archiving is off"),

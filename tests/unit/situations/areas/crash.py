@@ -80,7 +80,7 @@ s.expect(30)
 
 s = situation("checksums switched on", (OURS, PLAIN))
 for server in cluster(s, 1):
-    server.set("pg_db_cks_fails", {0: -1, 10: 0}, datname="app").set("pg_shared_cks_fails", {0: -1, 10: 0})
+    server.set("pg_db_cks_fails", {0: -1, 10: 0}, datname="app").set("pg_shared_cks_fails_total", {0: -1, 10: 0})
 s.expect(9).expect(11).expect(20)
 
 
@@ -102,7 +102,7 @@ failures(lone(s), {0: 3, 10: 0}, {0: -HOUR, 10: None})
 s.expect(9, CHECKSUM).expect(12)
 
 s = situation("checksum failure in shared catalogs", (OURS, PLAIN))
-lone(s).set("pg_shared_cks_fails", {0: 0, 10: 1}).set("pg_shared_cks_fail_time", {10: 600})
+lone(s).set("pg_shared_cks_fails_total", {0: 0, 10: 1}).set("pg_shared_cks_fail_time", {10: 600})
 s.expect(9).expect(12, CHECKSUM)
 
 s = situation("setting pends restart for half an hour", (OURS, PODS), every=5)
