@@ -7,13 +7,13 @@ from pathlib import Path
 from panels import NEUTRAL, alerts, graph, stat
 from parts import DATASOURCE, exactly, identity, links, step_list
 from thresholds import ANY_IS_BAD, SCRAPE, above
-from titles import SUITE, TITLES
+from titles import PREFIX, SUITE, TAG, TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 24
 # The panels are written as this release saved them, so that it and later ones migrate none of what is older.
 OLDEST_GRAFANA = "11.0.0"
-LEVELS = ["pg-overview", "pg-cluster", "pg-instance", "pg-database"]
+LEVELS = ["overview", "cluster", "instance", "database"]
 # Labels of targets, from the scrape configuration: cls is the cluster, ins one of its servers. They find their series without
 # the label job, because each exporter of a server usually has a job of its own, and a site may write job in the place of cls.
 SELECTORS = {
@@ -90,8 +90,8 @@ def annotation(name, color, expr, text, at_value=False, enable=True):
 class Page:
     """One dashboard. Rows are added from the top down; `json` gives the document."""
 
-    def __init__(self, uid, text, *, scope, of="pg_up", variables=(), tags=(), refresh="", annotations=(), stores=()):
-        self.uid, self.title, self.text, self.scope, self.of = uid, SUITE + TITLES[uid], text, scope, of
+    def __init__(self, name, text, *, scope, of="pg_up", variables=(), tags=(), refresh="", annotations=(), stores=()):
+        self.name, self.title, self.text, self.scope, self.of = name, SUITE + TITLES[name], text, scope, of
         self.variables, self.tags, self.refresh, self.annotations, self.stores = variables, tags, refresh, annotations, stores
         self.rows = []
 
@@ -166,13 +166,13 @@ class Page:
         ages = " or ".join(f"{one}_exporter_collector_age_seconds{{{who}}}" for one in exporters)
         panels = (
             stat("Scrape targets down", "Prometheus targets that could not be scraped. Empty panels above may be blind spots, not good news.",
-                 (f"count(up{{{who}}} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-exporter", w=6),
+                 (f"count(up{{{who}}} == 0) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="exporter", w=6),
             stat("Failing collectors", "Collectors whose last run failed. Only their own metrics are missing; the Exporters dashboard shows the reason.",
-                 (f"count({failing}) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="pg-exporter", w=6),
+                 (f"count({failing}) or vector(0)", ""), unit="short", steps=ANY_IS_BAD, link="exporter", w=6),
             stat("Oldest cached result", "Age of the oldest metric shown. Slow collectors and databases without activity are cached for up to 5 minutes, and longer with dozens of such databases. Anything else that is older is failing.",
-                 (f"max({ages})", ""), unit="s", steps=above((600, 1800)), link="pg-exporter", w=6),
+                 (f"max({ages})", ""), unit="s", steps=above((600, 1800)), link="exporter", w=6),
             stat("Scrape duration / timeout", "Slowest scrape as % of a scrape timeout of 10 s, which is assumed. Above 80 % the exporter starts dropping results.",
-                 (f"max(scrape_duration_seconds{{{who}}}) / 10", ""), unit="percentunit", steps=above(SCRAPE), link="pg-exporter", w=6),
+                 (f"max(scrape_duration_seconds{{{who}}}) / 10", ""), unit="percentunit", steps=above(SCRAPE), link="exporter", w=6),
         )
         return ("Monitoring health", panels, True)
 
@@ -192,8 +192,8 @@ class Page:
 
     def _links(self):
         kept = {"keepTime": True, "includeVars": True, "targetBlank": False, "icon": "dashboard", "asDropdown": False, "tags": [], "tooltip": ""}
-        direct = [kept | {"type": "link", "title": TITLES[uid], "url": f"/d/{uid}"} for uid in LEVELS if uid != self.uid]
-        everything = kept | {"type": "dashboards", "title": "PostgreSQL", "tags": ["pg-suite"], "asDropdown": True, "icon": "external link", "url": ""}
+        direct = [kept | {"type": "link", "title": TITLES[name], "url": f"/d/{PREFIX}{name}"} for name in LEVELS if name != self.name]
+        everything = kept | {"type": "dashboards", "title": "PostgreSQL", "tags": [TAG], "asDropdown": True, "icon": "external link", "url": ""}
         return [*direct, everything]
 
     def json(self):
@@ -204,11 +204,11 @@ class Page:
         }
         marks = [mark | {"target": mark["target"] | {"expr": self.scoped(mark["target"]["expr"])}} for mark in self.annotations]
         return {
-            "uid": self.uid,
+            "uid": PREFIX + self.name,
             "id": None,
             "title": self.title,
             "description": self.text,
-            "tags": ["pg-suite", *self.tags],
+            "tags": [TAG, *self.tags],
             "schemaVersion": 42,
             "editable": False,
             "graphTooltip": 1,
@@ -235,7 +235,7 @@ CHECKPOINT = "max_wal_size reached, or CHECKPOINT issued"
 
 def alerts_firing(who="@cls", w=4, h=4):
     """The tile with firing alerts."""
-    return alerts("Firing alerts", "Firing alerts for this scope. Open the alert list for the runbook.", who, link="pg-overview", w=w, h=h)
+    return alerts("Firing alerts", "Firing alerts for this scope. Open the alert list for the runbook.", who, link="overview", w=w, h=h)
 
 
 ALERT_HISTORY = "Alert history"

@@ -54,9 +54,9 @@ def alerts(title, text, selector, *, link, w=4, h=4):
 
 def worst(title, text, query, *labels, link, **more):
     """A tile with the highest value and the labels that identify it; its link leads there."""
-    uid, *own = link if isinstance(link, tuple) else (link, *labels)
+    page, *own = link if isinstance(link, tuple) else (link, *labels)
     shown = " ".join("{{%s}}" % label for label in labels)
-    return stat(title, text, (f"topk(1, max by ({', '.join(labels)}) ({query}))", shown), link=(uid, *own), name=True, **more)
+    return stat(title, text, (f"topk(1, max by ({', '.join(labels)}) ({query}))", shown), link=(page, *own), name=True, **more)
 
 
 def culprits(title, text, bad, every, *labels, link, w=4, h=4):

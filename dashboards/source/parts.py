@@ -4,24 +4,24 @@ import json
 import re
 import zlib
 
-from titles import TITLES
+from titles import PREFIX, TITLES
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
-def to(uid, *own, headings=None):
+def to(page, *own, headings=None):
     """The address of a page, with the labels `own` of what was clicked: columns by their `headings` in a table, else labels of
     the series. The page puts its variables in the place of @kept."""
     field = (lambda label: '${__data.fields["%s"]}' % headings[label]) if headings else (lambda label: "${__field.labels.%s}" % label)
     variables = "".join(f"&var-{label}={field(label)}" for label in own)
-    return f"/d/{uid}?${{datasource:queryparam}}@kept{variables}&${{__url_time_range}}"
+    return f"/d/{PREFIX}{page}?${{datasource:queryparam}}@kept{variables}&${{__url_time_range}}"
 
 
 def link_list(link, headings=None):
     if link is None:
         return []
-    uid, *own = link if isinstance(link, tuple) else (link,)
-    return [{"title": f"Open {TITLES[uid]}", "url": to(uid, *own, headings=headings), "targetBlank": False}]
+    page, *own = link if isinstance(link, tuple) else (link,)
+    return [{"title": f"Open {TITLES[page]}", "url": to(page, *own, headings=headings), "targetBlank": False}]
 
 
 def links(panel):

@@ -1,27 +1,30 @@
 """Names of the dashboards and headings of labels: each is written here once."""
 
 SUITE = "PostgreSQL / "
+TAG = "pg-suite"
+# Of all uids, which are the stems of the files: short ones such as pg-overview are those of other projects' dashboards.
+PREFIX = "pg-suite-"
 
-# The title of each dashboard without the suite's name, by uid. Links show it.
+# The title of each dashboard without the suite's name, by its name here, which is that of its source. Links show it.
 TITLES = {
-    "pg-overview": "Fleet overview",
-    "pg-cluster": "Cluster",
-    "pg-instance": "Instance",
-    "pg-database": "Database",
-    "pg-table": "Tables & indexes",
-    "pg-query": "Queries (pg_stat_statements)",
-    "pg-activity": "Sessions & locks",
-    "pg-settings": "Settings",
-    "pg-tuning": "Tuning advice",
-    "pg-replication": "Replication & slots",
-    "pg-persist": "WAL, checkpoints & I/O",
-    "pg-pgbouncer": "PgBouncer",
-    "pg-backup": "Backups & archiving (pgBackRest)",
-    "pg-ha": "High availability (Patroni)",
-    "pg-exporter": "Exporters",
-    "pg-proxy": "HAProxy",
-    "pg-etcd": "etcd (DCS)",
-    "pg-logs": "Logs & log pipeline",
+    "overview": "Fleet overview",
+    "cluster": "Cluster",
+    "instance": "Instance",
+    "database": "Database",
+    "table": "Tables & indexes",
+    "query": "Queries (pg_stat_statements)",
+    "activity": "Sessions & locks",
+    "settings": "Settings",
+    "tuning": "Tuning advice",
+    "replication": "Replication & slots",
+    "persist": "WAL, checkpoints & I/O",
+    "pgbouncer": "PgBouncer",
+    "backup": "Backups & archiving (pgBackRest)",
+    "ha": "High availability (Patroni)",
+    "exporter": "Exporters",
+    "proxy": "HAProxy",
+    "etcd": "etcd (DCS)",
+    "logs": "Logs & log pipeline",
 }
 
 # The heading of each label that is a column of a table.

@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// How often a page with faults is drawn again.
 const AGAIN: usize = 3;
 
-const OVERVIEW: &str = "pg-overview";
+const OVERVIEW: &str = "pg-suite-overview";
 
 fn plan() -> Plan {
     Plan {

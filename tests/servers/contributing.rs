@@ -113,6 +113,6 @@ fn a_collector_is_added_by_the_steps_of_contributing() {
         };
         assert!(said.lines().any(|line| words(line) == words(shown)), "{shown} is not in\n{said}");
     }
-    let dashboard = std::fs::read_to_string(copy.path().join("dashboards/pg-database.json")).unwrap();
+    let dashboard = std::fs::read_to_string(copy.path().join("dashboards/pg-suite-database.json")).unwrap();
     assert!(dashboard.contains("pg_extension_outdated"), "the panel is not on the dashboard");
 }

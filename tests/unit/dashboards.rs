@@ -167,6 +167,8 @@ fn uid_is_the_file_stem_and_import_needs_no_inputs() {
     for dashboard in Dashboard::all() {
         let json = &dashboard.json;
         assert_eq!(text(&json["uid"]), dashboard.stem);
+        // Shorter uids are those of other projects' dashboards.
+        assert!(dashboard.stem.starts_with("pg-suite-"), "{}", dashboard.stem);
         assert!(json.get("__inputs").is_none() && json["id"].is_null(), "{}", dashboard.stem);
         assert_eq!(
             (json["editable"].clone(), json["schemaVersion"].clone()),

@@ -1,6 +1,6 @@
 //! The command `mixin`: the shipped rules and dashboards are its defaults, and what a site's file changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -118,7 +118,7 @@ alerts:
     let annotations = &high["annotations"];
     assert_eq!(annotations["runbook_url"], "https://wiki.example/runbooks/PostgresConnectionsHigh.md");
     let dashboard = annotations["dashboard_url"].as_str().unwrap();
-    assert!(dashboard.starts_with("https://grafana.example/d/shop-pg-instance?var-cluster={{"), "{dashboard}");
+    assert!(dashboard.starts_with("https://grafana.example/d/shop-pg-suite-instance?var-cluster={{"), "{dashboard}");
     assert!(annotations["summary"].as_str().unwrap().contains("$labels.pod"), "{annotations}");
     for (alert, severity) in [("PostgresConnectionsHigh", "critical"), ("PostgresDeadlocks", "warning")] {
         assert_eq!(rule(folder, "sessions.yml", alert, severity), None);
@@ -126,12 +126,28 @@ alerts:
     assert!(rule(folder, "sessions.yml", "PostgresRollbackRatioHigh", "warning").is_some());
     let pigsty = fs::read_to_string(folder.join("alerts/pigsty/rules-pigsty.yml")).unwrap();
     assert!(pigsty.contains(r#"label_replace(pg_repl_sync_state{env="prod"}, "pod", "$1", "appname""#), "{pigsty}");
-    let page = fs::read_to_string(folder.join("dashboards/shop-pg-instance.json")).unwrap();
+    let page = fs::read_to_string(folder.join("dashboards/shop-pg-suite-instance.json")).unwrap();
     let page: Value = serde_json::from_str(&page).unwrap();
-    assert_eq!(page["uid"], "shop-pg-instance");
+    assert_eq!(page["uid"], "shop-pg-suite-instance");
     assert!(page["tags"].as_array().unwrap().contains(&"shop".into()));
     let names: Vec<_> = page["templating"]["list"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
     assert!(names.contains(&&"cluster".into()) && names.contains(&&"pod".into()), "{names:?}");
+}
+
+#[test]
+fn alerts_link_to_dashboards_that_exist() {
+    let folder = made("links: { dashboards: https://grafana.example }");
+    let pages = files(&path("dashboards"), "json");
+    let mut linked = BTreeSet::new();
+    for file in files(&folder.path().join("alerts"), "yml").values() {
+        let text = fs::read_to_string(file).unwrap();
+        linked.extend(
+            text.split("https://grafana.example/d/").skip(1).map(|rest| rest.split('?').next().unwrap().to_owned()),
+        );
+    }
+    assert!(linked.len() > 5, "{linked:?}");
+    let missing: Vec<_> = linked.iter().filter(|uid| !pages.contains_key(&format!("{uid}.json"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -43,5 +43,5 @@ server.on("error", (error) => {
   process.exitCode = 1;
 });
 server.listen(Number(process.env.PREVIEW_PORT || 0), "127.0.0.1", () => {
-  console.log(`dashboards at http://127.0.0.1:${server.address().port}/d/pg-overview, data from ${PROMETHEUS}`);
+  console.log(`dashboards at http://127.0.0.1:${server.address().port}/d/pg-suite-overview, data from ${PROMETHEUS}`);
 });

@@ -20,7 +20,7 @@ async function dashboard(uid) {
 
 async function page() {
   const address = new URLSearchParams(location.search);
-  const document = await dashboard(location.pathname.split("/")[2] || "pg-overview");
+  const document = await dashboard(location.pathname.split("/")[2] || "pg-suite-overview");
   const range = timeRange(address, document);
   await begin(range);
   return {

@@ -16,7 +16,7 @@ BLOCKED = ("max by (datname, pid, blocked_by, locktype, mode, query, text) "
 
 BLOCKERS = "SELECT pid, pg_blocking_pids(pid), state, query FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
 
-page = Page("pg-activity", "Sessions, waits and lock contention of one instance.", scope="instance", tags=["pg-instance"], annotations=marks())
+page = Page("activity", "Sessions, waits and lock contention of one instance.", scope="instance", tags=["pg-instance"], annotations=marks())
 
 page.row(
     None,
@@ -43,13 +43,13 @@ page.row(
     table("Who blocks whom", f"The sessions that wait longest for a lock, 20 at most. A process ID under Blocked by that is not under PID is the root: ask its user, or end it with pg_terminate_backend. Its statement: {BLOCKERS}",
           ["datname", "pid", "blocked_by", "locktype", "mode", "query", "text"],
           Column("Waiting for", BLOCKED, "s", above((5, 60))),
-          sort="-Waiting for", links={"query": ("pg-query", "datname", "query"), "datname": ("pg-database", "datname")},
+          sort="-Waiting for", links={"query": ("query", "datname", "query"), "datname": ("database", "datname")},
           widths={"pid": 80, "blocked_by": 100, "datname": 100, "locktype": 110, "query": 110}, none="No blocked session", w=14, h=10),
 )
 page.row(
     "Sessions",
     graph("Sessions by state", "A pile-up of active sessions means they are waiting; sessions idle in transaction hold locks.", ('sum by (state) (pg_activity_count{@ins,state!~"disabled|fastpath.*"})', "{{state}}"), unit="short", stack=True),
-    graph("Sessions by database", "Sessions per database.", ("pg_db_numbackends{@ins} > 0", "{{datname}}"), unit="short", stack=True, link=("pg-database", "datname")),
+    graph("Sessions by database", "Sessions per database.", ("pg_db_numbackends{@ins} > 0", "{{datname}}"), unit="short", stack=True, link=("database", "datname")),
     graph("Sessions by application", "Top 10 user/application pairs.", (top_values(10, "pg_session_sessions{@ins}", "usename", "appname"), "{{usename}} {{appname}}"), unit="short", stack=True, none="Collector pg_session is off (enable it with a copy of its file without skip: true)"),
     graph("Backends by type", "Client backends and server processes (pg_stat_activity.backend_type).", ("sum by (type) (pg_backend_count{@ins})", "{{type}}"), unit="short", stack=True),
     graph("Longest transaction by state", "Age of the oldest transaction by session state.", ('max by (state) (pg_activity_max_tx_duration{@ins,state!~"disabled|fastpath.*"})', "{{state}}"), unit="s", steps=above(LONG_TRANSACTION)),
@@ -62,11 +62,11 @@ page.row(
 page.row(
     "Waits and locks",
     graph("Wait events, top 10", "Samples per second (pg_wait_sampling).", (top_rates(10, 'pg_wait_event_count{@ins,etype!~"Activity|Client"}', "etype", "event"), "{{etype}} {{event}}"), unit="ops", stack=True, none="Needs pg_wait_sampling"),
-    graph("Blocked sessions by database", "Sessions waiting for a lock: when the pile-up began, and where.", ("pg_blocking_blocked_sessions{@ins}", "{{datname}}"), unit="short", steps=above(LOCK_WAITS), stack=True, link=("pg-database", "datname")),
+    graph("Blocked sessions by database", "Sessions waiting for a lock: when the pile-up began, and where.", ("pg_blocking_blocked_sessions{@ins}", "{{datname}}"), unit="short", steps=above(LOCK_WAITS), stack=True, link=("database", "datname")),
     graph("Locks held by mode", "AccessExclusiveLock blocks everything else.", ("sum by (mode) (pg_lock_count{@ins} - pg_lock_waiting{@ins}) > 0", "{{mode}}"), unit="short", stack=True, none="No locks"),
     graph("Ungranted locks by mode", "Locks that sessions are waiting for.", ("sum by (mode) (pg_lock_waiting{@ins}) > 0", "{{mode}}"), unit="short", stack=True, none="No sessions waiting"),
     graph("Lock wait time by type", "Average sessions waiting, by lock type.", ("sum by (locktype) (rate(pg_lock_stat_wait_time{@ins}[R]))", "{{locktype}}"), unit="short", stack=True, none="Needs PostgreSQL 19+"),
-    graph("Deadlocks per minute", "The server log has both statements.", ("sum by (datname) (rate(pg_db_deadlocks{@ins}[R])) * 60", "{{datname}}"), unit="short", link=("pg-database", "datname")),
+    graph("Deadlocks per minute", "The server log has both statements.", ("sum by (datname) (rate(pg_db_deadlocks{@ins}[R])) * 60", "{{datname}}"), unit="short", link=("database", "datname")),
     table("xmin horizon holders", "What vacuum has to respect. Terminate the session, roll back the prepared transaction, drop the slot, or check the standby.", ["holder", "datname", "name"],
           Column("Age (XIDs)", "max by (holder, datname, name) (pg_xmin_age_xids{@ins})", decimals=0, steps=above(XMIN)),
           Column("Age (time)", "max by (holder, datname, name) (pg_xmin_age_seconds{@ins})", "s"), sort="-Age (XIDs)", none="None", w=12),

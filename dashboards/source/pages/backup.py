@@ -12,7 +12,7 @@ ERRORS = texts(_0="green:no errors", _1="red:page checksum errors")
 PHASE = texts(_0="blue:initializing", _1="blue:waiting for checkpoint", _2="blue:estimating backup size", _3="blue:streaming database files", _4="orange:waiting for WAL archiving", _5="blue:transferring WAL files")
 NEEDS = "No backup found"
 
-page = Page("pg-backup", "Backups, WAL archiving and recoverability.", scope="cluster", tags=["pg-backup"],
+page = Page("backup", "Backups, WAL archiving and recoverability.", scope="cluster", tags=["pg-backup"],
             variables=[("stanza", "Stanza", "label_values(pgbackrest_stanza_status{@cls}, stanza)", {"all_value": ".*"}),
                        ("repo", "Repository", "label_values(pgbackrest_repo_status{@cls}, repo_key)", {"all_value": ".*"})],
             annotations=[annotation("Backup completed", "green", f"pgbackrest_backup_stop_timestamp_seconds{{{S}}} * 1000", "{{stanza}} {{backup_name}}", at_value=True)])
@@ -31,7 +31,7 @@ page.row(
     stat("WAL files not archived", ".ready files. If they grow, the archiver is too slow or fails, and the disk fills.", ("max(pg_archive_status_ready_files{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0)", ""), unit="short", steps=above((16, 256))),
     stat("Running backup / restore", "Whether pgBackRest holds a backup or restore lock.", (f"max(pgbackrest_stanza_backup_lock_status{{{Z}}})", "Backup"), (f"max(pgbackrest_stanza_restore_lock_status{{{Z}}})", "Restore"), unit="none", maps=YES, none=NEEDS),
     stat("Page checksum errors", "Result of page checksum validation in the latest backup. On errors, the data directory is corrupt, too: keep the older backups.", (f"max(pgbackrest_repo_last_backup_error_status{{{S}}})", ""), unit="none", maps=ERRORS, none=NEEDS),
-    stat("Exporter status", "Result of the last pgbackrest info. If it failed, the values shown are those of the last successful run.", (f"min(pgbackrest_exporter_status{{{Z}}})", ""), unit="none", maps=texts(_0="red:last run failed", _1="green:last run ok"), link="pg-exporter", none=NEEDS),
+    stat("Exporter status", "Result of the last pgbackrest info. If it failed, the values shown are those of the last successful run.", (f"min(pgbackrest_exporter_status{{{Z}}})", ""), unit="none", maps=texts(_0="red:last run failed", _1="green:last run ok"), link="exporter", none=NEEDS),
 )
 page.row(
     "Status",
@@ -65,9 +65,9 @@ page.row(
     graph("Databases in latest backup", "If the number drops, a database was dropped or is not backed up any more.", (f"max by (stanza, backup_type) (pgbackrest_backup_last_databases{{{Z}}})", "{{stanza}} {{backup_type}}"), unit="short", none="Needs --backrest.database-count-latest"),
     graph("WAL generated vs. archived", "WAL per second that the primary generates and archives. Archived below generated for long: the archiver does not keep up.", ("sum(rate(pg_lsn{@cls}[R]) and on (cls, ins) pg_in_recovery{@cls} == 0)", "Generated"),
           ("sum(rate(pg_archiver_finish_count{@cls}[R]) * on (cls, ins) group_left () pg_setting_wal_segment_size{@cls})", "Archived"), unit="Bps"),
-    graph("WAL files not archived", ".ready files, and the age of the oldest.", ("pg_archive_status_ready_files{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0", "{{ins}} files"), ("pg_archive_status_oldest_ready_age_seconds{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0", "{{ins}} oldest age"), unit="short", right=("oldest age$", "s"), link=("pg-persist", "ins")),
+    graph("WAL files not archived", ".ready files, and the age of the oldest.", ("pg_archive_status_ready_files{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0", "{{ins}} files"), ("pg_archive_status_oldest_ready_age_seconds{@cls} and on (cls, ins) pg_in_recovery{@cls} == 0", "{{ins}} oldest age"), unit="short", right=("oldest age$", "s"), link=("persist", "ins")),
     pg_wal("@cls"),
     graph("Archive lag", "WAL that the server has generated and the repository does not have yet.", (f"pgbackrest_wal_archive_behind_bytes{{{S}}}", "{{stanza}} {{repo_key}}"), unit="bytes", none=NEEDS),
     table("Running base backups (pg_basebackup)", "Usually a standby being rebuilt. If it is waiting for WAL archiving, check archive_command.", ["ins", "pid"], Column("Phase", "max by (ins, pid) (pg_backup_phase{@cls})", maps=PHASE),
-          Column("Sent", "max by (ins, pid) (pg_backup_sent_bytes{@cls})", "bytes"), Column("Elapsed", "max by (ins, pid) (pg_backup_elapsed_seconds{@cls})", "s"), sort="Instance", links={"ins": ("pg-replication",)}, none="None running", w=8),
+          Column("Sent", "max by (ins, pid) (pg_backup_sent_bytes{@cls})", "bytes"), Column("Elapsed", "max by (ins, pid) (pg_backup_elapsed_seconds{@cls})", "s"), sort="Instance", links={"ins": ("replication",)}, none="None running", w=8),
 )

@@ -16,7 +16,7 @@ def p99(name):
     return f"histogram_quantile(0.99, sum by (ins, le) (rate({name}_bucket{{@cls}}[R])))"
 
 
-page = Page("pg-etcd", "etcd as Patroni's DCS: quorum, leader, disk, quota.", scope="cluster", of="etcd_server_has_leader", tags=["pg-ha"])
+page = Page("etcd", "etcd as Patroni's DCS: quorum, leader, disk, quota.", scope="cluster", of="etcd_server_has_leader", tags=["pg-ha"])
 
 page.row(
     None,
@@ -28,7 +28,7 @@ page.row(
     alerts_firing(),
     table("Members", "Exactly one member must be the leader.", ["ins"], Column("Leader", "max by (ins) (etcd_server_is_leader{@cls})", maps=YES), Column("Has leader", "max by (ins) (etcd_server_has_leader{@cls})", maps=YES),
           Column("Size", "max by (ins) (etcd_mvcc_db_total_size_in_bytes{@cls})", "bytes"), Column("Size in use", "max by (ins) (etcd_mvcc_db_total_size_in_use_in_bytes{@cls})", "bytes"),
-          Column("Memory", "max by (ins) (process_resident_memory_bytes{@cls} and on (cls, instance) etcd_server_has_leader{@cls})", "bytes"), sort="Instance", links={"ins": "pg-ha"}, none=NEEDS, h=5),
+          Column("Memory", "max by (ins) (process_resident_memory_bytes{@cls} and on (cls, instance) etcd_server_has_leader{@cls})", "bytes"), sort="Instance", links={"ins": "ha"}, none=NEEDS, h=5),
     alerts_over_time(),
 )
 page.row(

@@ -15,7 +15,7 @@ def each(pattern, joined=" or "):
     return joined.join(pattern.replace("NS", one) for one in ALL)
 
 
-page = Page("pg-exporter", "Exporter health, scrape cost and failing collectors.", scope="instance", of="(pg|pgbouncer|pgbackrest)_exporter_build_info", tags=["pg-exporter"])
+page = Page("exporter", "Exporter health, scrape cost and failing collectors.", scope="instance", of="(pg|pgbouncer|pgbackrest)_exporter_build_info", tags=["pg-exporter"])
 
 page.row(
     None,
@@ -38,7 +38,7 @@ page.row(
           Column("Up", "max by (job, instance) (up{@ins})", maps=UP),
           Column("Scrape duration", "max by (job, instance) (scrape_duration_seconds{@ins})", "s"),
           Column("Samples", "max by (job, instance) (scrape_samples_scraped{@ins})", decimals=0), sort="Job", w=12),
-    table("Exporter versions", "All members should have the same version.", ["ins", "version"], Column("Exporters", f"count by (ins, version) ({each('NS_exporter_build_info{@cls}')})", decimals=0), sort="Instance", links={"ins": ("pg-exporter", "ins")}, w=12),
+    table("Exporter versions", "All members should have the same version.", ["ins", "version"], Column("Exporters", f"count by (ins, version) ({each('NS_exporter_build_info{@cls}')})", decimals=0), sort="Instance", links={"ins": ("exporter", "ins")}, w=12),
     graph("Scrape duration", "Compare with the scrape timeout, 10 s by default.", ("scrape_duration_seconds{@ins}", "{{job}} {{instance}}"), unit="s", steps=above((5, 8))),
     graph("Samples per target", "A jump: new tables or queries, or a label with too many values.", ("scrape_samples_scraped{@ins}", "{{job}} {{instance}}"), unit="short"),
     graph("Failed scrapes", "Scrapes per minute during which the monitored service was down.", (each("rate(NS_exporter_scrape_error_count{@ins}[R]) * 60"), "{{job}} {{instance}}"), unit="short"),

@@ -15,11 +15,11 @@ RUNNING = texts(_0="red:stopped", _1="green:running")
 PATRONI_VERSION = ('label_replace(count_values by (ins) ("patroni", patroni_version{@cls}), "patroni", "$1.$2$3.$4$5", "patroni", '
                    '"([0-9]+)(?:0([0-9])|([1-9][0-9]))(?:0([0-9])|([1-9][0-9]))")')
 
-page = Page("pg-ha", "Patroni, DCS (etcd), HAProxy and VIP of one cluster.", scope="cluster", tags=["pg-ha"], annotations=marks("@cls")[:2])
+page = Page("ha", "Patroni, DCS (etcd), HAProxy and VIP of one cluster.", scope="cluster", tags=["pg-ha"], annotations=marks("@cls")[:2])
 
 page.row(
     None,
-    names("Leader", "The member that holds the leader lock. If empty, no member accepts writes.", "patroni_primary{@cls} == 1 or patroni_standby_leader{@cls} == 1", "ins", none="No leader", link=("pg-instance", "ins")),
+    names("Leader", "The member that holds the leader lock. If empty, no member accepts writes.", "patroni_primary{@cls} == 1 or patroni_standby_leader{@cls} == 1", "ins", none="No leader", link=("instance", "ins")),
     stat("Leader count", "Must be 1.", ("sum(patroni_primary{@cls}) + sum(patroni_standby_leader{@cls})", ""), unit="short", steps=[("red", None), ("green", 1), ("red", 2)], none=NEEDS),
     stat("Leader lock", "Whether a member holds the leader lock in the DCS.", ("max(patroni_cluster_unlocked{@cls})", ""), unit="none", maps=texts(_0="green:held", _1="red:free"), none=NEEDS),
     stat("Failover mode", "If paused, Patroni does nothing until resume. Possibly left over from maintenance.", ("max(patroni_is_paused{@cls})", ""), unit="none", maps=texts(_0="green:automatic", _1="orange:paused (maintenance)"), none=NEEDS),
@@ -29,8 +29,8 @@ page.row(
          ("sum(patroni_replica{@cls} * on (cls, ins) patroni_postgres_running{@cls}) and on () count(count_over_time(patroni_primary{@cls}[$__range])) > 1", ""), unit="short", steps=[("orange", None), ("green", 1)], none="No replica, or no Patroni target"),
     stat("DCS last seen (worst)", "Longest time since a member reached the DCS. At the ttl (30 s) the leader is demoted.", ("max(time() - patroni_dcs_last_seen{@cls})", ""), unit="s", steps=above(DCS_AGE), none=NEEDS),
     stat("Pending restarts", "Members with parameters that need a restart.", ("sum(patroni_pending_restart{@cls})", ""), unit="short", steps=ANY_IS_A_WARNING, none=NEEDS),
-    stat("etcd members without leader", "Without an etcd leader Patroni cannot renew the leader lock, and the leader is demoted.", (counted("etcd_server_has_leader{@cls} == 0", "etcd_server_has_leader{@cls}"), ""), unit="short", steps=ANY_IS_BAD, link="pg-etcd", none="No etcd target with this cluster label"),
-    stat("etcd quota usage", "Backend size as % of the quota. At 100 % etcd accepts no more writes.", ("max(etcd_mvcc_db_total_size_in_bytes{@cls} / etcd_server_quota_backend_bytes{@cls})", ""), unit="percentunit", steps=above(ETCD_QUOTA), link="pg-etcd", none="No etcd target with this cluster label"),
+    stat("etcd members without leader", "Without an etcd leader Patroni cannot renew the leader lock, and the leader is demoted.", (counted("etcd_server_has_leader{@cls} == 0", "etcd_server_has_leader{@cls}"), ""), unit="short", steps=ANY_IS_BAD, link="etcd", none="No etcd target with this cluster label"),
+    stat("etcd quota usage", "Backend size as % of the quota. At 100 % etcd accepts no more writes.", ("max(etcd_mvcc_db_total_size_in_bytes{@cls} / etcd_server_quota_backend_bytes{@cls})", ""), unit="percentunit", steps=above(ETCD_QUOTA), link="etcd", none="No etcd target with this cluster label"),
     stat("VIP", "Result of the VIP probe.", ("min(probe_success{@cls})", ""), unit="none", maps=texts(_0="red:unreachable", _1="green:reachable"), none="No VIP probe target with this cluster label"),
     alerts_over_time(),
 )
@@ -46,9 +46,9 @@ page.row(
           Column("Restart pending", "max by (ins) (patroni_pending_restart{@cls})", decimals=0, steps=ANY_IS_A_WARNING),
           Text("Patroni version", PATRONI_VERSION, "patroni"), Text("PostgreSQL version", "max by (ins, version) (pg_meta_info{@cls})", "version"),
           Column("Uptime", "time() - max by (ins) (patroni_postmaster_start_time{@cls} > 0)", "s"),
-          sort="Instance", links={"ins": ("pg-instance", "ins")}, none=NEEDS, h=7),
-    timeline("Leader history", "Two leaders at once are a split brain.", ("max by (ins) (patroni_primary{@cls})", "{{ins}}"), maps=LEADER, link=("pg-instance", "ins"), none=NEEDS),
-    timeline("PostgreSQL state history", "Whether the PostgreSQL that Patroni manages is running.", ("max by (ins) (patroni_postgres_running{@cls})", "{{ins}}"), maps=RUNNING, link=("pg-instance", "ins"), none=NEEDS),
+          sort="Instance", links={"ins": ("instance", "ins")}, none=NEEDS, h=7),
+    timeline("Leader history", "Two leaders at once are a split brain.", ("max by (ins) (patroni_primary{@cls})", "{{ins}}"), maps=LEADER, link=("instance", "ins"), none=NEEDS),
+    timeline("PostgreSQL state history", "Whether the PostgreSQL that Patroni manages is running.", ("max by (ins) (patroni_postgres_running{@cls})", "{{ins}}"), maps=RUNNING, link=("instance", "ins"), none=NEEDS),
     timeline("Streaming state", "A replica in archive recovery lags by a WAL file.", ("max by (ins) (patroni_postgres_streaming{@cls})", "{{ins}} streaming"),
              ("max by (ins) (patroni_postgres_in_archive_recovery{@cls})", "{{ins}} archive recovery"), maps=YES, none="Needs Patroni 4+"),
     timeline("Timeline history", "Each failover starts a new timeline.", ("max by (ins) (patroni_postgres_timeline{@cls})", "{{ins}}"), none=NEEDS),
@@ -60,15 +60,15 @@ page.row(
 page.row(
     "DCS (etcd)",
     graph("etcd WAL fsync p99", "Above 0.1 s etcd changes its leader, and Patroni may lose its lock.",
-          ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", steps=above(ETCD_FSYNC), link="pg-etcd", none="No etcd target with this cluster label, or etcd runs with --unsafe-no-fsync", w=12),
-    graph("etcd peer round trip p99", "Round trip between etcd members.", ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_network_peer_round_trip_time_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", link="pg-etcd", none="No etcd, or only one member", w=12),
+          ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", steps=above(ETCD_FSYNC), link="etcd", none="No etcd target with this cluster label, or etcd runs with --unsafe-no-fsync", w=12),
+    graph("etcd peer round trip p99", "Round trip between etcd members.", ("histogram_quantile(0.99, sum by (ins, le) (rate(etcd_network_peer_round_trip_time_seconds_bucket{@cls}[R])))", "{{ins}}"), unit="s", link="etcd", none="No etcd, or only one member", w=12),
 )
 page.row(
     "Routing (HAProxy, VIP)",
     table("HAProxy health checks", "HAProxy must agree with Patroni: exactly one server UP in the backend of the primary.", ["ins", "proxy", "server"],
           Column("Status", 'max by (ins, proxy, server) (haproxy_server_status{@cls,state="UP"})', maps=BACKEND),
-          Column("Sessions", "sum by (ins, proxy, server) (haproxy_server_current_sessions{@cls})", decimals=0), sort="Backend", links={"proxy": ("pg-proxy", "proxy")}, none="No HAProxy target with this cluster label", w=12),
-    graph("Sessions by backend and member", "Whether the traffic moved with the leader.", ("sum by (proxy, server) (haproxy_server_current_sessions{@cls})", "{{proxy}} {{server}}"), unit="short", stack=True, link=("pg-proxy", "proxy"), none="No HAProxy target with this cluster label", w=12),
+          Column("Sessions", "sum by (ins, proxy, server) (haproxy_server_current_sessions{@cls})", decimals=0), sort="Backend", links={"proxy": ("proxy", "proxy")}, none="No HAProxy target with this cluster label", w=12),
+    graph("Sessions by backend and member", "Whether the traffic moved with the leader.", ("sum by (proxy, server) (haproxy_server_current_sessions{@cls})", "{{proxy}} {{server}}"), unit="short", stack=True, link=("proxy", "proxy"), none="No HAProxy target with this cluster label", w=12),
     graph("VIP probe duration", "Time of the VIP probe.", ("probe_duration_seconds{@cls}", "{{instance}}"), unit="s", none="No VIP probe target with this cluster label", w=12),
     timeline("vip-manager service", "State of the systemd unit; vip-manager has no metrics of its own.", ('max by (ip, name) (node_systemd_unit_state{@cls,name=~"vip-manager.*",state="active"})', "{{ip}} {{name}}"), maps=UP, none="No node_exporter target with --collector.systemd"),
 )

@@ -12,7 +12,7 @@ LOKI = ("loki", "Loki", "loki")
 VICTORIALOGS = ("victorialogs", "VictoriaLogs", "victoriametrics-logs-datasource")
 WORST = "Lines with severity ERROR, FATAL or PANIC. The first one is usually the cause."
 
-page = Page("pg-logs", "Log pipeline health and the log of one cluster.", scope="cluster", of="pg_up|vector_uptime_seconds", tags=["pg-logs"], stores=[LOKI, VICTORIALOGS])
+page = Page("logs", "Log pipeline health and the log of one cluster.", scope="cluster", of="pg_up|vector_uptime_seconds", tags=["pg-logs"], stores=[LOKI, VICTORIALOGS])
 
 page.row(
     None,
@@ -42,7 +42,7 @@ page.row(
     table("Components", "Sources, transforms and sinks.", ["ins", "component_id"],
           Column("Received/s", f"sum by {BY} (rate(vector_component_received_events_total{{@cls}}[R]))", "ops"), Column("Sent/s", f"sum by {BY} (rate(vector_component_sent_events_total{{@cls}}[R]))", "ops"),
           Column("Errors (range)", f"sum by {BY} (increase(vector_component_errors_total{{@cls}}[$__range]))", decimals=0, steps=ANY_IS_BAD),
-          Column("Utilization", f"max by {BY} (vector_utilization{{@cls}})", "percentunit", above((0.8, 0.95))), sort="-Errors (range)", links={"ins": ("pg-instance", "ins")}, none=NEEDS),
+          Column("Utilization", f"max by {BY} (vector_utilization{{@cls}})", "percentunit", above((0.8, 0.95))), sort="-Errors (range)", links={"ins": ("instance", "ins")}, none=NEEDS),
     graph("Log lines per second", "Received above zero, sent below.", ("sum by (component_id) (rate(vector_component_received_events_total{@cls}[R]))", "{{component_id}} received"), ("sum by (component_id) (rate(vector_component_sent_events_total{@cls}[R]))", "{{component_id}} sent"), unit="ops", down="sent$", none=NEEDS),
     graph("Pipeline errors", "Errors per second by component.", ("sum by (component_id, error_type) (rate(vector_component_errors_total{@cls}[R]))", "{{component_id}} {{error_type}}"), unit="ops", none="None, or no Vector target"),
     graph("Discarded log lines", "Log lines per second that a filter discarded, or that were dropped.", ("sum by (component_id, intentional) (rate(vector_component_discarded_events_total{@cls}[R]))", "{{component_id}} intentional: {{intentional}}"), unit="ops", none="None, or no Vector target"),

@@ -8,7 +8,7 @@ from thresholds import ANY_IS_BAD, CHECKPOINT_REQUESTED, XID_AGE, XID_SHARE, XMI
 # Before PostgreSQL 16 there is no pg_stat_io, and the writers are counted in buffers.
 BLOCK = "on (cls, ins) pg_setting_block_size{@ins} unless on (cls, ins) pg_io_write_bytes{@ins}"
 
-page = Page("pg-persist", "WAL, checkpoints, buffer writes, I/O and XID wraparound.", scope="instance", tags=["pg-instance"],
+page = Page("persist", "WAL, checkpoints, buffer writes, I/O and XID wraparound.", scope="instance", tags=["pg-instance"],
             annotations=[*marks(), annotation("Requested checkpoint", "orange", "increase(pg_checkpointer_req{@ins}[R]) > 0", CHECKPOINT, enable=False)])
 
 page.row(
@@ -22,9 +22,9 @@ page.row(
     stat("MXID age", "Age of the oldest multixact as % of 2^31: a second wraparound, consumed by foreign keys and row locks.", ("max(pg_db_mxid_age{@ins}) / 2147483648", ""), unit="percentunit", steps=above(XID_SHARE)),
     stat("Time to XID wraparound", "Time until the oldest database stops accepting writes. Estimated at the XID rate of the selected range, if nothing is frozen; it has no color, since vacuum freezes. XID age shows whether it does.",
          ("(2147483648 - max(pg_db_age{@ins})) / clamp_min(max(rate(pg_xact_xmax{@ins}[$__range])), 0.001)", ""), unit="s"),
-    stat("xmin horizon age (XIDs)", "XIDs since the oldest snapshot that vacuum has to respect. Sessions & locks names the holder.", ("max(pg_xmin_age_xids{@ins})", ""), unit="short", steps=above(XMIN), link="pg-activity", none="None"),
+    stat("xmin horizon age (XIDs)", "XIDs since the oldest snapshot that vacuum has to respect. Sessions & locks names the holder.", ("max(pg_xmin_age_xids{@ins})", ""), unit="short", steps=above(XMIN), link="activity", none="None"),
     stat("pg_wal size", "Size of the WAL directory.", ("sum(pg_wal_dir_bytes{@ins})", ""), unit="bytes"),
-    stat("pg_wal size / max_wal_size", "Size of the WAL directory as % of max_wal_size and wal_keep_size together. Far above 100 %: a slot, the archiver or a standby retains WAL.", ("sum(pg_wal_dir_bytes{@ins}) / (max(pg_setting_max_wal_size{@ins}) + max(pg_setting_wal_keep_size{@ins}))", ""), unit="percentunit", steps=above((2, 4)), link="pg-backup"),
+    stat("pg_wal size / max_wal_size", "Size of the WAL directory as % of max_wal_size and wal_keep_size together. Far above 100 %: a slot, the archiver or a standby retains WAL.", ("sum(pg_wal_dir_bytes{@ins}) / (max(pg_setting_max_wal_size{@ins}) + max(pg_setting_wal_keep_size{@ins}))", ""), unit="percentunit", steps=above((2, 4)), link="backup"),
     stat("Backend fsyncs (range)", "Files that sessions had to sync themselves because the checkpointer's queue was full. On PostgreSQL 17 and later index builds count, too (pg_stat_io).", ('sum(increase(pg_bgwriter_buffers_backend_fsync{@ins}[$__range])) or sum(increase(pg_io_fsyncs{@ins,type="client backend",object="relation"}[$__range]))', ""), unit="short", decimals=0),
     alerts_firing("@ins"),
     alerts_over_time("@ins"),
@@ -50,8 +50,8 @@ page.row(
     graph("Mean WAL sync time", "The disk part of commit latency.", ('sum(rate(pg_wal_sync_time{@ins}[R])) / sum(rate(pg_wal_sync{@ins}[R])) or sum(rate(pg_io_fsync_time{@ins,object="wal"}[R])) / sum(rate(pg_io_fsyncs{@ins,object="wal"}[R]))', "Sync"), unit="s", none="Needs track_wal_io_timing"),
     graph("Database, WAL and log size", "The 10 largest of databases, WAL and logs, and max_wal_size.", (ranked(10, "pg_size_bytes{@ins}", "avg_over_time(pg_size_bytes{@ins}[$__range] @ end())"), "{{datname}}"), ("pg_setting_max_wal_size{@ins}", "max_wal_size"), unit="bytes"),
     pg_wal(),
-    graph("WAL archiving", "WAL files per minute archived, and failed attempts.", ("rate(pg_archiver_finish_count{@ins}[R]) * 60", "Archived"), ("rate(pg_archiver_failed_count{@ins}[R]) * 60", "Failed"), unit="short", link="pg-backup"),
-    graph("Temp file bytes by database", "Bytes per second that sorts and hashes spilled to disk, of the 10 databases with most in the range.", (ranked(10, "rate(pg_db_temp_bytes{@ins}[R])", "rate(pg_db_temp_bytes{@ins}[$__range] @ end())"), "{{datname}}"), unit="Bps", link=("pg-database", "ins", "datname")),
+    graph("WAL archiving", "WAL files per minute archived, and failed attempts.", ("rate(pg_archiver_finish_count{@ins}[R]) * 60", "Archived"), ("rate(pg_archiver_failed_count{@ins}[R]) * 60", "Failed"), unit="short", link="backup"),
+    graph("Temp file bytes by database", "Bytes per second that sorts and hashes spilled to disk, of the 10 databases with most in the range.", (ranked(10, "rate(pg_db_temp_bytes{@ins}[R])", "rate(pg_db_temp_bytes{@ins}[$__range] @ end())"), "{{datname}}"), unit="Bps", link=("database", "ins", "datname")),
 )
 page.row(
     "I/O (pg_stat_io)",
@@ -65,9 +65,9 @@ page.row(
 )
 page.row(
     "XIDs and host",
-    graph("XID age by database", "A sawtooth that drops at autovacuum_freeze_max_age is healthy. The 10 oldest databases of the range.", (ranked(10, "pg_db_age{@ins}", "avg_over_time(pg_db_age{@ins}[$__range] @ end())"), "{{datname}}"), ("pg_setting_autovacuum_freeze_max_age{@ins}", "autovacuum_freeze_max_age"), unit="short", steps=above(XID_AGE), link=("pg-database", "ins", "datname")),
+    graph("XID age by database", "A sawtooth that drops at autovacuum_freeze_max_age is healthy. The 10 oldest databases of the range.", (ranked(10, "pg_db_age{@ins}", "avg_over_time(pg_db_age{@ins}[$__range] @ end())"), "{{datname}}"), ("pg_setting_autovacuum_freeze_max_age{@ins}", "autovacuum_freeze_max_age"), unit="short", steps=above(XID_AGE), link=("database", "ins", "datname")),
     graph("XIDs consumed per second", "Each savepoint and each subtransaction that writes consumes one, too.", ("rate(pg_xact_xmax{@ins}[R])", "Consumed"), unit="ops"),
-    graph("xmin horizon age by holder", "XIDs since the oldest snapshot that vacuum has to respect.", ("max by (holder) (pg_xmin_age_xids{@ins})", "{{holder}}"), unit="short", steps=above(XMIN), none="None", link="pg-activity"),
+    graph("xmin horizon age by holder", "XIDs since the oldest snapshot that vacuum has to respect.", ("max by (holder) (pg_xmin_age_xids{@ins})", "{{holder}}"), unit="short", steps=above(XMIN), none="None", link="activity"),
     graph("Disk latency", "Mean time of a read and a write by device. Above a few ms on SSD: overloaded.", ("rate(node_disk_read_time_seconds_total{@ins}[R]) / rate(node_disk_reads_completed_total{@ins}[R])", "{{device}} read"),
           ("rate(node_disk_write_time_seconds_total{@ins}[R]) / rate(node_disk_writes_completed_total{@ins}[R])", "{{device}} write"), unit="s", down="write$", none="No node_exporter target with this instance label"),
     bars("Filesystem usage", "A full file system stops PostgreSQL.", ('1 - node_filesystem_avail_bytes{@ins,fstype!~"tmpfs|overlay"} / node_filesystem_size_bytes{@ins,fstype!~"tmpfs|overlay"}', "{{mountpoint}}"), unit="percentunit", steps=above((0.8, 0.9)), top=1, none="No node_exporter target with this instance label"),

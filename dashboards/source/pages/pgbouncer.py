@@ -18,7 +18,7 @@ def ratio(above_, beneath):
     return f"sum(rate({above_}{{{D}}}[R])) / (sum(rate({beneath}{{{D}}}[R])) > 0)"
 
 
-page = Page("pg-pgbouncer", "One PgBouncer: client queue, pool usage, latency.", scope="instance", of="pgbouncer_up", tags=["pg-pooler"],
+page = Page("pgbouncer", "One PgBouncer: client queue, pool usage, latency.", scope="instance", of="pgbouncer_up", tags=["pg-pooler"],
             variables=[("datname", "Database", "label_values(pgbouncer_pool_active_clients{@ins}, datname)", {"all_value": ".*"}),
                        ("user", "User", 'label_values(pgbouncer_pool_active_clients{@ins,datname=~"$datname"}, user)', {"all_value": ".*"})])
 
@@ -50,13 +50,13 @@ page.row(
           Column("sv_idle", f"sum by (instance, datname, user, pool_mode) (pgbouncer_pool_idle_servers{{{P}}})", decimals=0),
           Column("sv_used", f"sum by (instance, datname, user, pool_mode) (pgbouncer_pool_used_servers{{{P}}})", decimals=0),
           Column("sv_login", f"sum by (instance, datname, user, pool_mode) (pgbouncer_pool_login_servers{{{P}}})", decimals=0),
-          sort="-cl_waiting", links={"datname": ("pg-database", "datname")}, h=6),
+          sort="-cl_waiting", links={"datname": ("database", "datname")}, h=6),
     table("Databases", "Pool size per user, reserve pool, and connections against max_db_connections.", ["instance", "datname", "host", "port"],
           Column("Pool size", f"max by (instance, datname, host, port) (pgbouncer_database_pool_size{{{D}}})", decimals=0),
           Column("Reserve pool", f"max by (instance, datname, host, port) (pgbouncer_database_reserve_pool{{{D}}})", decimals=0),
           Column("Connections", f"max by (instance, datname, host, port) (pgbouncer_database_current_connections{{{D}}})", decimals=0),
           Column("Limit", f"max by (instance, datname, host, port) (pgbouncer_database_max_connections{{{D}}})", maps=texts(_0="transparent:unlimited"), decimals=0),
-          sort="-Connections", links={"datname": ("pg-database", "datname")}, h=5),
+          sort="-Connections", links={"datname": ("database", "datname")}, h=5),
     graph("Pool usage", "Active server connections as % of pool_size. At 100 % the pool is full: find out who holds the connections, then adjust the size.", (USE, "{{datname}} {{user}} {{instance}}"), unit="percentunit", steps=above(POOL)),
     graph("Waiting clients by pool", "Clients waiting for a server connection.", (f"sum by (instance, datname, user) (pgbouncer_pool_waiting_clients{{{P}}})", "{{datname}} {{user}} {{instance}}"), unit="short", stack=True),
     graph("Client wait time (avg waiting clients)", "Average waiting clients. Wait time is recorded when a client gets its connection.", (f"sum by (datname) (rate(pgbouncer_stat_total_wait_time{{{D}}}[R]))", "{{datname}}"), unit="short"),

@@ -10,7 +10,7 @@ from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, PROXY_SESSIONS, above
 H = '@cls,proxy=~"$proxy"'
 NEEDS = "No HAProxy target with this cluster label"
 
-page = Page("pg-proxy", "HAProxy in front of one cluster.", scope="cluster", of="haproxy_process_current_connections", tags=["pg-ha"],
+page = Page("proxy", "HAProxy in front of one cluster.", scope="cluster", of="haproxy_process_current_connections", tags=["pg-ha"],
             variables=[("proxy", "HAProxy backend", "label_values(haproxy_server_status{@cls}, proxy)", {"all_value": ".*"})])
 
 page.row(

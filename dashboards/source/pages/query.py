@@ -23,7 +23,7 @@ def growth(name):
 
 NEEDS = "Needs pg_stat_statements"
 
-page = Page("pg-query", "Query statistics from pg_stat_statements. Select one query, or All for the ranking. The top 128 by time per database are reported individually, the rest as `other`.",
+page = Page("query", "Query statistics from pg_stat_statements. Select one query, or All for the ranking. The top 128 by time per database are reported individually, the rest as `other`.",
             scope="instance", tags=["pg-query"], annotations=marks(),
             variables=[("datname", "Database", "label_values(pg_query_calls{@ins}, datname)", {"all_value": ".*"}),
                        ("query", "Query ID", 'label_values(pg_query_calls{@ins,datname=~"$datname"}, query)', {"all_value": ".*"})])
@@ -44,14 +44,14 @@ page.row(
           Column("% of total", f"{growth('pg_query_exec_time')} / scalar(sum(increase(pg_query_exec_time{{{Q}}}[$__range])))", "percentunit", decimals=1),
           Column("Mean time", f"{growth('pg_query_exec_time')} / {growth('pg_query_calls')}", "s"), Column("Calls", growth("pg_query_calls"), decimals=0),
           Column("Rows", growth("pg_query_rows"), decimals=0), Column("Blocks read", growth("pg_query_sblk_read"), decimals=0), Column("WAL", growth("pg_query_wal_bytes"), "bytes"),
-          sort="-Total time", links={"query": ("pg-query", "datname", "query"), "datname": ("pg-database", "datname")}, widths={"datname": 100, "query": 195, "text": 560}, none=NEEDS, h=11),
+          sort="-Total time", links={"query": ("query", "datname", "query"), "datname": ("database", "datname")}, widths={"datname": 100, "query": 195, "text": 560}, none=NEEDS, h=11),
 )
 page.row(
     "Trends",
     graph("Calls/s", "Executions per second, now and 1 day ago.", (f"sum(rate(pg_query_calls{{{Q}}}[R]))", "Now"), (f"sum(rate(pg_query_calls{{{Q}}}[R] offset 1d))", "1 day ago"), unit="ops", none=NEEDS),
     graph("Mean execution time", "Now and 1 day ago. A step is a new plan, or waits.", (ratio("pg_query_exec_time", "pg_query_calls"), "Now"),
           (f"sum(rate(pg_query_exec_time{{{Q}}}[R] offset 1d)) / (sum(rate(pg_query_calls{{{Q}}}[R] offset 1d)) > 0)", "1 day ago"), unit="s", none=NEEDS),
-    graph("DB time by query (avg active sessions), top 10", "Average active sessions in each query.", (f"({top_rates(10, f'pg_query_exec_time{{{Q}}}', 'query')}) * on (query) group_left (text) {TEXT}", "{{text}} ({{query}})"), unit="short", link=("pg-query", "query"), none=NEEDS),
+    graph("DB time by query (avg active sessions), top 10", "Average active sessions in each query.", (f"({top_rates(10, f'pg_query_exec_time{{{Q}}}', 'query')}) * on (query) group_left (text) {TEXT}", "{{text}} ({{query}})"), unit="short", link=("query", "query"), none=NEEDS),
     graph("Rows per call", "Rows that an execution returns or changes. If it grows, the table grew or a filter changed.", (ratio("pg_query_rows", "pg_query_calls"), "Rows"), unit="short", none=NEEDS),
     graph("Shared blocks per call", "Blocks found in shared buffers, and blocks read. A step up at the same rows per call is another plan.", (ratio("pg_query_sblk_hit", "pg_query_calls"), "Hit"), (ratio("pg_query_sblk_read", "pg_query_calls"), "Read"), unit="short", none=NEEDS),
     graph("Blocks dirtied/written per call", "Blocks that an execution dirties, and blocks that it writes itself because no clean buffer was available.", (ratio("pg_query_sblk_dirtied", "pg_query_calls"), "Dirtied"), (ratio("pg_query_sblk_written", "pg_query_calls"), "Written"), unit="short", none=NEEDS),
@@ -66,13 +66,13 @@ page.row(
 )
 page.row(
     "Compare",
-    graph("By cluster member", "Average active sessions by member: is it a single instance?", ('sum by (ins) (rate(pg_query_exec_time{@cls,datname=~"$datname",query=~"$query"}[R]))', "{{ins}}"), unit="short", link=("pg-instance", "ins"), none=NEEDS, w=24, h=6),
+    graph("By cluster member", "Average active sessions by member: is it a single instance?", ('sum by (ins) (rate(pg_query_exec_time{@cls,datname=~"$datname",query=~"$query"}[R]))', "{{ins}}"), unit="short", link=("instance", "ins"), none=NEEDS, w=24, h=6),
     table("New queries (not seen 1 day ago)", "Queries that were not there 1 day ago, by average active sessions: what the latest release added.", ["query", "text"],
           Column("Active sessions (avg)", 'topk(20, (sum by (query) (rate(pg_query_exec_time{@ins,query!="other"}[R])) unless sum by (query) (pg_query_calls{@ins} offset 1d)) > 0) * on (query) group_left (text) ' + TEXT, "short"),
-          sort="-Active sessions (avg)", links={"query": ("pg-query", "query")}, widths={"query": 195, "text": 420}, none="None, or no data 1 day ago", w=12),
+          sort="-Active sessions (avg)", links={"query": ("query", "query")}, widths={"query": 195, "text": 420}, none="None, or no data 1 day ago", w=12),
     table("Regressions vs. 1 week ago", "Mean execution time now divided by that of 1 week ago, where it at least doubled.", ["query", "text"],
           Column("× slower",
                  'topk(20, (sum by (query) (rate(pg_query_exec_time{@ins}[R])) / sum by (query) (rate(pg_query_calls{@ins}[R]))) / (sum by (query) (rate(pg_query_exec_time{@ins}[R] offset 1w))'
                  ' / sum by (query) (rate(pg_query_calls{@ins}[R] offset 1w))) > 2) * on (query) group_left (text) ' + TEXT, "short", [("orange", None), ("red", 5)], decimals=1),
-          sort="-× slower", links={"query": ("pg-query", "query")}, widths={"query": 195, "text": 420}, none="None, or no data 1 week ago", w=12),
+          sort="-× slower", links={"query": ("query", "query")}, widths={"query": 195, "text": 420}, none="None, or no data 1 week ago", w=12),
 )

@@ -16,11 +16,11 @@ SYNC_STATE = texts(r="green:ready", s="green:synchronized", f="blue:finished cop
 PAUSED = texts(_0="green:running", _1="orange:paused")
 ACTIVE = texts(_0="blue:inactive", _1="green:active")
 
-page = Page("pg-replication", "Standbys, slots and logical replication of one cluster.", scope="cluster", tags=["pg-cluster"], annotations=marks("@cls"))
+page = Page("replication", "Standbys, slots and logical replication of one cluster.", scope="cluster", tags=["pg-cluster"], annotations=marks("@cls"))
 
 page.row(
     None,
-    names("Primary", "The instance that accepts writes.", "pg_in_recovery{@cls} == 0", "ins", none="No primary", link=("pg-instance", "ins")),
+    names("Primary", "The instance that accepts writes.", "pg_in_recovery{@cls} == 0", "ins", none="No primary", link=("instance", "ins")),
     stat("WAL senders", "WAL senders by state. If catching up takes long, the network or the standby's disk is too slow.",
          ('sum(pg_downstream_count{@cls,state="streaming"})', "Streaming"), ('sum(pg_downstream_count{@cls,state="catchup"})', "Catching up"), unit="short", none="No standby"),
     stat("Standbys not streaming", "Standbys without a WAL receiver in state streaming. Check the standby's log, primary_conninfo, and for a lost slot.",
@@ -46,11 +46,11 @@ page.row(
           Column("Unflushed", "max by (ins, appname, usename, address) (pg_repl_flush_diff{@cls})", "bytes", above(LAG_BYTES)),
           Column("Unreplayed", "max by (ins, appname, usename, address) (pg_repl_replay_diff{@cls})", "bytes", above(LAG_BYTES)),
           Column("Replay lag", "max by (ins, appname, usename, address) (pg_repl_replay_lag{@cls})", "s", above(LAG_SECONDS)),
-          sort="Sender", headings={"ins": "Sender"}, links={"ins": ("pg-instance", "ins")}, none="No WAL sender", h=5),
+          sort="Sender", headings={"ins": "Sender"}, links={"ins": ("instance", "ins")}, none="No WAL sender", h=5),
     table("WAL receivers (pg_stat_wal_receiver)", "WAL receivers of the standbys.", ["ins", "sender_host", "sender_port", "slot_name"],
           Column("State", "max by (ins, sender_host, sender_port, slot_name) (pg_recv_state{@cls})", maps=RECEIVER),
           Column("Last message", "time() - max by (ins, sender_host, sender_port, slot_name) (pg_recv_msg_recv_time{@cls})", "s", above((30, 60))),
-          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("pg-instance", "ins")}, none="No WAL receiver", h=5),
+          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("instance", "ins")}, none="No WAL receiver", h=5),
 )
 page.row(
     "Replication lag",
@@ -60,11 +60,11 @@ page.row(
     graph("Replay lag by standby (bytes)", "WAL not yet replayed by each standby.", ("max by (ins, appname) (pg_repl_replay_diff{@cls})", "{{ins}} → {{appname}}"), unit="bytes", steps=above(LAG_BYTES), none="No standby"),
     graph("Lag by stage (time)", "Time until a commit is written, flushed and replayed by the slowest standby. Synchronous commits wait for the write or flush time.",
           ("max(pg_repl_write_lag{@cls})", "Write"), ("max(pg_repl_flush_lag{@cls})", "Flush"), ("max(pg_repl_replay_lag{@cls})", "Replay"), unit="s", steps=above(LAG_SECONDS), none="No standby, or no WAL activity"),
-    graph("Replay delay (standby's view)", "Age of the last replayed transaction, by the standby's clock. Available when the primary is unreachable, too.", ("pg_lag{@cls} and on (cls, ins) pg_in_recovery{@cls} == 1", "{{ins}}"), unit="s", steps=above(LAG_SECONDS), link=("pg-instance", "ins"), none="No standby"),
+    graph("Replay delay (standby's view)", "Age of the last replayed transaction, by the standby's clock. Available when the primary is unreachable, too.", ("pg_lag{@cls} and on (cls, ins) pg_in_recovery{@cls} == 1", "{{ins}}"), unit="s", steps=above(LAG_SECONDS), link=("instance", "ins"), none="No standby"),
     graph("Estimated catch-up time", "Time until each standby has caught up at its current speed.",
           ("max by (ins, appname) (pg_repl_replay_diff{@cls}) / (-1 * max by (ins, appname) (deriv(pg_repl_replay_diff{@cls}[R])) > 0)", "{{ins}} → {{appname}}"), unit="s", none="No standby is catching up"),
     graph("WAL generated and replayed", "WAL per second that the primary generates and each standby replays. A peak usually explains a lag: a bulk load, an index build.",
-          ("rate(pg_lsn{@cls}[R])", "{{ins}}"), unit="Bps", link=("pg-instance", "ins")),
+          ("rate(pg_lsn{@cls}[R])", "{{ins}}"), unit="Bps", link=("instance", "ins")),
 )
 page.row(
     "Standbys",
@@ -86,11 +86,11 @@ page.row(
           Column("Retained WAL", "max by (ins, slot_name, slot_type, datname) (pg_slot_retained_bytes{@cls})", "bytes", above(SLOT_BYTES)),
           Column("safe_wal_size", "max by (ins, slot_name, slot_type, datname) (pg_slot_safe_wal_size{@cls})", "bytes"),
           Column("Inactive for", "time() - max by (ins, slot_name, slot_type, datname) (pg_slot_inactive_since{@cls})", "s"),
-          sort="-Retained WAL", links={"ins": ("pg-instance", "ins")}, none="No replication slot", h=6),
+          sort="-Retained WAL", links={"ins": ("instance", "ins")}, none="No replication slot", h=6),
     graph("WAL retained by slot", "WAL that each slot retains, and max_slot_wal_keep_size, at which a slot is invalidated.", ("max by (ins, slot_name) (pg_slot_retained_bytes{@cls})", "{{ins}} {{slot_name}}"), ("max(pg_setting_max_slot_wal_keep_size{@cls} > 0)", "max_slot_wal_keep_size"),
           unit="bytes", steps=above(SLOT_BYTES), none="No replication slot"),
     graph("xmin age held by slots and standbys", "XIDs since the oldest snapshot that a slot or a standby with hot_standby_feedback needs: vacuum cannot remove newer dead tuples.",
-          ('max by (ins, holder, name) (pg_xmin_age_xids{@cls,holder=~".*(slot|standby).*"})', "{{ins}} {{holder}} {{name}}"), unit="short", steps=above(XMIN), none="None", link=("pg-activity", "ins")),
+          ('max by (ins, holder, name) (pg_xmin_age_xids{@cls,holder=~".*(slot|standby).*"})', "{{ins}} {{holder}} {{name}}"), unit="short", steps=above(XMIN), none="None", link=("activity", "ins")),
     graph("Logical decoding: spilled and streamed", "Spilled: raise logical_decoding_work_mem.",
           ("sum by (ins, slot_name) (rate(pg_slot_spill_bytes{@cls}[R]))", "{{ins}} {{slot_name}} spilled"), ("sum by (ins, slot_name) (rate(pg_slot_stream_bytes{@cls}[R]))", "{{ins}} {{slot_name}} streamed"),
           ("sum by (ins, slot_name) (rate(pg_slot_total_bytes{@cls}[R]))", "{{ins}} {{slot_name}} total"), unit="Bps", none="No logical slot"),
@@ -100,7 +100,7 @@ page.row(
           Column("Last message", "time() - max by (ins, datname, subname) (pg_sub_msg_recv_time{@cls})", "s", above((30, 60))),
           Column("Apply errors", "sum by (ins, datname, subname) (increase(pg_sub_apply_error_count{@cls}[$__range]))", decimals=0, steps=ANY_IS_BAD),
           Column("Sync errors", "sum by (ins, datname, subname) (increase(pg_sub_sync_error_count{@cls}[$__range]))", decimals=0, steps=ANY_IS_BAD),
-          sort="Subscription", links={"ins": ("pg-instance", "ins"), "datname": ("pg-database", "ins", "datname")}, none="No subscription", w=14),
+          sort="Subscription", links={"ins": ("instance", "ins"), "datname": ("database", "ins", "datname")}, none="No subscription", w=14),
     table("Subscription table sync state", "Tables by synchronization state (pg_subscription_rel.srsubstate).", ["ins", "subname", "state"],
           Column("Tables", "sum by (ins, subname, state) (pg_subrel_count{@cls})", decimals=0), sort="Subscription", maps={"state": SYNC_STATE}, none="No subscription", w=10),
 )

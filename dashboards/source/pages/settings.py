@@ -33,7 +33,7 @@ def matrix(title, text, query, *, unit, maps=(), none=None, decimals=None, w=12,
     return made
 
 
-page = Page("pg-settings", "Settings of the members of a cluster: values, changes in the selected range, and differences between members.",
+page = Page("settings", "Settings of the members of a cluster: values, changes in the selected range, and differences between members.",
             scope="cluster", tags=["pg-cluster"], annotations=marks("@cls"))
 
 page.row(
@@ -55,7 +55,7 @@ page.row(
           Column("Before", f"last_over_time({EVERY}[5m:1m] offset $__range) and {CHANGES} > 0", "none"),
           Column("Now", f"{EVERY} and {CHANGES} > 0", "none"),
           Column("Changes", f"{CHANGES} > 0", decimals=0),
-          sort="-Changes", links={"ins": ("pg-instance", "ins")}, none="No setting changed in this time range", w=12, h=7),
+          sort="-Changes", links={"ins": ("instance", "ins")}, none="No setting changed in this time range", w=12, h=7),
 )
 page.row(
     "Values",
@@ -70,11 +70,11 @@ page.row(
           Column("synchronous_commit", "max by (ins) (pg_setting_synchronous_commit{@cls})", maps=COMMIT),
           Column("io_method", "max by (ins) (pg_setting_io_method{@cls})", maps=IO_METHOD),
           Column("Huge pages", "max by (ins) (pg_setting_hugepage_status{@cls})", maps=HUGE_PAGES),
-          sort="Instance", links={"ins": ("pg-instance", "ins")}, w=16, h=7),
+          sort="Instance", links={"ins": ("instance", "ins")}, w=16, h=7),
 )
 page.row(
     "History",
     graph("Setting changes", "When a setting changed, and on which member.", (f"changes({EVERY}[$__rate_interval:15s]) > 0", "{{ins}} {{setting}}"),
           unit="short", bars=True, stack=True, least_step="1m", none="No setting changed in this time range", w=12, h=7),
-    graph("Settings pending restart", "Parameters changed in the configuration but not in effect until restart.", ("pg_setting_pending_restart{@cls}", "{{ins}}"), unit="short", link=("pg-instance", "ins"), w=12, h=7),
+    graph("Settings pending restart", "Parameters changed in the configuration but not in effect until restart.", ("pg_setting_pending_restart{@cls}", "{{ins}}"), unit="short", link=("instance", "ins"), w=12, h=7),
 )

@@ -70,7 +70,7 @@ impl Default for Links {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dashboards {
-    /// Prefix of the uid of each dashboard.
+    /// Put before the uid of each dashboard, which begins with `pg-suite-`.
     pub uid_prefix: String,
     /// Tags beside our own.
     pub tags: Vec<String>,

@@ -173,15 +173,15 @@ impl Writer<'_> {
     /// The dashboard with the cluster and the server of the alert selected.
     fn dashboard(&self, base: &str, given: Option<&str>, component: &str) -> String {
         let page = given.unwrap_or(match component {
-            "etcd" => "pg-etcd",
-            "exporter" => "pg-exporter",
-            "haproxy" => "pg-proxy",
-            "patroni" => "pg-ha",
-            "pgbackrest" => "pg-backup",
-            "pgbouncer" => "pg-pgbouncer",
-            "replication" => "pg-replication",
-            "vector" => "pg-logs",
-            _ => "pg-instance",
+            "etcd" => "pg-suite-etcd",
+            "exporter" => "pg-suite-exporter",
+            "haproxy" => "pg-suite-proxy",
+            "patroni" => "pg-suite-ha",
+            "pgbackrest" => "pg-suite-backup",
+            "pgbouncer" => "pg-suite-pgbouncer",
+            "replication" => "pg-suite-replication",
+            "vector" => "pg-suite-logs",
+            _ => "pg-suite-instance",
         });
         let prefix = &self.site.dashboards.uid_prefix;
         let Labels { cluster, server, .. } = &self.site.labels;

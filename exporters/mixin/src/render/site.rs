@@ -13,7 +13,7 @@ pub fn site(sources: &Sources) -> String {
          # These tell apart servers of one name; a label that is nowhere does no harm.\n  scope: [{}]\n\
          links:\n  runbooks: {}  # base of runbook_url\n  # dashboards: https://grafana.example  # base of dashboard_url\n\
          # select: env=\"prod\"  # matchers of all scraped series\n\
-         dashboards:\n  uid_prefix: \"\"\n  tags: []\nalerts:\n",
+         dashboards:\n  uid_prefix: \"\"  # before pg-suite-\n  tags: []\nalerts:\n",
         scope.join(", "),
         Links::default().runbooks
     );
