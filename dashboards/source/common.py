@@ -1,11 +1,24 @@
 """Queries and tables that several pages share."""
 
+from mappings import texts
 from tables import Column, table
 from thresholds import DISK, TIME_TO_FULL, above, below
 
 # File systems that hold data: not those in memory, images, or of a container.
 FILE_SYSTEMS = 'fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|nsfs|rootfs"'
 NO_NODE = "No node_exporter target with this %s label"
+
+# The synchronous standbys that a commit waits for, those that stream, and the state of both: 0, 1 and 2 of SYNC_STATES.
+_PRIMARY = "on (cls, ins) pg_in_recovery{@cls} == 0"
+SYNC_REQUIRED = f"max(pg_sync_standby_required{{@cls}} and {_PRIMARY})"
+SYNC_STREAMING = f"(count(pg_repl_sync_state{{@cls}} >= 2 unless pg_repl_state{{@cls}} != 0 and {_PRIMARY}) or 0 * {SYNC_REQUIRED})"
+SYNC_STATUS = f"({SYNC_REQUIRED} > bool 0) * (1 + ({SYNC_STREAMING} >= bool {SYNC_REQUIRED}))"
+SYNC_STATES = texts(_0="blue:not configured", _1="red:commits blocked", _2="green:in sync")
+
+# Standbys without a WAL receiver that streams, but for those that follow the archive on purpose.
+NOT_STREAMING = "pg_in_recovery{@cls} == 1 unless on (cls, ins) pg_recv_state{@cls} == 0 unless on (cls, ins) pg_standby_archive_only{@cls} == 1"
+# The age of what standbys have replayed, beyond the delay that is configured.
+LATE_BY = "clamp_min(pg_lag{@cls} - pg_standby_min_apply_delay_seconds{@cls} or pg_lag{@cls}, 0)"
 
 
 def version(who, *labels):

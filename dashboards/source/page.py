@@ -152,11 +152,16 @@ class Page:
         return made
 
     def _with_labels(self, panel):
-        """The panel; beside a history of alerts the tile with the targets that lack labels, where it takes no room of others."""
-        if panel["title"] != ALERT_HISTORY or panel["gridPos"]["w"] < WIDTH:
+        """The panel; beside a history of alerts as wide as the page the tile with the targets that lack labels, unless the page
+        has it elsewhere."""
+        if panel["title"] != ALERT_HISTORY or panel["gridPos"]["w"] < WIDTH or self._has(UNLABELLED):
             return [panel]
         h = panel["gridPos"]["h"]
         return [panel | {"gridPos": {"w": WIDTH - 4, "h": h}}, unlabelled(self.targets, h)]
+
+    def _has(self, title, width=0):
+        """Whether a row has a panel with this title that is at least so wide."""
+        return any(panel["title"] == title and panel["gridPos"]["w"] >= width for _, row, _ in self.rows for panel in row)
 
     def _quality(self):
         """The last row of every page: whether the panels above can be trusted."""
@@ -174,6 +179,8 @@ class Page:
             stat("Scrape duration / timeout", "Slowest scrape as % of a scrape timeout of 10 s, which is assumed. Above 80 % the exporter starts dropping results.",
                  (f"max(scrape_duration_seconds{{{who}}}) / 10", ""), unit="percentunit", steps=above(SCRAPE), link="exporter", w=6),
         )
+        if not self._has(UNLABELLED) and not self._has(ALERT_HISTORY, WIDTH):
+            panels = [panel | {"gridPos": {"w": 5, "h": 4}} for panel in panels] + [unlabelled(self.targets, 4)]
         return ("Monitoring health", panels, True)
 
     def targets(self, *matchers):
@@ -229,7 +236,7 @@ class Page:
 # Panels, annotations and notes that several pages share.
 
 # Why the load of a pile-up shows only when it is over.
-LATE = "Session time is recorded when a statement ends, so a pile-up shows late."
+LATE = "Session time is recorded when a transaction ends, so a pile-up shows late."
 CHECKPOINT = "max_wal_size reached, or CHECKPOINT issued"
 
 
@@ -239,12 +246,13 @@ def alerts_firing(who="@cls", w=4, h=4):
 
 
 ALERT_HISTORY = "Alert history"
+UNLABELLED = "Unlabeled targets"
 
 
 def unlabelled(of, h, w=4):
     """A tile with the targets of which a page may show several as one, because they lack the labels that tell them apart."""
     lacking = " or ".join(of(f'{label}=""') for label in ("cls", "ins"))
-    made = stat("Unlabeled targets", "Scrape targets without the label cls or ins: pages show all of them as one. Set the labels in the scrape configuration, or write pages for the labels that your targets have: pg-exporter mixin.",
+    made = stat(UNLABELLED, "Scrape targets without the label cls or ins: pages show all of them as one. Set the labels in the scrape configuration, or write pages for the labels that your targets have: pg-exporter mixin.",
                 (f"count({lacking}) or 0 * count({of()})", "Without"), (f"count({of()})", "All targets"), unit="short", steps=[(NEUTRAL, None), ("orange", 1)], w=w, h=h)
     # The number of all is not a fault.
     made["fieldConfig"]["overrides"] = [exactly("All targets", [("thresholds", step_list([(NEUTRAL, None)]))])]

@@ -1,7 +1,7 @@
 """Sessions, waits and locks of one instance."""
 
 from load import load_by_wait
-from page import Page, alerts_firing, alerts_over_time, marks
+from page import Page, alerts_firing, alerts_over_time, marks, unlabelled
 from panels import graph, heat, stat
 from promql import top_rates, top_values
 from tables import Column, table
@@ -20,22 +20,23 @@ page = Page("activity", "Sessions, waits and lock contention of one instance.", 
 
 page.row(
     None,
-    stat("Connection usage", "Client connections as % of max_connections minus reserved slots. At 100 % new sessions are refused.", ("pg_connection_used_ratio{@ins}", ""), unit="percentunit", steps=above(CONNECTIONS), h=3),
-    stat("Connections", "Client connections, and max_connections minus reserved slots.", ("pg_connection_used{@ins}", "Used"), ("pg_connection_usable{@ins}", "Available"), unit="short", h=3),
-    stat("Blocked / root blockers", f"Sessions waiting for a lock, and sessions that block others without waiting themselves: those are the cause. To list them: {BLOCKERS}", ("sum(pg_blocking_blocked_sessions{@ins})", "Blocked"), ("sum(pg_blocking_root_blockers{@ins})", "Root blockers"), unit="short", steps=above(LOCK_WAITS), h=3),
-    stat("Lock queue depth", "Longest chain of sessions in which each waits for the next.", ("max(pg_blocking_max_depth{@ins})", ""), unit="short", steps=above((2, 4)), h=3),
-    alerts_firing("@ins", h=3),
-    stat("Longest lock wait", "Longest time a session is waiting for a lock. pg_blocking_pids(pid) names the holder.", ("max(pg_blocking_max_wait_seconds{@ins})", ""), unit="s", steps=above((5, 60)), none="No sessions waiting", h=3),
+    stat("Connection usage", "Client connections as % of max_connections minus reserved slots. At 100 % new sessions are refused.", ("pg_connection_used_ratio{@ins}", ""), unit="percentunit", steps=above(CONNECTIONS), w=3, h=3),
+    stat("Connections", "Client connections, and max_connections minus reserved slots.", ("pg_connection_used{@ins}", "Used"), ("pg_connection_usable{@ins}", "Available"), unit="short", w=3, h=3),
+    stat("Blocked / root blockers", f"Sessions waiting for a lock, and sessions that block others without waiting themselves: those are the cause. To list them: {BLOCKERS}", ("sum(pg_blocking_blocked_sessions{@ins})", "Blocked"), ("sum(pg_blocking_root_blockers{@ins})", "Root blockers"), unit="short", steps=above(LOCK_WAITS), w=3, h=3),
+    stat("Lock queue depth", "Longest chain of sessions in which each waits for the next.", ("max(pg_blocking_max_depth{@ins})", ""), unit="short", steps=above((2, 4)), w=3, h=3),
+    alerts_firing("@ins", w=3, h=3),
+    stat("Longest lock wait", "Longest time a session is waiting for a lock. pg_blocking_pids(pid) names the holder.", ("max(pg_blocking_max_wait_seconds{@ins})", ""), unit="s", steps=above((5, 60)), none="No sessions waiting", w=3, h=3),
     stat("Longest transaction", "Age of the oldest open transaction.", ("max(pg_activity_max_tx_duration{@ins})", ""), unit="s", steps=above(LONG_TRANSACTION), w=3, h=3),
     stat("Idle in transaction", "Longest time a session is idle in an open transaction: usually an application that forgot to COMMIT. idle_in_transaction_session_timeout ends such sessions.",
          ('max(pg_activity_max_duration{@ins,state=~"idle in transaction.*"})', ""), unit="s", steps=above(IDLE_IN_TRANSACTION), w=3, h=3),
-    stat("xmin age (XIDs)", "XIDs since the oldest snapshot that vacuum has to respect. The table xmin horizon holders names the cause.", ("max(pg_xmin_age_xids{@ins})", ""), unit="short", steps=above(XMIN), none="None", w=3, h=3),
+    stat("xmin age (XIDs)", "XIDs since the oldest snapshot that vacuum has to respect. The table xmin horizon holders names the cause.", ("max(pg_xmin_age_xids{@ins})", ""), unit="short", steps=above(XMIN), none="None", w=4, h=3),
     stat("Prepared (2PC)", "Transactions prepared for two-phase commit. A forgotten one holds its locks and the xmin horizon until it is rolled back.",
          ("sum(pg_prepared_transactions{@ins})", ""), unit="short", steps=ANY_IS_A_WARNING, w=3, h=3),
     stat("Oldest prepared", "Age of the oldest prepared transaction.", ("max(pg_prepared_max_age_seconds{@ins})", ""), unit="s", steps=above(PREPARED), none="None", w=3, h=3),
-    stat("Lock table usage", "At 100 %: ERROR out of shared memory; raise max_locks_per_transaction. Usually caused by a query on thousands of partitions.", (f"pg_lock_table_entries{{@ins}} / {LOCKS}", ""), unit="percentunit", steps=above(LOCK_TABLE), w=3, h=3),
-    stat("TLS connections %", "Encrypted connections as % of all client connections.", ("pg_ssl_enabled{@ins} / (pg_ssl_enabled{@ins} + pg_ssl_disabled{@ins})", ""), unit="percentunit", w=3, h=3),
+    stat("Lock table usage", "At 100 %: ERROR out of shared memory; raise max_locks_per_transaction. Usually caused by a query on thousands of partitions.", (f"pg_lock_table_entries{{@ins}} / {LOCKS}", ""), unit="percentunit", steps=above(LOCK_TABLE), w=4, h=3),
+    stat("TLS connections %", "Encrypted connections as % of all client connections.", ("pg_ssl_enabled{@ins} / (pg_ssl_enabled{@ins} + pg_ssl_disabled{@ins})", ""), unit="percentunit", w=4, h=3),
     stat("Deadlocks (range)", "Sessions taking locks in different order.", ("sum(increase(pg_db_deadlocks{@ins}[$__range]))", ""), unit="short", decimals=0, steps=above(DEADLOCKS), w=3, h=3),
+    unlabelled(page.targets, h=3, w=3),
 )
 page.row(
     "DB load and blocked sessions",

@@ -1,8 +1,8 @@
 """One cluster: health, replication, backups, and which member or database is the cause of a problem."""
 
-from common import FILE_SYSTEMS, disks, texts_of, version
+from common import FILE_SYSTEMS, NOT_STREAMING, SYNC_STATES, SYNC_STATUS, disks, texts_of, version
 from load import load, load_by_wait
-from mappings import BACKEND, ROLE, UP, texts
+from mappings import BACKEND, ROLE, UP
 from page import LATE, Page, alerts_firing, alerts_over_time, marks, unlabelled
 from panels import bars, culprits, graph, names, stat, timeline, worst
 from parts import exactly
@@ -31,11 +31,10 @@ page.row(
     names("Primary", "The instance that accepts writes. No primary: clients cannot write; see High availability. Two: split brain, fence one now.",
           "pg_in_recovery{@cls} == 0", "ins", none="No primary", link=("instance", "ins"), h=3),
     culprits("Members down", "Members that failed the last health query or whose exporter is unreachable.", DOWN, "pg_up{@cls}", "ins", link="instance", h=3),
-    stat("Standbys not streaming", "Standbys without a WAL receiver in state streaming. Check the standby's log, primary_conninfo, and for a lost slot.",
-         (counted("pg_in_recovery{@cls} == 1 unless ignoring (slot_name, sender_host, sender_port) pg_recv_state == 0", "pg_up{@cls}"), ""), unit="short", steps=ANY_IS_BAD, link="replication", h=3),
-    stat("Synchronous replication", "Whether commits wait for a synchronous standby and one is connected. If blocked, every commit hangs until a standby returns or synchronous_standby_names is emptied.",
-         ("max(pg_sync_standby_enabled{@cls}) * (1 + (clamp_max(count(pg_repl_sync_state{@cls} >= 2), 1) or vector(0)))", ""), unit="none",
-         maps=texts(_0="blue:not configured", _1="red:commits blocked", _2="green:in sync"), link="replication", h=3),
+    stat("Standbys not streaming", "Standbys without a WAL receiver in state streaming. Check the standby's log, primary_conninfo, and for a lost slot. Standbys that follow the archive only do not count.",
+         (counted(NOT_STREAMING, "pg_up{@cls}"), ""), unit="short", steps=ANY_IS_BAD, link="replication", h=3),
+    stat("Synchronous replication", "Whether commits wait for synchronous standbys, and as many are streaming. If blocked, every commit hangs until a standby returns or synchronous_standby_names is changed.",
+         (SYNC_STATUS, ""), unit="none", maps=SYNC_STATES, link="replication", none="No primary", h=3),
     stat("WAL archiving delay", "Age of the oldest WAL file of the primary that waits to be archived: 0 when none waits, however long ago the last one was. A high value: archive_command fails or is too slow, and WAL accumulates.",
          ("max((pg_archive_status_oldest_ready_age_seconds{@cls} or 0 * pg_archive_status_ready_files{@cls}) and pg_in_recovery == 0 and pg_setting_archive_mode > 0)", ""),
          unit="s", steps=above(ARCHIVE_AGE), link="backup", none="No WAL archiving: archive_mode is off", h=3),

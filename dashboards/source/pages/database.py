@@ -3,7 +3,7 @@
 from common import texts_of
 from load import COLORS, MEANING
 from mappings import texts
-from page import LATE, Page, alerts_firing, marks
+from page import LATE, Page, alerts_firing, marks, unlabelled
 from panels import graph, heat, stat
 from tables import Column, table
 from thresholds import ANY_IS_BAD, DATABASE_CONNECTIONS, DEADLOCKS, DEAD_ROWS, ROLLBACK, XID_DAYS_LEFT, XID_SHARE, above, below
@@ -34,22 +34,23 @@ def growth(counter):
 
 page.row(
     None,
-    stat("Database size", "Size on disk.", (db("pg_size_bytes{@db}"), ""), unit="bytes"),
-    stat("Growth per day", "Size now minus size 1 day ago.", (db("pg_size_bytes{@db} - pg_size_bytes{@db} offset 1d"), ""), unit="bytes", none="No data 1 day ago"),
-    stat("Sessions", "Sessions connected to this database.", (db("pg_db_numbackends{@db}"), ""), unit="short", link="activity"),
+    stat("Database size", "Size on disk.", (db("pg_size_bytes{@db}"), ""), unit="bytes", w=3),
+    stat("Growth per day", "Size now minus size 1 day ago.", (db("pg_size_bytes{@db} - pg_size_bytes{@db} offset 1d"), ""), unit="bytes", none="No data 1 day ago", w=3),
+    stat("Sessions", "Sessions connected to this database.", (db("pg_db_numbackends{@db}"), ""), unit="short", link="activity", w=3),
     stat("Connection limit usage", "Sessions as % of the database's CONNECTION LIMIT. At 100 % new sessions are refused.",
-         (db("pg_db_numbackends{@db} / (pg_db_conn_limit{@db} > 0)"), ""), unit="percentunit", steps=above(DATABASE_CONNECTIONS), none="No CONNECTION LIMIT"),
-    stat("TPS", "Commits and rollbacks per second.", (db("rate(pg_db_xact_total{@db}[R])"), ""), unit="ops"),
+         (db("pg_db_numbackends{@db} / (pg_db_conn_limit{@db} > 0)"), ""), unit="percentunit", steps=above(DATABASE_CONNECTIONS), none="No CONNECTION LIMIT", w=3),
+    stat("TPS", "Commits and rollbacks per second.", (db("rate(pg_db_xact_total{@db}[R])"), ""), unit="ops", w=3),
     stat("Rollback ratio", "Rollbacks as % of all transactions in the selected range. A high value means a faulty release, or serialization conflicts being retried.",
-         (db("increase(pg_db_xact_rollback{@db}[$__range]) / increase(pg_db_xact_total{@db}[$__range])"), ""), unit="percentunit", steps=above(ROLLBACK)),
-    stat("Mean transaction time", "Mean active time of a transaction.", (db("rate(pg_db_active_time{@db}[R]) / rate(pg_db_xact_total{@db}[R])"), ""), unit="s", none="Needs PostgreSQL 14+"),
-    stat("XID age", "XID age as % of 2^31 (2.1 billion XIDs), where PostgreSQL accepts no more writes.", (db("pg_db_age{@db} / 2147483648"), ""), unit="percentunit", decimals=1, steps=above(XID_SHARE), link="table"),
+         (db("increase(pg_db_xact_rollback{@db}[$__range]) / increase(pg_db_xact_total{@db}[$__range])"), ""), unit="percentunit", steps=above(ROLLBACK), w=3),
+    stat("Mean transaction time", "Mean active time of a transaction.", (db("rate(pg_db_active_time{@db}[R]) / rate(pg_db_xact_total{@db}[R])"), ""), unit="s", none="Needs PostgreSQL 14+", w=3),
+    stat("XID age", "XID age as % of 2^31 (2.1 billion XIDs), where PostgreSQL accepts no more writes.", (db("pg_db_age{@db} / 2147483648"), ""), unit="percentunit", decimals=1, steps=above(XID_SHARE), link="table", w=3),
     stat("Time to XID wraparound", "Time until this database stops accepting writes. Estimated at the XID rate of the selected range, if nothing is frozen.",
-         (db("(2147483648 - pg_db_age{@db}) / on (ins) clamp_min(rate(pg_xact_xmax{@ins}[$__range]), 0.001)"), ""), unit="s", steps=below(XID_DAYS_LEFT)),
+         (db("(2147483648 - pg_db_age{@db}) / on (ins) clamp_min(rate(pg_xact_xmax{@ins}[$__range]), 0.001)"), ""), unit="s", steps=below(XID_DAYS_LEFT), w=5),
     stat("Checksum failures", "If > 0, disk or memory corrupts data. Do not VACUUM FULL or REINDEX yet: take a file-level copy, then identify the damaged relation.",
-         (db("pg_db_cks_fails{@db} >= 0"), ""), unit="short", steps=ANY_IS_BAD, none="Data checksums are off"),
-    stat("Deadlocks (range)", "Sessions taking locks in different order.", (db("increase(pg_db_deadlocks{@db}[$__range])"), ""), unit="short", decimals=0, steps=above(DEADLOCKS)),
-    alerts_firing("@ins"),
+         (db("pg_db_cks_fails{@db} >= 0"), ""), unit="short", steps=ANY_IS_BAD, none="Data checksums are off", w=5),
+    stat("Deadlocks (range)", "Sessions taking locks in different order.", (db("increase(pg_db_deadlocks{@db}[$__range])"), ""), unit="short", decimals=0, steps=above(DEADLOCKS), w=5),
+    alerts_firing("@ins", w=5),
+    unlabelled(page.targets, h=4),
 )
 page.row(
     "DB load and top queries",

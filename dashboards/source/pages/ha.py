@@ -1,5 +1,6 @@
 """Patroni, DCS, routing and VIP side by side: whether they agree on the primary."""
 
+from common import version
 from mappings import BACKEND, UP, YES, texts
 from page import Page, alerts_firing, alerts_over_time, marks
 from panels import graph, names, stat, timeline
@@ -44,7 +45,7 @@ page.row(
           Column("Quorum", "max by (ins) (patroni_quorum_standby{@cls})", maps=YES),
           Column("Timeline", "max by (ins) (patroni_postgres_timeline{@cls})", "none"),
           Column("Restart pending", "max by (ins) (patroni_pending_restart{@cls})", decimals=0, steps=ANY_IS_A_WARNING),
-          Text("Patroni version", PATRONI_VERSION, "patroni"), Text("PostgreSQL version", "max by (ins, version) (pg_meta_info{@cls})", "version"),
+          Text("Patroni version", PATRONI_VERSION, "patroni"), Text("PostgreSQL version", version("@cls", "ins"), "version"),
           Column("Uptime", "time() - max by (ins) (patroni_postmaster_start_time{@cls} > 0)", "s"),
           sort="Instance", links={"ins": ("instance", "ins")}, none=NEEDS, h=7),
     timeline("Leader history", "Two leaders at once are a split brain.", ("max by (ins) (patroni_primary{@cls})", "{{ins}}"), maps=LEADER, link=("instance", "ins"), none=NEEDS),

@@ -1,6 +1,6 @@
 """The fleet: which cluster is unavailable or at risk."""
 
-from common import FILE_SYSTEMS, version
+from common import FILE_SYSTEMS, LATE_BY, version
 from load import SESSIONS, load, load_by_wait
 from mappings import ROLE, STANZA, UP
 from page import Page, alerts_firing, alerts_over_time, marks, unlabelled
@@ -29,8 +29,8 @@ page.row(
     alerts_firing(h=3),
     worst("PgBouncer: longest client wait", "Longest time a client is waiting for a server connection. Above 1 s users notice.",
           "pgbouncer_pool_maxwait_seconds{@cls}", "cls", "ins", unit="s", steps=above(POOL_WAIT), link="pgbouncer", none="No PgBouncer", h=3),
-    worst("Max replication lag (time)", "Replay delay of the slowest standby: reads on it are that old. Replication & slots shows the stage that is slow.",
-          "pg_lag{@cls} and pg_in_recovery == 1", "cls", "ins", unit="s", steps=above(LAG_SECONDS), link=("replication", "cls"), none="No standby", h=3),
+    worst("Max replication lag (time)", "Replay delay of the slowest standby beyond recovery_min_apply_delay: reads on it are that old. Replication & slots shows the stage that is slow.",
+          f"{LATE_BY} and pg_in_recovery == 1", "cls", "ins", unit="s", steps=above(LAG_SECONDS), link=("replication", "cls"), none="No standby", h=3),
     worst("Backup repository status", "Worst pgBackRest stanza status. If not ok, the repository cannot be read or holds no restorable backup; Backups & archiving shows pgBackRest's message.",
           "max by (cls, stanza) (pgbackrest_stanza_status{@cls})", "cls", "stanza", unit="none", maps=STANZA, link=("backup", "cls"), none="No backup found", h=3),
     worst("WAL archiving failures (1 h)", "Failed archive_command attempts. PITR is at risk and WAL accumulates; check the server log.",

@@ -32,7 +32,7 @@ page.row(
 page.row(
     "Checkpoints and buffer writes",
     graph("Checkpoints per hour", "Checkpoints by cause. Requested ones mean that max_wal_size is too small for the workload.", ("rate(pg_checkpointer_timed{@ins}[R]) * 3600", "Timed"), ("rate(pg_checkpointer_req{@ins}[R]) * 3600", "Requested"), unit="short"),
-    graph("Checkpoint write and sync time", "Share of time that a checkpoint writes and syncs. A high sync time: storage cannot keep up with the writes.", ("rate(pg_checkpointer_write_time{@ins}[R])", "Write"), ("rate(pg_checkpointer_sync_time{@ins}[R])", "Sync"), unit="percentunit"),
+    graph("Checkpoint write and sync time", "Time that checkpoints wrote and synced files, counted when they end. A high sync time: storage cannot keep up with the writes.", ("increase(pg_checkpointer_write_time{@ins}[R])", "Write"), ("increase(pg_checkpointer_sync_time{@ins}[R])", "Sync"), unit="s"),
     graph("Restartpoints per hour", "Restartpoints are the checkpoints of a standby.", ("rate(pg_checkpointer_restartpoints_timed{@ins}[R]) * 3600", "Timed"), ("rate(pg_checkpointer_restartpoints_req{@ins}[R]) * 3600", "Requested"),
           ("rate(pg_checkpointer_restartpoints_done{@ins}[R]) * 3600", "Done"), unit="short", none="Needs PostgreSQL 17+"),
     graph("Data written by process", "Bytes of tables and indexes per second (pg_stat_io; before PostgreSQL 16 pg_stat_bgwriter, where Backends are all others). Client backends that write wait for storage: raise bgwriter_lru_maxpages, or add memory.",

@@ -1,7 +1,7 @@
 """Queries of one instance: All is a ranking, one query shows its trends."""
 
 from common import texts_of
-from page import Page, marks
+from page import Page, marks, unlabelled
 from panels import graph, stat
 from promql import top_rates
 from tables import Column, table
@@ -30,15 +30,16 @@ page = Page("query", "Query statistics from pg_stat_statements. Select one query
 
 page.row(
     None,
-    stat("% of DB time", "Execution time of the selection as % of all session active time.",
-         (f"sum(increase(pg_query_exec_time{{{Q}}}[$__range])) / sum(increase(pg_db_active_time{{@ins,datname=~\"$datname\"}}[$__range]))", ""), unit="percentunit", none=NEEDS),
+    stat("% of execution time", "Execution time of the selection as % of that of all statements of the instance.",
+         (f"sum(increase(pg_query_exec_time{{{Q}}}[$__range])) / sum(increase(pg_query_exec_time{{@ins}}[$__range]))", ""), unit="percentunit", none=NEEDS),
     stat("Top-N coverage", "Execution time covered by individually reported queries. Low: many distinct queries; look for literals that are not parameterized.",
          ('sum(increase(pg_query_exec_time{@ins,query!="other"}[$__range])) / sum(increase(pg_query_exec_time{@ins}[$__range]))', ""), unit="percentunit", steps=below((0.7, 0.3)), none=NEEDS),
-    stat("Calls/s", "Executions per second.", (f"sum(rate(pg_query_calls{{{Q}}}[R]))", ""), unit="ops", none=NEEDS),
+    stat("Calls/s", "Executions per second.", (f"sum(rate(pg_query_calls{{{Q}}}[R]))", ""), unit="ops", none=NEEDS, w=3),
     stat("Mean execution time", "Average time of an execution.", (ratio("pg_query_exec_time", "pg_query_calls"), ""), unit="s", none=NEEDS),
-    stat("Entries used", "Entries of pg_stat_statements as % of pg_stat_statements.max. At 100 % entries are evicted.", ("pg_statements_entries{@ins} / pg_statements_max_entries{@ins}", ""), unit="percentunit", none=NEEDS),
+    stat("Entries used", "Entries of pg_stat_statements as % of pg_stat_statements.max. At 100 % entries are evicted.", ("pg_statements_entries{@ins} / pg_statements_max_entries{@ins}", ""), unit="percentunit", none=NEEDS, w=3),
     stat("Evictions (range)", "Times that the least executed entries were evicted (pg_stat_statements_info.dealloc). If > 0, statistics of rare queries are incomplete: raise pg_stat_statements.max.",
-         ("increase(pg_statements_dealloc_total{@ins}[$__range])", ""), unit="short", decimals=0, steps=ANY_IS_A_WARNING, none=NEEDS),
+         ("increase(pg_statements_dealloc_total{@ins}[$__range])", ""), unit="short", decimals=0, steps=ANY_IS_A_WARNING, none=NEEDS, w=3),
+    unlabelled(page.targets, h=4, w=3),
     table("Top queries", "Ranking by total time in the selected range. Select a query ID to drill down.", ["datname", "query", "text"],
           Column("Total time", growth("pg_query_exec_time"), "s"),
           Column("% of total", f"{growth('pg_query_exec_time')} / scalar(sum(increase(pg_query_exec_time{{{Q}}}[$__range])))", "percentunit", decimals=1),

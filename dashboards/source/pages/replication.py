@@ -1,5 +1,6 @@
 """Replication of one cluster: topology, lag by stage, and what retains WAL."""
 
+from common import LATE_BY, NOT_STREAMING, SYNC_REQUIRED, SYNC_STATES, SYNC_STATUS, SYNC_STREAMING
 from mappings import YES, texts
 from page import Page, alerts_firing, alerts_over_time, marks
 from panels import graph, names, stat, timeline
@@ -15,6 +16,7 @@ LOST = texts(_0="green:usable", _1="red:wal_removed", _2="red:rows_removed", _3=
 SYNC_STATE = texts(r="green:ready", s="green:synchronized", f="blue:finished copy", d="orange:data copy", i="blue:initialize")
 PAUSED = texts(_0="green:running", _1="orange:paused")
 ACTIVE = texts(_0="blue:inactive", _1="green:active")
+ARCHIVE_ONLY = texts(_0="transparent:no", _1="blue:yes")
 
 page = Page("replication", "Standbys, slots and logical replication of one cluster.", scope="cluster", tags=["pg-cluster"], annotations=marks("@cls"))
 
@@ -23,13 +25,12 @@ page.row(
     names("Primary", "The instance that accepts writes.", "pg_in_recovery{@cls} == 0", "ins", none="No primary", link=("instance", "ins")),
     stat("WAL senders", "WAL senders by state. If catching up takes long, the network or the standby's disk is too slow.",
          ('sum(pg_downstream_count{@cls,state="streaming"})', "Streaming"), ('sum(pg_downstream_count{@cls,state="catchup"})', "Catching up"), unit="short", none="No standby"),
-    stat("Standbys not streaming", "Standbys without a WAL receiver in state streaming. Check the standby's log, primary_conninfo, and for a lost slot.",
-         (counted("pg_in_recovery{@cls} == 1 unless on (cls, ins) pg_recv_state == 0", "pg_in_recovery{@cls}"), ""), unit="short", steps=ANY_IS_BAD),
-    stat("Synchronous replication", "Whether commits wait for a synchronous standby and one is connected. If blocked, every commit hangs.",
-         ("max(pg_sync_standby_enabled{@cls}) * (1 + (clamp_max(count(pg_repl_sync_state{@cls} >= 2), 1) or vector(0)))", ""), unit="none", maps=texts(_0="blue:not configured", _1="red:commits blocked", _2="green:in sync")),
+    stat("Standbys not streaming", "Standbys without a WAL receiver in state streaming. Check the standby's log, primary_conninfo, and for a lost slot. Standbys that follow the archive only do not count.",
+         (counted(NOT_STREAMING, "pg_in_recovery{@cls}"), ""), unit="short", steps=ANY_IS_BAD),
+    stat("Synchronous replication", "Whether commits wait for synchronous standbys, and as many are streaming. If blocked, every commit hangs.", (SYNC_STATUS, ""), unit="none", maps=SYNC_STATES, none="No primary"),
     stat("Max lag (bytes)", "WAL not yet replayed by the slowest standby.", ("max(pg_repl_replay_diff{@cls})", ""), unit="bytes", steps=above(LAG_BYTES), none="No standby"),
     alerts_firing(),
-    stat("Max lag (time)", "Replay delay of the slowest standby, by the standby's clock.", ("max(pg_lag{@cls} and on (cls, ins) pg_in_recovery{@cls} == 1)", ""), unit="s", steps=above(LAG_SECONDS), none="No standby"),
+    stat("Max lag (time)", "Replay delay of the slowest standby beyond recovery_min_apply_delay, by the standby's clock.", (f"max({LATE_BY} and on (cls, ins) pg_in_recovery{{@cls}} == 1)", ""), unit="s", steps=above(LAG_SECONDS), none="No standby"),
     stat("Lost slots", "Slots invalidated: their consumer must be rebuilt.", (counted("pg_slot_wal_status{@cls} == 3", "pg_in_recovery{@cls}"), ""), unit="short", steps=ANY_IS_BAD),
     stat("Inactive slots", "Slots of the primary without a consumer: they retain WAL. Drop the ones no longer needed. Slots on standbys are meant for a failover and not counted.", (counted("pg_slot_active{@cls} == 0 and on (cls, ins) pg_in_recovery{@cls} == 0", "pg_in_recovery{@cls}"), ""), unit="short", steps=ANY_IS_A_WARNING),
     stat("Max WAL retained by a slot", "WAL that one replication slot retains.", ("max(pg_slot_retained_bytes{@cls})", ""), unit="bytes", steps=above(SLOT_BYTES), none="No replication slot"),
@@ -47,10 +48,16 @@ page.row(
           Column("Unreplayed", "max by (ins, appname, usename, address) (pg_repl_replay_diff{@cls})", "bytes", above(LAG_BYTES)),
           Column("Replay lag", "max by (ins, appname, usename, address) (pg_repl_replay_lag{@cls})", "s", above(LAG_SECONDS)),
           sort="Sender", headings={"ins": "Sender"}, links={"ins": ("instance", "ins")}, none="No WAL sender", h=5),
+    table("Standbys", "How each standby gets WAL and replays it. One that follows the archive only is late by a WAL file; one with recovery_min_apply_delay is late on purpose.", ["ins"],
+          Column("Archive only", "max by (ins) (pg_standby_archive_only{@cls})", maps=ARCHIVE_ONLY),
+          Column("Configured delay", "max by (ins) (pg_standby_min_apply_delay_seconds{@cls})", "s"),
+          Column("Replay delay", "max by (ins) (pg_lag{@cls} and on (cls, ins) pg_in_recovery{@cls} == 1)", "s"),
+          Column("Replay", "max by (ins) (pg_is_wal_replay_paused{@cls})", maps=PAUSED),
+          sort="Instance", links={"ins": ("instance", "ins")}, none="No standby", w=10, h=5),
     table("WAL receivers (pg_stat_wal_receiver)", "WAL receivers of the standbys.", ["ins", "sender_host", "sender_port", "slot_name"],
           Column("State", "max by (ins, sender_host, sender_port, slot_name) (pg_recv_state{@cls})", maps=RECEIVER),
           Column("Last message", "time() - max by (ins, sender_host, sender_port, slot_name) (pg_recv_msg_recv_time{@cls})", "s", above((30, 60))),
-          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("instance", "ins")}, none="No WAL receiver", h=5),
+          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("instance", "ins")}, none="No WAL receiver", w=14, h=5),
 )
 page.row(
     "Replication lag",
@@ -70,12 +77,14 @@ page.row(
     "Standbys",
     timeline("Timeline IDs", "All members should be on one timeline. A member on another one needs pg_rewind or a new base backup.", ("max by (ins) (pg_timeline_id{@cls})", "{{ins}}"), w=8),
     timeline("WAL replay state", "A forgotten pause: the standby's data gets old, and WAL fills its disk.", ("max by (ins) (pg_is_wal_replay_paused{@cls})", "{{ins}}"), maps=PAUSED, none="No standby", w=8),
+    graph("Synchronous standbys: required vs. streaming", "Standbys that a commit waits for by synchronous_standby_names, and those of them that stream. Fewer streaming than required: commits hang.",
+          (SYNC_STREAMING, "Streaming"), (SYNC_REQUIRED, "Required"), unit="short", over="^Required$", none="No primary"),
     graph("Recovery conflicts (cancelled queries)", "Queries per minute that replay cancelled on standbys, by cause. Snapshot: use hot_standby_feedback or a longer max_standby_streaming_delay.",
           ("sum(rate(pg_db_confl_confl_snapshot{@cls}[R])) * 60", "Snapshot"), ("sum(rate(pg_db_confl_confl_lock{@cls}[R])) * 60", "Lock"), ("sum(rate(pg_db_confl_confl_bufferpin{@cls}[R])) * 60", "Buffer pin"),
           ("sum(rate(pg_db_confl_confl_deadlock{@cls}[R])) * 60", "Deadlock"), unit="short", none="No standby"),
     graph("Recovery prefetch", "Blocks per second prefetched by replay, and blocks already in shared buffers.", ("sum by (ins) (rate(pg_recovery_prefetch_prefetch{@cls}[R]))", "{{ins}} prefetched"),
-          ("sum by (ins) (rate(pg_recovery_prefetch_hit{@cls}[R]))", "{{ins}} already cached"), unit="ops", none="No standby on PostgreSQL 15+", w=12),
-    graph("Prefetch I/O depth", "Prefetches started and not yet complete.", ("pg_recovery_prefetch_io_depth{@cls}", "{{ins}}"), unit="short", none="No standby on PostgreSQL 15+", w=12),
+          ("sum by (ins) (rate(pg_recovery_prefetch_hit{@cls}[R]))", "{{ins}} already cached"), unit="ops", none="No standby on PostgreSQL 15+"),
+    graph("Prefetch I/O depth", "Prefetches started and not yet complete.", ("pg_recovery_prefetch_io_depth{@cls}", "{{ins}}"), unit="short", none="No standby on PostgreSQL 15+"),
 )
 page.row(
     "Slots and logical replication",

@@ -1,7 +1,7 @@
 """Settings of a cluster's members: values, changes, differences."""
 
 from mappings import texts
-from page import Page, alerts_firing, marks
+from page import Page, alerts_firing, marks, unlabelled
 from panels import graph, stat
 from parts import exactly
 from settings import DIFFERENT, EVERY, NUMBERS, SIZES, SWITCHES, TIMES, settings
@@ -39,13 +39,14 @@ page = Page("settings", "Settings of the members of a cluster: values, changes i
 page.row(
     None,
     stat("Settings that differ between members", "Settings that members have with different values: after a failover the cluster behaves in another way. See the table of differences.",
-         (f"count({DIFFERENT}) or 0 * count(pg_up{{@cls}})", ""), unit="short", w=6, h=3),
+         (f"count({DIFFERENT}) or 0 * count(pg_up{{@cls}})", ""), unit="short", w=5, h=3),
     stat("Settings changed (range)", "Settings whose value changed in the selected range. See the table of changes.",
-         (f"count({CHANGES} > 0) or 0 * count(pg_up{{@cls}})", ""), unit="short", w=6, h=3),
+         (f"count({CHANGES} > 0) or 0 * count(pg_up{{@cls}})", ""), unit="short", w=5, h=3),
     stat("Settings pending restart", "Parameters changed in the configuration but not in effect until restart: SELECT name FROM pg_settings WHERE pending_restart.",
          ("sum(pg_setting_pending_restart{@cls})", ""), unit="short", steps=ANY_IS_A_WARNING, w=4, h=3),
     stat("Latest configuration reload", "Time since a member loaded its configuration.", ("min(pg_conf_reload_time{@cls})", ""), unit="s", w=4, h=3),
-    alerts_firing(h=3),
+    alerts_firing(w=3, h=3),
+    unlabelled(page.targets, h=3, w=3),
 )
 page.row(
     "Differences and changes",
