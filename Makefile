@@ -10,7 +10,7 @@ DENY = target/tools/bin/cargo-deny
 PREVIEW = dashboards/preview
 
 .DEFAULT_GOAL = help
-.PHONY: help demo lab prove chaos soak preview unit situations check test bench cost bless dashboards doc demo-programs bench-programs preview-page
+.PHONY: help demo lab prove chaos soak preview pictures unit situations check test bench cost bless dashboards doc demo-programs bench-programs preview-page
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
@@ -44,6 +44,13 @@ soak: demo-programs
 ## preview: the dashboards in your browser, without a Grafana; PROMETHEUS_URL is what make demo or make lab printed
 preview: preview-page
 	PREVIEW_PORT=$${PREVIEW_PORT:-3000} node $(PREVIEW)/server/serve.js
+
+## pictures: takes all pictures of docs/screenshots anew, from the whole architecture; 20 min
+pictures:
+	@$(LAB_NEEDS) chromium:chromium node:nodejs pngquant:pngquant
+	$(CARGO) build --workspace --all-targets
+	./target/debug/lab fetch lab
+	$(CARGO) test --workspace --test architecture pictures -- --ignored
 
 ## unit: all tests that need no server; 3 min
 unit:

@@ -33,12 +33,12 @@ def texts_of(who):
 
 
 def disks(who, key, label, *, links=None, w=24, h=7):
-    """File systems with their usage, and when they are full at the rate of the selected range."""
+    """File systems with their usage, and when they are full at the rate of the last hours. That of minutes would be noise."""
     free, size = (f"node_filesystem_{name}_bytes{{{who},{FILE_SYSTEMS}}}" for name in ("avail", "size"))
     keys = [key, "mountpoint", "device"] if key else ["mountpoint", "device"]
     by = f"by ({', '.join(keys)})"
-    growth = f"(deriv(node_filesystem_avail_bytes{{{who},{FILE_SYSTEMS}}}[$__range]) < 0)"
-    return table("Disks", "A full disk stops PostgreSQL. Time to full: at the rate at which free space shrank in the selected range. Look for WAL that a slot or the archiver retains, temporary files, or a growing table.",
+    growth = f"(deriv({free}[6h]) < 0 and {free} offset 1h)"
+    return table("Disks", "A full disk stops PostgreSQL. Time to full: at the rate at which free space shrank in the last 6 hours. Look for WAL that a slot or the archiver retains, temporary files, or a growing table.",
                  keys,
                  Column("Used %", f"1 - min {by} ({free} / {size})", "percentunit", above(DISK), decimals=0),
                  Column("Free", f"min {by} ({free})", "bytes"),

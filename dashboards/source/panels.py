@@ -39,6 +39,9 @@ def stat(title, text, *queries, unit, steps=PLAIN, maps=(), none=None, link=None
         # Side by side both would be small.
         "wideLayout": False,
     }
+    if options["textMode"] == "value_and_name" and h < 4:
+        # Grafana would draw names too small to read.
+        options["text"] = {"titleSize": 12, "valueSize": 24}
     return panel_json("stat", title, text, none, targets, defaults, options, (w, h))
 
 

@@ -10,12 +10,14 @@ class Column:
 
     label = None
 
-    def __init__(self, name, expr, unit="short", steps=None, maps=(), decimals=None, link=None):
-        self.name, self.expr, self.unit, self.steps, self.maps, self.decimals, self.link = name, expr, unit, steps, maps, decimals, link
+    def __init__(self, name, expr, unit="short", steps=None, maps=(), decimals=None, link=None, width=None):
+        self.name, self.expr, self.unit, self.steps, self.maps, self.decimals, self.link, self.width = name, expr, unit, steps, maps, decimals, link, width
 
     def properties(self, headings):
         """How its cells look and where they lead."""
         properties = [("unit", self.unit)]
+        if self.width:
+            properties.append(("custom.width", self.width))
         if self.decimals is not None:
             properties.append(("decimals", self.decimals))
         if self.steps or self.maps:

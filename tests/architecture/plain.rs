@@ -106,7 +106,7 @@ impl<'a> Shown<'a> {
 }
 
 /// The same targets, without our labels.
-fn plain(targets: &[Target]) -> Vec<Target> {
+pub fn unlabelled(targets: &[Target]) -> Vec<Target> {
     let mut seen = BTreeSet::new();
     let addresses = targets.iter().filter(|target| seen.insert(target.address.clone()));
     addresses.map(|target| Target::new("pg-lab", &target.address)).collect()
@@ -124,7 +124,7 @@ fn panels_with_data_have_some_with_job_and_instance_alone() {
     };
     let architecture = Architecture::start(&plan).unwrap();
     let targets = architecture.targets();
-    let unlabelled = Prometheus::start(&plain(&targets), INTERVAL).unwrap();
+    let plain = Prometheus::start(&unlabelled(&targets), INTERVAL).unwrap();
     let _load = Load::start(&architecture);
     let ours: BTreeSet<String> = targets
         .iter()
@@ -132,7 +132,7 @@ fn panels_with_data_have_some_with_job_and_instance_alone() {
         .map(|target| target.address.clone())
         .chain([SERVER.to_owned()])
         .collect();
-    for prometheus in [&architecture.prometheus, &unlabelled] {
+    for prometheus in [&architecture.prometheus, &plain] {
         prometheus.wait_for("min(count_over_time(pg_up[10m])) >= 12", LIMIT).unwrap();
     }
 
@@ -142,7 +142,7 @@ fn panels_with_data_have_some_with_job_and_instance_alone() {
         let named = Dashboard { stem: page.stem.clone(), json };
         let labelled = Shown::new(&architecture.prometheus, page, &ours);
         let wanted = labelled.with_data();
-        let found = Shown::new(&unlabelled, named, &ours).with_data();
+        let found = Shown::new(&plain, named, &ours).with_data();
         all += wanted.len();
         let titles = labelled.page.panels().into_iter().filter(|panel| {
             let id = panel["id"].as_u64().unwrap();

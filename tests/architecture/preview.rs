@@ -2,9 +2,12 @@
 //! in health and once with three faults. The pictures are in `target/screenshots`.
 
 mod browser;
+mod clicks;
 mod faults;
 pub(crate) mod load;
 mod panels;
+mod pictures;
+mod pile_up;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,6 +18,7 @@ use support::{one_at_a_time, programs, root};
 use browser::Preview;
 use load::Load;
 use panels::{Allowed, Drawn, Fault};
+use pile_up::PileUp;
 
 /// A busy machine of two cores needs a while.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -72,7 +76,10 @@ fn every_panel_renders_and_the_overview_shows_faults() {
         drawn.errors().into_iter().chain(hidden.map(|tile| on_overview(tile, "shows no fault"))).collect()
     });
     wrong.extend(unseen);
-    drop((preview, broken, load));
+    let primary = &architecture.nodes[architecture.primary().unwrap()].member;
+    let pile_up = PileUp::start(&architecture, primary);
+    wrong.extend(clicks::wrong(&preview, primary.name()));
+    drop((preview, pile_up, broken, load));
     assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), told(&wrong));
 }
 

@@ -5,17 +5,11 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { chromium } from "playwright-core";
+import { launch, settled, unrolled } from "./chrome.js";
 
 const DASHBOARDS = new URL("../..", import.meta.url).pathname;
-const PROGRAM = process.env.CHROMIUM || "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-];
 const WIDTH = Number(process.env.PREVIEW_WIDTH || 1600);
 const TABS = 3;
-const LIMIT_MS = 60_000;
 
 async function uids() {
   const names = await readdir(DASHBOARDS);
@@ -24,8 +18,7 @@ async function uids() {
 
 /** What the panels of the page say of themselves, once none is loading. */
 async function outcomes(tab) {
-  await tab.waitForSelector("[data-page]", { timeout: LIMIT_MS });
-  await tab.waitForFunction(() => !document.querySelector('[data-outcome="loading"]'), null, { timeout: LIMIT_MS });
+  await settled(tab);
   return tab.evaluate(() => {
     const frame = document.querySelector("[data-page]");
     const failed = frame.dataset.page === "failed" ? frame.textContent : frame.dataset.error;
@@ -46,15 +39,7 @@ async function draw(browser, url, folder, query, uid) {
   try {
     await tab.goto(`${url}/d/${uid}?${query}`);
     const found = [...(await outcomes(tab)), ...errors];
-    // Tables draw only what is in sight.
-    const height = await tab.evaluate(() => document.documentElement.scrollHeight);
-    await tab.setViewportSize({ width: WIDTH, height });
-    const tables = '[data-kind="table"][data-outcome="drawn"]';
-    await tab.waitForFunction(
-      (tables) => [...document.querySelectorAll(tables)].every((table) => table.querySelector('[role="gridcell"]')), tables, { timeout: LIMIT_MS },
-    );
-    // Cells that came with the last size are painted with the frame after the next.
-    await tab.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))));
+    await unrolled(tab, WIDTH);
     await tab.screenshot({ path: join(folder, `${uid}.png`), fullPage: true });
     for (const one of found) console.log(JSON.stringify({ page: uid, ...one }));
   } finally {
@@ -65,7 +50,7 @@ async function draw(browser, url, folder, query, uid) {
 async function main([url, folder, query, ...wanted]) {
   await mkdir(folder, { recursive: true });
   const left = wanted.length ? wanted : await uids();
-  const browser = await chromium.launch({ executablePath: PROGRAM, args: FLAGS });
+  const browser = await launch();
   const work = async () => {
     for (let uid = left.shift(); uid; uid = left.shift()) await draw(browser, url, folder, query, uid);
   };

@@ -1,12 +1,13 @@
 // Serves the built page, the dashboards as they lie in their folder, and Prometheus under /prometheus.
-// PROMETHEUS_URL names the server, PREVIEW_PORT the port on 127.0.0.1; the URL is printed once it listens.
+// PROMETHEUS_URL names the server, PREVIEW_PORT the port on 127.0.0.1, PREVIEW_DASHBOARDS another folder of dashboards; the URL
+// is printed once it listens.
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 
 const HERE = new URL("..", import.meta.url).pathname;
-const DASHBOARDS = join(HERE, "..");
+const DASHBOARDS = process.env.PREVIEW_DASHBOARDS || join(HERE, "..");
 const PROMETHEUS = (process.env.PROMETHEUS_URL || "http://127.0.0.1:9090").replace(/\/$/, "");
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json" };
 

@@ -5,6 +5,12 @@ import { inLink } from "./interpolate.js";
 const RANGES = ["now-5m", "now-15m", "now-1h", "now-3h", "now-24h", "now-7d"];
 const ALL = "$__all";
 
+/** The range in words: as written, or the times of an absolute one. */
+function inWords(from, range) {
+  const time = (moment) => moment.toISOString().slice(11, 19);
+  return /^\d+$/.test(from) ? `${time(range.from)} – ${time(range.to)}` : from;
+}
+
 /** Loads the page with another value in the address bar. */
 function go(address, name, values) {
   const next = new URLSearchParams(address);
@@ -66,7 +72,7 @@ export function Toolbar({ document, address, variables, range, theme }) {
       <Choice
         label="Range"
         values={[range.raw.from]}
-        options={[...new Set([range.raw.from, ...RANGES])].map((from) => [from, from])}
+        options={[...new Set([range.raw.from, ...RANGES])].map((from) => [from, inWords(from, range)])}
         onChange={(values) => go(address, "from", values)}
         theme={theme}
       />

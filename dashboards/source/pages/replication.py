@@ -50,14 +50,14 @@ page.row(
           sort="Sender", headings={"ins": "Sender"}, links={"ins": ("instance", "ins")}, none="No WAL sender", h=5),
     table("Standbys", "How each standby gets WAL and replays it. One that follows the archive only is late by a WAL file; one with recovery_min_apply_delay is late on purpose.", ["ins"],
           Column("Archive only", "max by (ins) (pg_standby_archive_only{@cls})", maps=ARCHIVE_ONLY),
-          Column("Configured delay", "max by (ins) (pg_standby_min_apply_delay_seconds{@cls})", "s"),
+          Column("Apply delay", "max by (ins) (pg_standby_min_apply_delay_seconds{@cls})", "s"),
           Column("Replay delay", "max by (ins) (pg_lag{@cls} and on (cls, ins) pg_in_recovery{@cls} == 1)", "s"),
-          Column("Replay", "max by (ins) (pg_is_wal_replay_paused{@cls})", maps=PAUSED),
-          sort="Instance", links={"ins": ("instance", "ins")}, none="No standby", w=10, h=5),
+          Column("Replay", "max by (ins) (pg_is_wal_replay_paused{@cls} and on (cls, ins) pg_in_recovery{@cls} == 1)", maps=PAUSED),
+          sort="Instance", links={"ins": ("instance", "ins")}, none="No standby", w=10, h=6),
     table("WAL receivers (pg_stat_wal_receiver)", "WAL receivers of the standbys.", ["ins", "sender_host", "sender_port", "slot_name"],
           Column("State", "max by (ins, sender_host, sender_port, slot_name) (pg_recv_state{@cls})", maps=RECEIVER),
           Column("Last message", "time() - max by (ins, sender_host, sender_port, slot_name) (pg_recv_msg_recv_time{@cls})", "s", above((30, 60))),
-          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("instance", "ins")}, none="No WAL receiver", w=14, h=5),
+          sort="Receiver", headings={"ins": "Receiver"}, links={"ins": ("instance", "ins")}, none="No WAL receiver", w=14, h=6),
 )
 page.row(
     "Replication lag",
@@ -76,7 +76,7 @@ page.row(
 page.row(
     "Standbys",
     timeline("Timeline IDs", "All members should be on one timeline. A member on another one needs pg_rewind or a new base backup.", ("max by (ins) (pg_timeline_id{@cls})", "{{ins}}"), w=8),
-    timeline("WAL replay state", "A forgotten pause: the standby's data gets old, and WAL fills its disk.", ("max by (ins) (pg_is_wal_replay_paused{@cls})", "{{ins}}"), maps=PAUSED, none="No standby", w=8),
+    timeline("WAL replay state", "A forgotten pause: the standby's data gets old, and WAL fills its disk.", ("max by (ins) (pg_is_wal_replay_paused{@cls} and on (cls, ins) pg_in_recovery{@cls} == 1)", "{{ins}}"), maps=PAUSED, none="No standby", w=8),
     graph("Synchronous standbys: required vs. streaming", "Standbys that a commit waits for by synchronous_standby_names, and those of them that stream. Fewer streaming than required: commits hang.",
           (SYNC_STREAMING, "Streaming"), (SYNC_REQUIRED, "Required"), unit="short", over="^Required$", none="No primary"),
     graph("Recovery conflicts (cancelled queries)", "Queries per minute that replay cancelled on standbys, by cause. Snapshot: use hot_standby_feedback or a longer max_standby_streaming_delay.",

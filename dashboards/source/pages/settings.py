@@ -18,17 +18,19 @@ NO_LIMIT = texts(minus1="text:no limit")
 ON_OFF = texts(_0="text:off", _1="text:on")
 
 
-def matrix(title, text, query, *, unit, maps=(), none=None, decimals=None, w=12, h=8):
-    """A table with a row for each setting and a column for each member."""
+def matrix(title, text, query, *, unit, maps=(), none=None, decimals=None, width=275, w=12, h=8):
+    """A table with a row for each setting and a column for each member; `width` is that of the names."""
     made = table(title, text, ["setting", "ins"], Column("Value", query, unit), none=none, w=w, h=h)
     made["transformations"] = [
         {"id": "groupingToMatrix", "options": {"columnField": "ins", "rowField": "setting", "valueField": "Value", "emptyValue": "null"}},
         {"id": "organize", "options": {"excludeByName": {}, "indexByName": {}, "renameByName": {"setting\\ins": "Setting"}}},
     ]
     made["fieldConfig"]["defaults"] |= {"unit": unit, "mappings": list(maps)}
+    # Three members have room.
+    made["fieldConfig"]["defaults"]["custom"]["minWidth"] = 78
     if decimals is not None:
         made["fieldConfig"]["defaults"]["decimals"] = decimals
-    made["fieldConfig"]["overrides"].append(exactly("Setting", [("unit", "string"), ("custom.width", 285)]))
+    made["fieldConfig"]["overrides"].append(exactly("Setting", [("unit", "string"), ("custom.width", width)]))
     made["options"]["sortBy"] = [{"displayName": "Setting", "desc": False}]
     return made
 
@@ -60,18 +62,18 @@ page.row(
 )
 page.row(
     "Values",
-    matrix("Memory and WAL sizes", "Settings that are sizes. A standby that shall take over needs those of the primary.", settings(SIZES), unit="bytes", maps=NO_LIMIT, w=8, h=15),
+    matrix("Memory and WAL sizes", "Settings that are sizes. A standby that shall take over needs those of the primary.", settings(SIZES), unit="bytes", maps=NO_LIMIT, width=180, w=7, h=15),
     matrix("Limits and costs", "Settings that are numbers. max_connections, max_worker_processes, max_wal_senders, max_prepared_transactions and max_locks_per_transaction of a standby must not be below those of the primary.",
-           settings(NUMBERS), unit="none", maps=NO_LIMIT, w=8, h=15),
-    matrix("Switches", "fsync and full_page_writes off: a crash can corrupt data. autovacuum or track_counts off: tables are not vacuumed until wraparound is near.", settings(SWITCHES), unit="none", maps=ON_OFF, w=8, h=15),
-    matrix("Times", "Settings that are times. 0 means never for timeouts.", settings(TIMES), unit="s", w=8, h=7),
+           settings(NUMBERS), unit="none", maps=NO_LIMIT, w=10, h=15),
+    matrix("Switches", "fsync and full_page_writes off: a crash can corrupt data. autovacuum or track_counts off: tables are not vacuumed until wraparound is near.", settings(SWITCHES), unit="none", maps=ON_OFF, width=180, w=7, h=15),
+    matrix("Times", "Settings that are times. 0 means never for timeouts.", settings(TIMES), unit="s", w=10, h=7),
     table("Modes", "Settings with words as values.", ["ins"],
           Column("wal_level", "max by (ins) (pg_setting_wal_level{@cls})", maps=WAL_LEVEL),
           Column("archive_mode", "max by (ins) (pg_setting_archive_mode{@cls})", maps=ARCHIVE),
           Column("synchronous_commit", "max by (ins) (pg_setting_synchronous_commit{@cls})", maps=COMMIT),
           Column("io_method", "max by (ins) (pg_setting_io_method{@cls})", maps=IO_METHOD),
           Column("Huge pages", "max by (ins) (pg_setting_hugepage_status{@cls})", maps=HUGE_PAGES),
-          sort="Instance", links={"ins": ("instance", "ins")}, w=16, h=7),
+          sort="Instance", links={"ins": ("instance", "ins")}, w=14, h=7),
 )
 page.row(
     "History",

@@ -57,6 +57,11 @@ fn succeed(command: &mut Command) -> Output {
     output
 }
 
+/// The objects that a program printed, one a line.
+fn lines(output: &Output) -> Vec<Value> {
+    output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
 /// Its running server.
 pub struct Preview<'a> {
     root: &'a Path,
@@ -68,10 +73,16 @@ pub struct Preview<'a> {
 impl Preview<'_> {
     /// Starts it before a Prometheus.
     pub fn start(root: &Path, prometheus: SocketAddr) -> Preview<'_> {
+        Preview::start_of(root, prometheus, None)
+    }
+
+    /// Starts it with another folder of dashboards.
+    pub fn start_of<'a>(root: &'a Path, prometheus: SocketAddr, dashboards: Option<&Path>) -> Preview<'a> {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut command = Process::command("node");
         command.arg("server/serve.js").current_dir(folder(root));
         command.env("PROMETHEUS_URL", format!("http://{prometheus}")).env("PREVIEW_PORT", "0");
+        command.envs(dashboards.map(|folder| ("PREVIEW_DASHBOARDS", folder)));
         let server = Process::start("preview", command, log.path()).unwrap();
         let said = || std::fs::read_to_string(log.path()).unwrap();
         server.wait_until("listening", LIMIT, || said().contains("/d/")).unwrap();
@@ -86,7 +97,20 @@ impl Preview<'_> {
         let pictures = self.root.join("target/screenshots").join(name);
         let mut draw = Command::new("node");
         draw.arg("browser/draw.js").arg(&self.url).arg(pictures).arg(QUERY).args(pages).current_dir(folder(self.root));
-        let output = succeed(&mut draw);
-        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+        lines(&succeed(&mut draw))
+    }
+
+    /// Follows links from a page, and says where each step leads.
+    pub fn follow(&self, page: &str, steps: &[&str]) -> Vec<Value> {
+        let mut click = Command::new("node");
+        click.arg("browser/click.js").args([&self.url, QUERY, page]).args(steps).current_dir(folder(self.root));
+        lines(&succeed(&mut click))
+    }
+
+    /// Takes the pictures of a state into a folder.
+    pub fn take(&self, pictures: &Path, state: &str, query: &str) {
+        let mut take = Command::new("node");
+        take.arg("browser/pictures.js").arg(&self.url).arg(pictures).args([query, state]);
+        succeed(take.current_dir(folder(self.root)));
     }
 }

@@ -45,24 +45,29 @@ pub fn conninfo(architecture: &Architecture, service: Service) -> String {
 }
 
 impl Load {
+    /// Every panel has something to show, also those about sessions that wait for each other.
     pub fn start(architecture: &Architecture) -> Load {
+        let work = [(Service::Primary, WRITES), (Service::Replica, READS)];
+        Load::with(architecture, &[work, work].concat())
+    }
+
+    /// Without sessions that wait for each other.
+    pub fn calm(architecture: &Architecture) -> Load {
+        Load::with(architecture, &[(Service::Primary, WRITES), (Service::Replica, READS)])
+    }
+
+    fn with(architecture: &Architecture, work: &[(Service, &'static str)]) -> Load {
         let primary = architecture.wait_for_cluster(Duration::from_secs(60)).unwrap();
         let member = &architecture.nodes[primary].member;
         member.pgbench_init("postgres", 1).unwrap();
         member.psql("postgres", TABLES).unwrap();
         let pgbench = member.pgbench(architecture.haproxy.port(Service::Default), LONGEST).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let work = [
-            (Service::Primary, WRITES),
-            (Service::Primary, WRITES),
-            (Service::Replica, READS),
-            (Service::Replica, READS),
-        ];
-        let start = |(service, sql)| {
+        let start = |&(service, sql): &(Service, &'static str)| {
             let (conninfo, stop) = (conninfo(architecture, service), Arc::clone(&stop));
             std::thread::spawn(move || repeat(&conninfo, sql, &stop))
         };
-        let clients = work.into_iter().map(start).collect();
+        let clients = work.iter().map(start).collect();
         Load { stop, clients, _pgbench: pgbench }
     }
 }

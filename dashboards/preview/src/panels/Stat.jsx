@@ -13,6 +13,7 @@ export function Stat({ data, configuration, options, width, height, theme }) {
       graphMode={options.graphMode}
       justifyMode={options.justifyMode}
       textMode={options.textMode}
+      text={options.text}
       disableWideLayout={!options.wideLayout}
       onClick={linked?.openMenu}
       className={linked?.targetClassName}
