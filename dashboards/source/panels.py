@@ -40,8 +40,8 @@ def stat(title, text, *queries, unit, steps=PLAIN, maps=(), none=None, link=None
         "wideLayout": False,
     }
     if options["textMode"] == "value_and_name" and h < 4:
-        # Grafana would draw names too small to read.
-        options["text"] = {"titleSize": 12, "valueSize": 24}
+        # Grafana would draw names too small to read. Two values with units have little room.
+        options["text"] = {"titleSize": 12, "valueSize": 16 if len(queries) > 1 and w < 4 else 24}
     return panel_json("stat", title, text, none, targets, defaults, options, (w, h))
 
 

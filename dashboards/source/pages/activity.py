@@ -22,7 +22,7 @@ page.row(
     None,
     stat("Connection usage", "Client connections as % of max_connections minus reserved slots. At 100 % new sessions are refused.", ("pg_connection_used_ratio{@ins}", ""), unit="percentunit", steps=above(CONNECTIONS), w=3, h=3),
     stat("Connections", "Client connections, and max_connections minus reserved slots.", ("pg_connection_used{@ins}", "Used"), ("pg_connection_usable{@ins}", "Available"), unit="short", w=3, h=3),
-    stat("Blocked / blocking", f"Sessions waiting for a lock, and sessions that block others without waiting themselves: those are the cause. To list them: {BLOCKERS}", ("sum(pg_blocking_blocked_sessions{@ins})", "Blocked"), ("sum(pg_blocking_root_blockers{@ins})", "Root blockers"), unit="short", steps=above(LOCK_WAITS), w=3, h=3),
+    stat("Blocked / blocking", f"Sessions waiting for a lock, and sessions that block others without waiting themselves: those are the cause. To list them: {BLOCKERS}", ("sum(pg_blocking_blocked_sessions{@ins})", "Blocked"), ("sum(pg_blocking_root_blockers{@ins})", "Blocking"), unit="short", steps=above(LOCK_WAITS), w=3, h=3),
     stat("Lock queue depth", "Longest chain of sessions in which each waits for the next.", ("max(pg_blocking_max_depth{@ins})", ""), unit="short", steps=above((4, 10)), w=3, h=3),
     alerts_firing("@ins", w=3, h=3),
     stat("Longest lock wait", "Longest time a session is waiting for a lock. pg_blocking_pids(pid) names the holder.", ("max(pg_blocking_max_wait_seconds{@ins})", ""), unit="s", steps=above((5, 60)), none="No sessions waiting", w=3, h=3),
@@ -45,7 +45,7 @@ page.row(
           ["datname", "pid", "blocked_by", "locktype", "mode", "query", "text"],
           Column("Waiting for", BLOCKED, "s", above((5, 60))),
           sort="-Waiting for", links={"query": ("query", "datname", "query"), "datname": ("database", "datname")},
-          widths={"datname": 90, "pid": 75, "blocked_by": 95, "locktype": 100, "mode": 150, "query": 190, "text": 255}, none="No blocked session", w=16, h=10),
+          widths={"datname": 90, "pid": 75, "blocked_by": 95, "locktype": 100, "mode": 165, "query": 190, "text": 190}, none="No blocked session", w=16, h=10),
 )
 page.row(
     "Sessions",

@@ -22,9 +22,9 @@ page = Page("cluster", "One cluster and its members. The first row is the health
             scope="cluster", tags=["pg-cluster"], annotations=marks("@cls"))
 
 size = stat("Size / differences", "Size of all databases on disk, counted once, not per member. Settings that differ between members: after a failover the cluster behaves in another way; Settings lists them.",
-            ('sum(max by (datname) (pg_size_bytes{@cls,datname!~"wal|log"}))', "Size"), (f"count({DIFFERENT}) or 0 * count(pg_up{{@cls}})", "Settings that differ"),
+            ('sum(max by (datname) (pg_size_bytes{@cls,datname!~"wal|log"}))', "Size"), (f"count({DIFFERENT}) or 0 * count(pg_up{{@cls}})", "Differences"),
             unit="bytes", link="settings", w=3, h=3)
-size["fieldConfig"]["overrides"] = [exactly("Settings that differ", [("unit", "short")])]
+size["fieldConfig"]["overrides"] = [exactly("Differences", [("unit", "short")])]
 
 page.row(
     None,

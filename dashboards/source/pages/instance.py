@@ -37,11 +37,11 @@ page.row(
     durability,
     stat("Sessions", "Sessions that are active and idle in transaction.",
          ('sum(pg_activity_count{@ins,state="active"})', "Active"), ('sum(pg_activity_count{@ins,state=~"idle in transaction.*"})', "Idle in transaction"),
-         unit="short", link="activity", w=4, h=3),
+         unit="short", link="activity", w=5, h=3),
     stat("Blocked sessions", "Sessions waiting for a lock that another session holds. Sessions & locks shows who blocks whom.", ("sum(pg_blocking_blocked_sessions{@ins})", ""), unit="short", steps=above(LOCK_WAITS), link="activity", w=3, h=3),
     stat("Pending restart", "Parameters changed in the configuration but not in effect until restart.", ("pg_setting_pending_restart{@ins}", ""), unit="short", steps=ANY_IS_A_WARNING, link="settings", w=3, h=3),
     stat("Last reload", "Time since the configuration was loaded.", ("pg_conf_reload_time{@ins}", ""), unit="s", link="settings", w=3, h=3),
-    unlabelled(page.targets, h=3),
+    unlabelled(page.targets, h=3, w=3),
     stat("Longest transaction", "Age of the oldest open transaction. It holds its locks and prevents vacuum from removing dead rows.", ("max(pg_activity_max_tx_duration{@ins})", ""), unit="s", steps=above(LONG_TRANSACTION), link="activity", w=5, h=3),
     stat("Longest idle in transaction", "Longest time a session is idle in an open transaction: usually an application that forgot to COMMIT.",
          ('max(pg_activity_max_duration{@ins,state=~"idle in transaction.*"})', ""), unit="s", steps=above(IDLE_IN_TRANSACTION), link="activity", w=5, h=3),
@@ -59,7 +59,7 @@ page.row(
           Column("Calls", growth("pg_query_calls"), decimals=0),
           Column("Total time", growth("pg_query_exec_time"), "s"),
           sort="-Share", links={"query": ("query", "datname", "query"), "datname": ("database", "datname")},
-          widths={"datname": 90, "query": 195, "text": 275}, none="Needs pg_stat_statements", w=14, h=10),
+          widths={"datname": 90, "query": 195, "text": 240}, none="Needs pg_stat_statements", w=14, h=10),
 )
 page.row(
     "Members and databases",

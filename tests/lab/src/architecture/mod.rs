@@ -216,10 +216,11 @@ fn cluster(plan: &Plan, etcd: &Etcd, backrest: &Backrest) -> Result<Vec<Node>, L
     std::iter::once(first).chain(replicas).map(|member| equip(plan, member)).collect()
 }
 
-/// The role `monitor`, who may read sequences, too, and the extension that the exporters read.
+/// The role `monitor`, who may read sequences and the texts of statements, too, and the extension that the exporters read.
 pub(crate) fn preparation() -> String {
     format!(
         "create role monitor login password '{}' in role pg_monitor, pg_read_all_data; \
+         grant execute on function pg_catalog.pg_stat_file(text, boolean) to monitor; \
          alter role monitor set pg_stat_statements.track = 'none'; create extension pg_stat_statements",
         crate::MONITOR_PASSWORD
     )
