@@ -26,7 +26,7 @@ lab: demo-programs
 	./target/demo/lab fetch lab
 	./target/demo/lab architecture --programs target/demo
 
-## prove: causes real faults in the architecture and writes the times of their alerts into docs/alerts.md; 20 min
+## prove: causes real faults in the architecture and writes the times of their alerts into docs/alerts.md; 35 min
 prove: demo-programs
 	./target/demo/lab fetch lab
 	./target/demo/lab prove --programs target/demo --table docs/alerts.md

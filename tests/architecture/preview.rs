@@ -36,6 +36,7 @@ fn plan() -> Plan {
         rules: rule_files(&root().join("alerts")),
         scale: Some(Scale { hold: Duration::from_secs(2), conditions: &[] }),
         exporter_args: vec!["--cache-ttls=1,5,5,5".to_owned(), "--tag=exact_size".to_owned()],
+        ..Plan::default()
     }
 }
 

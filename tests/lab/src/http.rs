@@ -44,9 +44,24 @@ pub fn request(
     target: &str,
     headers: &[(&str, &str)],
 ) -> Result<Response, LabError> {
+    send(address, method, target, headers, "")
+}
+
+/// Sends a POST request with a body and reads the whole response, in 30 s at most.
+pub(crate) fn post(address: SocketAddr, target: &str, body: &str) -> Result<Response, LabError> {
+    send(address, "POST", target, &[("Content-Length", &body.len().to_string())], body)
+}
+
+fn send(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Response, LabError> {
     let what = || format!("{method} http://{address}{target}");
     let begin = Instant::now();
-    let bytes = exchange(address, method, target, headers).map_err(LabError::io(what()))?;
+    let bytes = exchange(address, method, target, headers, body).map_err(LabError::io(what()))?;
     let elapsed = begin.elapsed();
     parse(&bytes, elapsed).ok_or_else(|| {
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
@@ -54,11 +69,17 @@ pub fn request(
     })
 }
 
-fn exchange(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)]) -> io::Result<Vec<u8>> {
+fn exchange(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + LIMIT;
     let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let request = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    let request = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n{body}");
     stream.write_all(request.as_bytes())?;
     let mut response = Vec::new();
     let mut chunk = [0; 64 * 1024];

@@ -157,6 +157,11 @@ impl PgBouncer {
         self.folder.path()
     }
 
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("pgbouncer.ini")
+    }
+
     /// The process.
     pub fn process(&self) -> &Process {
         &self.process

@@ -113,11 +113,30 @@ impl Prometheus {
 
     /// Lets it scrape these targets in place of the former ones; it does so soon after.
     pub fn scrape(&self, targets: &[Target]) -> Result<(), LabError> {
+        self.reconfigure("scrape_configs", |configs| {
+            *configs = scraping(targets, self.interval)["scrape_configs"].take()
+        })
+    }
+
+    /// Lets it load one more rule file, of this text, in place of the one that it was given so before; without a text none.
+    pub fn load_rules(&self, text: Option<&str>) -> Result<(), LabError> {
+        let file = self.folder.path().join("more.yml");
+        fs::write(&file, text.unwrap_or_default()).map_err(LabError::io(format!("writing {}", file.display())))?;
+        self.reconfigure("rule_files", |files| {
+            let mut left: Vec<Value> = files.as_array().cloned().unwrap_or_default();
+            left.retain(|other| *other != json!(file));
+            left.extend(text.map(|_| json!(file)));
+            *files = left.into();
+        })
+    }
+
+    /// Changes a part of its configuration and lets it read that again.
+    fn reconfigure(&self, key: &str, change: impl FnOnce(&mut Value)) -> Result<(), LabError> {
         let config = config_file(&self.folder);
         let text = fs::read_to_string(&config).map_err(LabError::io(format!("reading {}", config.display())))?;
         let mut settings: Value = serde_json::from_str(&text)
             .map_err(|error| LabError::Unexpected(format!("reading {}: {error}", config.display())))?;
-        settings["scrape_configs"] = scraping(targets, self.interval)["scrape_configs"].take();
+        change(&mut settings[key]);
         fs::write(&config, settings.to_string()).map_err(LabError::io(format!("writing {}", config.display())))?;
         self.process.signal("HUP")
     }

@@ -4,10 +4,13 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 
+use serde_json::Value;
+
 use crate::architecture::{Component, START_LIMIT, answers};
 use crate::cache::Cache;
 use crate::error::LabError;
 use crate::folder::Folder;
+use crate::http::post;
 use crate::port::free_port;
 use crate::process::Process;
 
@@ -20,9 +23,15 @@ pub struct Etcd {
 }
 
 impl Etcd {
+    /// How large its database may be, in bytes.
+    pub(crate) const QUOTA: u32 = 32 << 20;
+
     /// Starts it on a free port and waits until it is healthy.
     pub(crate) fn start() -> Result<Etcd, LabError> {
-        Etcd::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)), &[])
+        // As an installation has it, with a quota that can be filled.
+        let quota = format!("--quota-backend-bytes={}", Etcd::QUOTA);
+        let arguments = ["--auto-compaction-retention=1h", quota.as_str()];
+        Etcd::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)), &arguments)
     }
 
     /// The same at an address, with more arguments.
@@ -51,6 +60,13 @@ impl Etcd {
     /// Where clients ask, and where its metrics are.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Calls its gateway, as `/v3/kv/put` with a request in JSON, and returns the answer.
+    pub fn call(&self, path: &str, request: &Value) -> Result<Value, LabError> {
+        let answer = post(self.address, path, &request.to_string())?;
+        let read = || serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
+        read().ok_or_else(|| LabError::Unexpected(format!("etcd {path}: {} {}", answer.status, answer.text())))
     }
 
     /// Its process: `STOP` and `CONT` freeze and thaw it.

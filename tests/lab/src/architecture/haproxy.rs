@@ -13,10 +13,11 @@ use crate::process::Process;
 
 const GLOBAL: &str = "\
 global
-  maxconn 500
+  maxconn 100
 defaults
   mode tcp
   timeout connect 3s
+  timeout queue 10m
   timeout client 10m
   timeout server 10m
   timeout check 2s
@@ -76,6 +77,11 @@ impl Service {
         }
     }
 
+    /// How many connections a server gets at a time; further clients queue.
+    fn most_connections(self) -> u32 {
+        if self == Self::Offline { 20 } else { 100 }
+    }
+
     fn is_pooled(self) -> bool {
         matches!(self, Self::Primary | Self::Replica)
     }
@@ -90,8 +96,9 @@ impl Service {
         for (at, node) in nodes.iter().enumerate() {
             let target = if self.is_pooled() { node.pooler.port() } else { node.member.port() };
             let backup = if self == Self::Offline && at + 1 < nodes.len() { " backup" } else { "" };
+            let most = self.most_connections();
             let (name, rest) = (node.member.name(), node.member.rest().port());
-            section.push_str(&format!("  server {name} 127.0.0.1:{target} check port {rest}{backup}\n"));
+            section.push_str(&format!("  server {name} 127.0.0.1:{target} check port {rest} maxconn {most}{backup}\n"));
         }
         section
     }

@@ -32,7 +32,7 @@ pub use haproxy::{HaProxy, Service};
 pub use node::Node;
 pub use node_exporter::NodeExporter;
 pub use patroni::{LEADER_TTL, Member};
-pub(crate) use patroni::{MAJOR, Seat};
+pub(crate) use patroni::{MAJOR, SPARE_SLOT, Seat};
 pub use ports::Ports;
 pub use rules::{Condition, Scale, rule_files};
 pub(crate) use shared::{SCOPE, START_LIMIT, answers};
@@ -57,6 +57,8 @@ pub struct Plan {
     pub rules: Vec<PathBuf>,
     /// Waiting times and thresholds in place of the rules' own.
     pub scale: Option<Scale>,
+    /// Whether node_exporter shows a small file system that can be filled, too.
+    pub small_disk: bool,
     /// More arguments for the exporters of each member.
     pub exporter_args: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl Default for Plan {
             interval: Duration::from_secs(5),
             rules: Vec::new(),
             scale: None,
+            small_disk: false,
             exporter_args: Vec::new(),
         }
     }
@@ -113,7 +116,7 @@ impl Architecture {
         let nodes = cluster(plan, &etcd, &backrest)?;
         let haproxy = HaProxy::start(&nodes, plan.ports)?;
         let backrest_exporter = backrest.exporter(&plan.programs.join("pgbackrest-exporter"))?;
-        let node_exporter = NodeExporter::start()?;
+        let node_exporter = if plan.small_disk { NodeExporter::start_with_disk()? } else { NodeExporter::start()? };
         let logs = VictoriaLogs::start()?;
         let shipper = Shipper::start(&nodes, &backrest, logs.address())?;
         let webhook = Webhook::start()?;

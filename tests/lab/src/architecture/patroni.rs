@@ -23,6 +23,9 @@ use crate::{Backrest, Etcd, MONITOR_PASSWORD, Major};
 /// The version that the cluster runs.
 pub(crate) const MAJOR: Major = Major::V17;
 
+/// A slot that Patroni leaves alone, for whoever makes it.
+pub(crate) const SPARE_SLOT: &str = "spare";
+
 /// A member that is killed is missed after this time: Patroni's minimum.
 pub const LEADER_TTL: Duration = Duration::from_secs(20);
 
@@ -349,6 +352,8 @@ impl Seat<'_> {
                     "loop_wait": 1,
                     "retry_timeout": 3,
                     "maximum_lag_on_failover": 1 << 20,
+                    // It drops every other slot that it has not made.
+                    "ignore_slots": [{ "name": SPARE_SLOT }],
                     "postgresql": {
                         "use_pg_rewind": true,
                         "use_slots": true,

@@ -35,6 +35,8 @@ pub struct Scale {
 pub struct Condition {
     /// The alert; all severities that have it.
     pub alert: &'static str,
+    /// The rule that is changed: the alert itself, or a recording that it reads.
+    pub rule: &'static str,
     /// What stands in the rule file.
     pub from: &'static str,
     /// What stands in its place.
@@ -53,23 +55,23 @@ pub(crate) fn scaled(files: &[PathBuf], scale: &Scale) -> Result<(Folder, Vec<Pa
         fs::write(&copy, text).map_err(LabError::io(format!("writing {}", copy.display())))?;
         copies.push(copy);
     }
-    if let Some(Condition { alert, from, .. }) = unused.first() {
-        return Err(LabError::Unexpected(format!("scaling {alert}: no rule of that name has `{from}`")));
+    if let Some(Condition { alert, rule, from, .. }) = unused.first() {
+        return Err(LabError::Unexpected(format!("scaling {alert}: no rule {rule} has `{from}`")));
     }
     Ok((folder, copies))
 }
 
 /// The text with another value on every line that has only a `for`, and with other conditions; what is found leaves `unused`.
 fn rescaled(text: &str, scale: &Scale, unused: &mut Vec<&Condition>) -> String {
-    let mut alert = "";
+    let mut rule = "";
     let mut lines = String::new();
     for line in text.lines() {
-        if let Some((_, name)) = line.split_once("- alert: ") {
-            alert = name;
+        if let Some((_, name)) = line.split_once("- alert: ").or_else(|| line.split_once("- record: ")) {
+            rule = name;
         }
         let line = match line.split_once("for: ") {
             Some((indent, _)) if indent.trim().is_empty() => format!("{indent}for: {}ms", scale.hold.as_millis()),
-            _ => changed(line, alert, scale.conditions, unused),
+            _ => changed(line, rule, scale.conditions, unused),
         };
         lines.push_str(&line);
         lines.push('\n');
@@ -77,16 +79,16 @@ fn rescaled(text: &str, scale: &Scale, unused: &mut Vec<&Condition>) -> String {
     lines
 }
 
-/// A line of an alert's rule with the conditions that are changed.
-fn changed(line: &str, alert: &str, conditions: &[Condition], unused: &mut Vec<&Condition>) -> String {
+/// A line of a rule with the conditions that are changed.
+fn changed(line: &str, rule: &str, conditions: &[Condition], unused: &mut Vec<&Condition>) -> String {
     let mut line = line.to_owned();
-    for condition in conditions.iter().filter(|condition| condition.alert == alert) {
+    for condition in conditions.iter().filter(|condition| condition.rule == rule) {
         let is_whole = |end: usize| !line[end..].starts_with(|next: char| next.is_ascii_digit());
         if let Some(at) = line.find(condition.from)
             && is_whole(at + condition.from.len())
         {
             line = line.replace(condition.from, condition.to);
-            unused.retain(|other| (other.alert, other.from) != (condition.alert, condition.from));
+            unused.retain(|other| (other.rule, other.from) != (condition.rule, condition.from));
         }
     }
     line
@@ -99,16 +101,16 @@ mod tests {
     const SCALE: Scale = Scale {
         hold: Duration::from_secs(2),
         conditions: &[
-            Condition { alert: "A", from: "> 30", to: "> 1" },
-            Condition { alert: "B", from: "[10m]", to: "[30s]" },
+            Condition { alert: "A", rule: "A", from: "> 30", to: "> 1" },
+            Condition { alert: "A", rule: "a:rate", from: "[5m]", to: "[1m]" },
+            Condition { alert: "B", rule: "B", from: "[10m]", to: "[30s]" },
         ],
     };
 
     #[test]
     fn only_a_rules_own_waiting_time_and_its_conditions_change() {
-        let text = "  - alert: A\n    expr: up > 30 # wait for: it\n    for: 15m\n  - alert: A\n    expr: up > 300\n";
-        let expected =
-            "  - alert: A\n    expr: up > 1 # wait for: it\n    for: 2000ms\n  - alert: A\n    expr: up > 300\n";
+        let text = "  - record: a:rate\n    expr: rate(a[5m])\n  - alert: A\n    expr: up > 30 # wait for: it\n    for: 15m\n  - alert: A\n    expr: up > 300\n";
+        let expected = "  - record: a:rate\n    expr: rate(a[1m])\n  - alert: A\n    expr: up > 1 # wait for: it\n    for: 2000ms\n  - alert: A\n    expr: up > 300\n";
         let mut unused = SCALE.conditions.iter().collect();
         assert_eq!(rescaled(text, &SCALE, &mut unused), expected);
         assert_eq!(unused.len(), 1);

@@ -1,16 +1,20 @@
-//! The faults, each with the alerts that must come of it. The files are named as those of the rules.
+//! The faults, each with the alerts that must come of it.
 
+mod backups;
 mod etcd;
 mod exporter;
 mod fault;
 mod haproxy;
+mod node;
 mod patroni;
-mod pgbackrest;
 mod pgbouncer;
 mod postgres;
 mod replication;
+mod repositories;
 mod sessions;
+mod slots;
 mod steps;
+mod subscriptions;
 mod vacuum;
 mod wal;
 
@@ -19,6 +23,12 @@ pub use fault::{Fault, Place};
 /// All of them, the harmless ones first: failovers end the series.
 pub fn faults() -> impl Iterator<Item = &'static Fault> {
     let harmless = [sessions::FAULTS, vacuum::FAULTS, wal::FAULTS, pgbouncer::FAULTS, exporter::FAULTS];
-    let others = [pgbackrest::FAULTS, haproxy::FAULTS, replication::FAULTS, patroni::FAULTS, postgres::FAULTS];
-    harmless.into_iter().chain(others).chain([etcd::FAULTS]).flatten()
+    let backups = [repositories::FAULTS, backups::FAULTS, haproxy::FAULTS, node::ON_A_DISK, node::FAULTS];
+    let standbys = [replication::FAULTS, slots::FAULTS, subscriptions::FAULTS, patroni::FAULTS, postgres::FAULTS];
+    harmless.into_iter().chain(backups).chain(standbys).chain([etcd::FAULTS]).flatten()
+}
+
+/// Whether a fault needs a file system that only root can mount.
+pub(super) fn needs_disk(fault: &Fault) -> bool {
+    node::ON_A_DISK.iter().any(|other| other.alerts == fault.alerts)
 }

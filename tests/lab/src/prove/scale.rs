@@ -24,6 +24,14 @@ pub const SCALE: Scale = Scale {
         condition("PostgresRollbackRatioHigh", "[5m]", "[30s]"),
         // No cluster of the proof comes near the least age that freezes.
         condition("PostgresVacuumFailsafeAge", "1.05 *", "0 *"),
+        // Half a million ids are used up, not half of all.
+        condition("PostgresXidAge", "> 0.4", "> 0.0001"),
+        condition("PostgresXidAge", "1.25 *", "0 *"),
+        condition("PostgresXidExhaustionSoon", "> 0.4", "> 0.0001"),
+        condition("PostgresXidExhaustionSoon", "1.25 *", "0 *"),
+        condition("PostgresXidExhaustionSoon", "[1h]", "[30s]"),
+        condition("PostgresMultixactAge", "> 0.4", "> 0.000001"),
+        condition("PostgresMultixactAge", "1.25 *", "0 *"),
         condition("PostgresXminHorizonStuck", "> 10000000", "> 100"),
         condition("PostgresPreparedTransactionOld", "> 3600", "> 5"),
         condition("PostgresDeadTuples", "> 1000000", "> 100"),
@@ -32,7 +40,11 @@ pub const SCALE: Scale = Scale {
         condition("PostgresCheckpointPressure", "[30m]", "[1m]"),
         // The checkpoints of the proof come without the WAL that fills max_wal_size.
         condition("PostgresCheckpointPressure", "> pg_setting_max_wal_size", ">= 0"),
+        condition("PostgresBackendFsync", "[5m]", "[30s]"),
+        condition("PostgresTempSpill", "[5m]", "[30s]"),
         condition("PostgresRestarted", "< 300", "< 20"),
+        condition("PostgresCrashLoop", "[30m]", "[90s]"),
+        recording("PostgresCrashLoop", "pg:server:stats_resets30m", "[30m]", "[90s]"),
         condition("PostgresRoleChanged", "[10m]", "[30s]"),
         condition("PostgresChecksumFailure", "[1h]", "[30s]"),
         condition("PostgresChecksumFailure", "< 86400", "< 30"),
@@ -40,10 +52,23 @@ pub const SCALE: Scale = Scale {
         condition("PostgresMetricsAbsent", "- 3600", "- 10"),
         condition("PostgresReplicaNotStreaming", "[10m]", "[30s]"),
         condition("PostgresReplicationLagBytes", "> 256 * 1024 * 1024", "> 16 * 1024 * 1024"),
+        condition("PostgresReplicationLagTime", "[5m]", "[15s]"),
+        condition("PostgresReplicationLagTime", "> 30", "> 5"),
         condition("PostgresReplicaStale", "> 300", "> 10"),
+        condition("PostgresRecoveryConflicts", "[10m]", "[30s]"),
+        condition("PostgresStandbyMissing", "[1d]", "[30s]"),
+        condition("PostgresSubscriptionErrors", "[15m]", "[30s]"),
+        condition("PostgresSlotRetentionHigh", "> 20 * 1024 * 1024 * 1024", "> 64 * 1024 * 1024"),
         condition("PostgresSlotInactive", "> 1024 * 1024 * 1024", "> 16 * 1024 * 1024"),
         condition("ExporterScrapeErrors", "[10m]", "[30s]"),
+        condition("ExporterSamplesDropped", "[15m]", "[30s]"),
+        condition("RuleEvaluationFailing", "[10m]", "[30s]"),
+        condition("HostFilesystemReadOnly", "offset 30m", "offset 20s"),
+        condition("EtcdFragmented", "> 100 * 1024 * 1024", "> 10 * 1024 * 1024"),
         condition("BackupFewerDatabases", "offset 1d", "offset 20s"),
+        condition("BackupShrunk", "offset 1d", "offset 20s"),
+        condition("BackupSlow", "> 600", "> 10"),
+        condition("BackupSlow", "[14d]", "[1m]"),
         condition("BackupUnobserved", "> 26 * 3600", "> 10"),
         condition("BackupRecoveryWindowShort", "+ 3600", "+ 5"),
         condition("BackupRecoveryWindowShort", "< 86400", "< 60"),
@@ -53,5 +78,10 @@ pub const SCALE: Scale = Scale {
 };
 
 const fn condition(alert: &'static str, from: &'static str, to: &'static str) -> Condition {
-    Condition { alert, from, to }
+    recording(alert, alert, from, to)
+}
+
+/// The same in a recording that the alert reads.
+const fn recording(alert: &'static str, rule: &'static str, from: &'static str, to: &'static str) -> Condition {
+    Condition { alert, rule, from, to }
 }

@@ -17,6 +17,7 @@ pub fn start(programs: &Path, alerts: &Path) -> Result<Architecture, LabError> {
         interval: INTERVAL,
         rules: rules(alerts)?,
         scale: Some(SCALE),
+        small_disk: true,
         exporter_args: vec![CACHE_TTLS.to_owned()],
     };
     let architecture = Architecture::start(&plan)?;

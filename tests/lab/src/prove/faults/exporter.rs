@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::fault::{Fault, Place};
-use super::steps::{freeze, kill, reset, set, sql, start_again};
+use super::steps::{SESSION, end_sessions, freeze, kill, reset, set, sql, start_again};
 use crate::{Architecture, LabError, Target};
 
 pub const FAULTS: &[Fault] = &[
@@ -80,6 +80,48 @@ pub const FAULTS: &[Fault] = &[
         },
     },
     Fault {
+        alerts: &["ExporterSamplesDropped"],
+        what: "connect to a PgBouncer that takes any database, by a name in Latin-1",
+        place: Place::Replica,
+        cause: |lab, at| {
+            let pooler = &lab.nodes[at].pooler;
+            let (config, aside) = (pooler.config(), pooler.config().with_extension("aside"));
+            fs::copy(&config, &aside).map_err(LabError::io(format!("copying {}", config.display())))?;
+            let text = fs::read_to_string(&config).map_err(LabError::io(format!("reading {}", config.display())))?;
+            let any = format!("* = host=127.0.0.1 port={} user=postgres dbname=postgres", lab.nodes[at].member.port());
+            write(&config, &text.replacen("[databases]\n", &format!("[databases]\n{any}\n"), 1))?;
+            pooler.console("RELOAD")?;
+            // It forgets that database when nobody uses it.
+            pooler.console("SET autodb_idle_timeout = 1")?;
+            let connect = r"PGDATABASE=$(printf 'caf\351') exec psql -X -c 'select pg_sleep(600)'";
+            Ok(vec![pooler.start("env", "app", "postgres", &[SESSION, "sh", "-c", connect])?])
+        },
+        mend: |lab, at| {
+            end_sessions(lab, at)?;
+            let pooler = &lab.nodes[at].pooler;
+            let (config, aside) = (pooler.config(), pooler.config().with_extension("aside"));
+            fs::rename(&aside, &config).map_err(LabError::io(format!("restoring {}", config.display())))?;
+            pooler.console("RELOAD").map(drop)
+        },
+    },
+    Fault {
+        alerts: &["RuleEvaluationFailing"],
+        what: "load a rule that finds several series where one may be",
+        place: Place::Primary,
+        cause: |lab, _| {
+            let own = Target::new("prometheus", lab.prometheus.address());
+            lab.prometheus.scrape(&[lab.targets(), vec![own]].concat())?;
+            lab.prometheus.load_rules(Some(
+                "groups: [{ name: ambiguous, rules: [{ record: ambiguous, expr: 'up * on (job) up' }] }]",
+            ))?;
+            Ok(Vec::new())
+        },
+        mend: |lab, _| {
+            lab.prometheus.load_rules(None)?;
+            lab.prometheus.scrape(&lab.targets())
+        },
+    },
+    Fault {
         alerts: &["BackrestExporterFailing"],
         what: "damage pgBackRest’s configuration",
         place: Place::Primary,
@@ -112,7 +154,7 @@ fn end_scrapes(lab: &Architecture, at: usize) -> Result<(), LabError> {
 }
 
 /// pgBackRest's configuration file, and where it is kept meanwhile.
-fn config(lab: &Architecture) -> (PathBuf, PathBuf) {
+pub(super) fn config(lab: &Architecture) -> (PathBuf, PathBuf) {
     let config = lab.backrest.config();
     let aside = config.with_extension("aside");
     (config, aside)

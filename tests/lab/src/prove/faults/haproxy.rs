@@ -1,7 +1,9 @@
 //! HAProxy.
 
+use std::fs;
+
 use super::fault::{Fault, Place};
-use super::steps::{LIMIT, freeze};
+use super::steps::{LIMIT, SESSION, end_sessions, freeze};
 use crate::architecture::SCOPE;
 use crate::{Architecture, LabError, Process, Service, request};
 
@@ -41,7 +43,34 @@ pub const FAULTS: &[Fault] = &[
         cause: |lab, _| freeze(lab.haproxy.process()),
         mend: |lab, _| lab.haproxy.process().signal("CONT"),
     },
+    Fault {
+        alerts: &["HaproxyQueue"],
+        what: "open 21 connections to a service that gives its server 20 at a time",
+        place: Place::Replica,
+        cause: |lab, at| Ok(vec![clients(lab, at, Service::Offline, 21)?]),
+        mend: |lab, at| end_sessions(lab, at),
+    },
+    Fault {
+        alerts: &["HaproxySessionsHigh"],
+        what: "open 85 of 100 connections",
+        place: Place::Replica,
+        cause: |lab, at| Ok(vec![clients(lab, at, Service::Primary, 85)?]),
+        mend: |_, _| Ok(()),
+    },
 ];
+
+/// So many idle clients of a service.
+fn clients(lab: &Architecture, at: usize, service: Service, count: u32) -> Result<Process, LabError> {
+    let member = &lab.nodes[at].member;
+    let file = member.socket_dir().join("fault.sql");
+    fs::write(&file, "\\sleep 600 s\n").map_err(LabError::io(format!("writing {}", file.display())))?;
+    let (port, user) = (format!("PGPORT={}", lab.haproxy.port(service)), service.user());
+    let (user, password) = (format!("PGUSER={user}"), format!("PGPASSWORD={user}"));
+    let (count, file) = (count.to_string(), file.display().to_string());
+    let connection = [SESSION, "PGHOST=127.0.0.1", &port, &user, &password];
+    let program = ["pgbench", "--no-vacuum", "--time=600", "--client", &count, "--file", &file, "postgres"];
+    member.start_client("env", &[&connection[..], &program[..]].concat())
+}
 
 /// The Patroni of every member but the primary.
 fn replicas(lab: &Architecture, primary: usize) -> impl Iterator<Item = &Process> {

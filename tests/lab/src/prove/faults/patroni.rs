@@ -1,8 +1,11 @@
 //! Patroni.
 
+use std::fs;
+
 use super::fault::{Fault, Place};
-use super::steps::{LIMIT, freeze, kill, pause, resume, start_again};
-use crate::{Architecture, LabError};
+use super::steps::{LIMIT, freeze, kill, pause, resume, set, sql, start_again};
+use crate::architecture::SCOPE;
+use crate::{Architecture, LabError, Process};
 
 pub const FAULTS: &[Fault] = &[
     Fault {
@@ -52,7 +55,49 @@ pub const FAULTS: &[Fault] = &[
             resume(lab, at)
         },
     },
+    Fault {
+        alerts: &["PostgresSplitBrain", "PatroniTwoLeaders"],
+        what: "pause Patroni, and promote a replica",
+        place: Place::Replica,
+        cause: |lab, at| {
+            pause(lab, at)?;
+            promote(lab, at)
+        },
+        // Patroni ends the primary that has no lock, rewinds it and lets it follow the other.
+        mend: resume,
+    },
+    Fault {
+        alerts: &["PostgresTimelineDiverged"],
+        what: "freeze a replica’s Patroni, promote the replica, and start it as a standby again",
+        place: Place::Replica,
+        cause: |lab, at| {
+            freeze(lab.nodes[at].member.process())?;
+            promote(lab, at)?;
+            let member = &lab.nodes[at].member;
+            let data = member.data_dir();
+            fs::write(data.join("standby.signal"), "").map_err(LabError::io("writing standby.signal"))?;
+            let data = data.display().to_string();
+            let log = member.socket_dir().join("restart.log").display().to_string();
+            let restart = member.start_client("pg_ctl", &["restart", "-m", "fast", "-w", "-D", &data, "-l", &log])?;
+            if !restart.wait(LIMIT).is_some_and(|status| status.success()) {
+                return Err(LabError::Unexpected(format!("restarting a replica: {}", restart.log_tail())));
+            }
+            Ok(Vec::new())
+        },
+        mend: |lab, at| {
+            let member = &lab.nodes[at].member;
+            member.process().signal("CONT")?;
+            member.wait_for("/liveness", LIMIT)?;
+            member.patronictl(&["reinit", SCOPE, member.name(), "--force"]).map(drop)
+        },
+    },
 ];
+
+/// Promotes a replica by PostgreSQL's own means. It archives nothing: the others would follow its timeline from there.
+fn promote(lab: &Architecture, at: usize) -> Result<Vec<Process>, LabError> {
+    set(lab, at, "archive_command = 'false'")?;
+    sql(lab, at, "select pg_promote()")
+}
 
 /// Changes the configuration of the cluster.
 pub(super) fn edit(lab: &Architecture, at: usize, change: &str) -> Result<(), LabError> {

@@ -1,11 +1,9 @@
 //! Whether a server is there, in its role, and safe.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
+use super::backups::damage_page;
 use super::fault::{Fault, Place};
-use super::steps::{kill, reset, set, sql, start_again};
-use crate::LabError;
+use super::steps::{LIMIT, kill, reset, session, set, signal, sql, start_again, wait_for_sessions};
+use crate::{Architecture, LabError};
 
 pub const FAULTS: &[Fault] = &[
     Fault {
@@ -20,11 +18,7 @@ pub const FAULTS: &[Fault] = &[
         what: "damage a page of a table on disk",
         place: Place::Primary,
         cause: |lab, at| {
-            let member = &lab.nodes[at].member;
-            sql(lab, at, "create table torn as select generate_series(1, 100) as id; checkpoint")?;
-            let file = member.data_dir().join(member.psql("postgres", "select pg_relation_filepath('torn')")?);
-            let damage = || File::options().write(true).open(&file)?.write_all_at(b"damage", 4000);
-            damage().map_err(LabError::io(format!("damaging {}", file.display())))?;
+            damage_page(lab, at, "torn")?;
             // Out of the server's memory, and in again.
             sql(
                 lab,
@@ -41,6 +35,36 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, at| sql(lab, at, "drop table torn").map(drop),
     },
     Fault {
+        alerts: &["PostgresPendingRestart"],
+        what: "change a setting that needs a restart, where Patroni is scraped by another name of the host",
+        place: Place::Replica,
+        cause: |lab, at| {
+            // Without the job its last values would stay for five minutes.
+            let mut targets = lab.targets();
+            for target in targets.iter_mut().filter(|target| target.job == "patroni") {
+                target.address = target.address.replace("127.0.0.1", "localhost");
+            }
+            lab.prometheus.scrape(&targets)?;
+            set(lab, at, "wal_buffers = '1MB'")
+        },
+        mend: |lab, at| {
+            reset(lab, at, "wal_buffers")?;
+            lab.prometheus.scrape(&lab.targets())
+        },
+    },
+    Fault {
+        alerts: &["PostgresCrashLoop"],
+        what: "kill a session of a replica by SIGKILL three times",
+        place: Place::Replica,
+        cause: |lab, at| {
+            for _ in 0..3 {
+                crash(lab, at)?;
+            }
+            Ok(Vec::new())
+        },
+        mend: |_, _| Ok(()),
+    },
+    Fault {
         alerts: &["PostgresDown", "ExporterScrapeErrors"],
         what: "kill a replica with its Patroni",
         place: Place::Replica,
@@ -55,3 +79,16 @@ pub const FAULTS: &[Fault] = &[
         mend: |_, _| Ok(()),
     },
 ];
+
+/// Kills a session, which lets the server recover as after a crash, and waits until Prometheus knows.
+fn crash(lab: &Architecture, at: usize) -> Result<(), LabError> {
+    let member = &lab.nodes[at].member;
+    let reset = format!(r#"pg_bgwriter_reset_time{{ins="{}"}}"#, member.name());
+    let before = lab.prometheus.wait_for(&reset, LIMIT)?.first().map(|sample| sample.value).unwrap_or_default();
+    let victim = session(member, "select pg_sleep(600)")?;
+    wait_for_sessions(member, 1)?;
+    signal(lab, at, "application_name = 'fault'", "KILL")?;
+    victim.wait(LIMIT);
+    member.wait_for_query("select true", LIMIT)?;
+    lab.prometheus.wait_for(&format!("{reset} > {before}"), LIMIT).map(drop)
+}

@@ -1,10 +1,10 @@
-//! Standbys, slots and subscriptions.
+//! Standbys.
+
+use std::path::PathBuf;
 
 use super::fault::{Fault, Place};
-use super::steps::{
-    LIMIT, SESSION, end_sessions, freeze, kill, reset, session, set, sql, start_again, wait_for_sessions, write_wal,
-};
-use crate::{Architecture, LabError};
+use super::steps::{LIMIT, clients, end_sessions, freeze, primary, reset, session, set, sql, write_wal};
+use crate::{Architecture, LabError, Process};
 
 pub const FAULTS: &[Fault] = &[
     Fault {
@@ -22,32 +22,31 @@ pub const FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        alerts: &["PostgresReplicationLagBytes", "PostgresReplicaStale"],
+        alerts: &["PostgresReplicationLagBytes", "PostgresReplicaStale", "PostgresReplicationLagTime"],
         what: "let a replica wait without limit for a query that reads what VACUUM has removed; write 48 MB",
         place: Place::Replica,
         cause: |lab, at| {
-            let (primary, member) = (primary(lab)?, &lab.nodes[at].member);
-            sql(lab, primary, "create table kept as select generate_series(1, 1000) as id")?;
-            member.wait_for_query("select count(*) = 1000 from kept", LIMIT)?;
-            set(lab, at, "max_standby_streaming_delay = -1")?;
+            keep_rows(lab, at, "-1")?;
             let read = "begin isolation level repeatable read; select from kept limit 1; select pg_sleep(600)";
-            let reader = session(member, read)?;
-            member.wait_for_query(
-                "select exists (select from pg_stat_activity where application_name = 'fault' and backend_xmin is not null)",
-                LIMIT,
-            )?;
-            sql(lab, primary, "delete from kept")?;
-            // It removes nothing while a scrape on the primary still sees the rows.
-            let is_vacuumed = "vacuum kept; select pg_relation_size('kept') = 0";
-            lab.nodes[primary].member.wait_for_query(is_vacuumed, LIMIT)?;
-            write_wal(lab, primary, 3)?;
+            let reader = session(&lab.nodes[at].member, read)?;
+            remove_rows(lab, at, 1)?;
+            write_wal(lab, primary(lab)?, 3)?;
             Ok(vec![reader])
         },
-        mend: |lab, at| {
-            end_sessions(lab, at)?;
-            reset(lab, at, "max_standby_streaming_delay")?;
-            sql(lab, primary(lab)?, "drop table kept").map(drop)
+        mend: forget_rows,
+    },
+    Fault {
+        alerts: &["PostgresRecoveryConflicts"],
+        what: "let a replica cancel 25 queries that read what VACUUM has removed",
+        place: Place::Replica,
+        cause: |lab, at| {
+            keep_rows(lab, at, "0")?;
+            let read = "begin isolation level repeatable read;\nselect from kept limit 1;\nselect pg_sleep(600);\n";
+            let readers = clients(&lab.nodes[at].member, "postgres", 25, read)?;
+            remove_rows(lab, at, 25)?;
+            Ok(vec![readers])
         },
+        mend: forget_rows,
     },
     Fault {
         alerts: &["PostgresReplicaNotStreaming"],
@@ -74,28 +73,23 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, at| sql(lab, at, "alter role replicator login").map(drop),
     },
     Fault {
-        alerts: &["PostgresWalSendersHigh"],
-        what: "open 7 replication connections beside the replicas’, of 10",
+        alerts: &["PostgresStandbyMissing"],
+        what: "stop a third standby, which nothing scrapes",
         place: Place::Primary,
         cause: |lab, at| {
-            let open = "for i in 1 2 3 4 5 6 7; do
-                psql -X -q -d 'dbname=postgres replication=database' -c 'select pg_sleep(600)' & done; wait";
-            let sessions = lab.nodes[at].member.start_client("env", &[SESSION, "sh", "-c", open])?;
-            wait_for_sessions(&lab.nodes[at].member, 7)?;
-            Ok(vec![sessions])
+            let standby = third_standby(lab, at)?;
+            let three = "quantile_over_time(0.9, pg:cluster:walsenders[30s]) > 2";
+            lab.prometheus.wait_for(three, LIMIT)?;
+            // An immediate end: nobody is connected.
+            standby.signal("QUIT")?;
+            standby.wait(LIMIT);
+            Ok(Vec::new())
         },
-        mend: |lab, at| end_sessions(lab, at),
-    },
-    Fault {
-        alerts: &["PostgresSlotsHigh"],
-        what: "create 7 temporary slots beside the replicas’, of 10",
-        place: Place::Primary,
-        cause: |lab, at| {
-            let create = "select pg_create_physical_replication_slot('spare_' || i, false, true)
-                          from generate_series(1, 7) as i; select pg_sleep(600)";
-            Ok(vec![session(&lab.nodes[at].member, create)?])
+        // What it looks back at has passed by itself: the standby is not expected any more.
+        mend: |lab, at| {
+            let folder = third_folder(lab, at);
+            std::fs::remove_dir_all(&folder).map_err(LabError::io(format!("removing {}", folder.display())))
         },
-        mend: |lab, at| end_sessions(lab, at),
     },
     Fault {
         alerts: &["PostgresSyncStandbyMissing"],
@@ -104,41 +98,59 @@ pub const FAULTS: &[Fault] = &[
         cause: |lab, at| set(lab, at, "synchronous_standby_names = 'nobody'"),
         mend: |lab, at| reset(lab, at, "synchronous_standby_names"),
     },
-    Fault {
-        alerts: &["PostgresSubscriptionDown"],
-        what: "subscribe to a publisher that does not answer",
-        place: Place::Primary,
-        cause: |lab, at| {
-            sql(
-                lab,
-                at,
-                "create subscription lonely connection 'host=127.0.0.1 port=1' publication none with (connect = false);
-                 alter subscription lonely enable",
-            )
-        },
-        mend: |lab, at| {
-            sql(
-                lab,
-                at,
-                "alter subscription lonely disable;
-                 alter subscription lonely set (slot_name = none);
-                 drop subscription lonely",
-            )
-            .map(drop)
-        },
-    },
-    Fault {
-        alerts: &["PostgresSlotInactive"],
-        what: "kill a replica, whose slot stays; write 48 MB",
-        place: Place::Replica,
-        cause: |lab, at| {
-            kill(lab, at)?;
-            write_wal(lab, primary(lab)?, 3).map(|()| Vec::new())
-        },
-        mend: start_again,
-    },
 ];
 
-fn primary(lab: &Architecture) -> Result<usize, LabError> {
-    lab.primary().ok_or_else(|| LabError::Unexpected("no member is the primary now".into()))
+/// Rows that a replica has, and how long replay waits there for queries that read them.
+fn keep_rows(lab: &Architecture, at: usize, delay: &str) -> Result<(), LabError> {
+    sql(lab, primary(lab)?, "create table kept as select generate_series(1, 1000) as id")?;
+    lab.nodes[at].member.wait_for_query("select count(*) = 1000 from kept", LIMIT)?;
+    set(lab, at, &format!("max_standby_streaming_delay = {delay}")).map(drop)
+}
+
+/// Removes them, once so many sessions of the fault's read them on the replica.
+fn remove_rows(lab: &Architecture, at: usize, readers: u32) -> Result<(), LabError> {
+    let are_read = format!(
+        "select count(*) >= {readers} from pg_stat_activity
+          where application_name = 'fault' and backend_xmin is not null and query ~ 'pg_sleep'"
+    );
+    lab.nodes[at].member.wait_for_query(&are_read, LIMIT)?;
+    let primary = primary(lab)?;
+    sql(lab, primary, "delete from kept")?;
+    // It removes nothing while a scrape on the primary still sees the rows.
+    let is_vacuumed = "vacuum kept; select pg_relation_size('kept') = 0";
+    lab.nodes[primary].member.wait_for_query(is_vacuumed, LIMIT)
+}
+
+fn forget_rows(lab: &mut Architecture, at: usize) -> Result<(), LabError> {
+    end_sessions(lab, at)?;
+    reset(lab, at, "max_standby_streaming_delay")?;
+    sql(lab, primary(lab)?, "drop table kept").map(drop)
+}
+
+fn third_folder(lab: &Architecture, at: usize) -> PathBuf {
+    lab.nodes[at].member.socket_dir().join("third")
+}
+
+/// A standby that Patroni does not know; streams from the primary when this returns.
+fn third_standby(lab: &Architecture, at: usize) -> Result<Process, LabError> {
+    let member = &lab.nodes[at].member;
+    let (data, from) = (third_folder(lab, at).display().to_string(), member.socket_dir().display());
+    let copy = member.start_client("pg_basebackup", &["-D", &data, "-R", "-X", "stream", "-c", "fast"])?;
+    if !copy.wait(LIMIT).is_some_and(|status| status.success()) {
+        return Err(LabError::Unexpected(format!("copying the primary: {}", copy.log_tail())));
+    }
+    let settings = [
+        format!("unix_socket_directories={data}"),
+        format!("primary_conninfo=host={from} port={} user=postgres application_name=third", member.port()),
+        "listen_addresses=".to_owned(),
+        "restore_command=".to_owned(),
+        "logging_collector=off".to_owned(),
+    ];
+    let arguments = settings.iter().flat_map(|setting| ["-c", setting.as_str()]);
+    let arguments: Vec<&str> = ["-D", data.as_str()].into_iter().chain(arguments).collect();
+    let standby = member.start_client("postgres", &arguments)?;
+    let streams =
+        "select exists (select from pg_stat_replication where application_name = 'third' and state = 'streaming')";
+    member.wait_for_query(streams, LIMIT)?;
+    Ok(standby)
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use crate::proc;
 use crate::{Architecture, LabError, Member, Process};
 
 /// How long a cause may take to take effect on a busy machine.
@@ -55,6 +56,19 @@ pub(super) fn reset(lab: &Architecture, at: usize, name: &str) -> Result<(), Lab
 pub(super) fn write_wal(lab: &Architecture, at: usize, files: u32) -> Result<(), LabError> {
     let write = "select pg_logical_emit_message(true, 'fault', 'a record'), pg_switch_wal();\n";
     sql(lab, at, &write.repeat(files as usize)).map(drop)
+}
+
+/// The number of the primary at this time.
+pub(super) fn primary(lab: &Architecture) -> Result<usize, LabError> {
+    lab.primary().ok_or_else(|| LabError::Unexpected("no member is the primary now".into()))
+}
+
+/// Sends a signal to the process of a server's that such a condition on `pg_stat_activity` finds.
+pub(super) fn signal(lab: &Architecture, at: usize, condition: &str, signal: &str) -> Result<(), LabError> {
+    let query = format!("select pid from pg_stat_activity where {condition} limit 1");
+    let pid = lab.nodes[at].member.psql("postgres", &query)?;
+    let pid = pid.parse().map_err(|_| LabError::Unexpected(format!("no process with {condition}: `{pid}`")))?;
+    proc::send(signal, &[pid])
 }
 
 pub(super) fn freeze(process: &Process) -> Result<Vec<Process>, LabError> {

@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, Place};
 use super::steps::{end_sessions, reset, session, set, sql, wait_for_sessions};
-use crate::LabError;
+use crate::{Architecture, LabError};
 
 pub const FAULTS: &[Fault] = &[
     Fault {
@@ -101,4 +101,51 @@ pub const FAULTS: &[Fault] = &[
         cause: |lab, at| sql(lab, at, "begin; select txid_current(); prepare transaction 'forgotten'"),
         mend: |lab, at| sql(lab, at, "rollback prepared 'forgotten'").map(drop),
     },
+    Fault {
+        alerts: &["PostgresXidAge", "PostgresXidExhaustionSoon"],
+        what: "use up 500 000 transaction ids",
+        place: Place::Primary,
+        cause: |lab, at| {
+            sql(
+                lab,
+                at,
+                "set synchronous_commit = off;
+                 do $$ begin for i in 1..500000 loop perform txid_current(); commit; end loop; end $$",
+            )
+        },
+        mend: freeze_rows,
+    },
+    Fault {
+        alerts: &["PostgresMultixactAge"],
+        what: "lock a row in two sessions 5000 times",
+        place: Place::Primary,
+        cause: |lab, at| {
+            sql(lab, at, "create table shared as select 1 as id")?;
+            let hold = "begin; select from shared for key share; select pg_sleep(600)";
+            let holder = session(&lab.nodes[at].member, hold)?;
+            wait_for_sessions(&lab.nodes[at].member, 1)?;
+            sql(
+                lab,
+                at,
+                "do $$ begin
+                   for i in 1..5000 loop perform from shared for key share; commit; end loop;
+                 end $$",
+            )?;
+            Ok(vec![holder])
+        },
+        mend: |lab, at| {
+            end_sessions(lab, at)?;
+            freeze_rows(lab, at)?;
+            sql(lab, at, "drop table shared").map(drop)
+        },
+    },
 ];
+
+/// Freezes all rows of all databases, those of template0 included.
+fn freeze_rows(lab: &mut Architecture, at: usize) -> Result<(), LabError> {
+    let member = &lab.nodes[at].member;
+    sql(lab, at, "alter database template0 allow_connections true")?;
+    let databases = member.psql("postgres", "select datname from pg_database where datallowconn")?;
+    databases.lines().try_for_each(|database| member.psql(database, "vacuum (freeze)").map(drop))?;
+    sql(lab, at, "alter database template0 allow_connections false").map(drop)
+}
