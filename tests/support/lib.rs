@@ -14,6 +14,7 @@ pub mod command_line;
 pub mod dashboard;
 pub mod golden;
 pub mod layout;
+pub mod notify;
 pub mod outcome;
 mod page;
 mod programs;

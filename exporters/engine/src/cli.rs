@@ -9,6 +9,7 @@ use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcomman
 
 use crate::exporter::Exporter;
 use crate::list::{KeysFormat, ListFormat};
+use crate::manual::ManualForm;
 use crate::options::{ENVIRONMENT, Options};
 
 /// The command line and the environment, parsed.
@@ -50,6 +51,12 @@ pub(crate) enum Task {
         #[arg(long, value_enum, default_value = "markdown")]
         format: KeysFormat,
     },
+    /// Print the manual page, or the completions for a shell
+    #[command(hide = true)]
+    Manual {
+        /// What to print
+        form: ManualForm,
+    },
 }
 
 /// A file, folder or builtin name as the flags give it.
@@ -83,7 +90,7 @@ pub(crate) fn read<O: Args>(
 }
 
 /// All flags, which may come before or after the name of a command.
-fn command<O: Args>(exporter: &Exporter) -> Command {
+pub(crate) fn command<O: Args>(exporter: &Exporter) -> Command {
     let command = Cli::<O>::command().name(exporter.name).about(exporter.about).version(exporter.build.version());
     let command = command.mut_args(|arg| complete(arg, exporter).global(true));
     command.subcommands(exporter.tools.iter().map(|tool| Command::new(tool.name).about(tool.about)))

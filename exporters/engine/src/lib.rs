@@ -8,7 +8,8 @@
 //! - `top` keeps the busiest label sets of a result and sums the others, `lookup` keeps details of the label sets shown;
 //! - `exposition` encodes the rows as they arrive (it is a [`RowSink`]), and joins the encoded families to a page;
 //! - `redact` keeps passwords out of labels and errors, and constants out of statement texts;
-//! - `counters`, `self_metric`, `status`, `log`, `list`, `build_info` report on the exporter itself;
+//! - `counters`, `self_metric`, `status`, `log`, `list`, `manual`, `build_info` report on the exporter itself, `service_manager`
+//!   reports to systemd;
 //! - `exporter`, `labels`, `names`, `tiers`, `printable` are used by several of these and use none of them.
 //!
 //! An exporter implements [`Source`] and [`Session`] and calls [`run()`]. Nothing here knows a database driver.
@@ -31,6 +32,7 @@ mod list;
 mod listen;
 mod log;
 mod lookup;
+mod manual;
 mod names;
 mod options;
 mod plan;
@@ -41,6 +43,7 @@ mod rows;
 mod run;
 mod scrape;
 mod self_metric;
+mod service_manager;
 mod source;
 mod sql;
 mod status;

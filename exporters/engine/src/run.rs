@@ -19,10 +19,12 @@ use crate::http::{self, Service};
 use crate::list;
 use crate::listen::{self, ListenOptions};
 use crate::log::Log;
+use crate::manual;
 use crate::options::Options;
 use crate::plan::Selection;
 use crate::scrape::{ScrapeSettings, Scraper, Targets};
 use crate::self_metric::reserved_names;
+use crate::service_manager;
 use crate::source::Source;
 use crate::status::ProcessStatus;
 
@@ -91,6 +93,9 @@ fn act<O: Args, S: Source>(
     log.start(&options.log_level, exporter.log_crates)?;
     if let Some(Task::Keys { format }) = command {
         return print(&list::keys(format)?);
+    }
+    if let Some(Task::Manual { form }) = command {
+        return print(&manual::write(cli::command::<O>(exporter), form)?);
     }
     let namespace = options.namespace.clone().filter(|given| !given.is_empty());
     let namespace = namespace.unwrap_or_else(|| exporter.namespace.to_owned());
@@ -248,9 +253,14 @@ async fn serve<S: Source>(
     );
     let service = Service::new(exporter.name, exporter.build, options, probe_timeout, targets, status, load);
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
-    listeners.serve(http::router(service.clone()), stop_signal()?, options.scrape_timeout + GRACE).await;
+    let alive = tokio::spawn(service_manager::keep_alive());
+    let stop = stop_signal()?;
+    // From here on it listens, and no signal ends it without order.
+    service_manager::ready(&addresses.join(" "));
+    listeners.serve(http::router(service.clone()), stop, options.scrape_timeout + GRACE).await;
     reloads.abort();
     service.targets().close().await;
+    alive.abort();
     tracing::info!("stopped");
     Ok(())
 }
@@ -264,6 +274,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
             _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
             _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
         }
+        service_manager::stopping();
     })
 }
 
@@ -277,8 +288,12 @@ fn reload_on_signal<S: Source>(service: Arc<Service<S>>) -> std::io::Result<impl
                 _ = hangup.recv() => {}
                 _ = user.recv() => {}
             }
+            service_manager::reloading();
             // The outcome is logged, and in a metric.
-            service.reload().await.ok();
+            match service.reload().await {
+                Ok(count) => service_manager::ready(&format!("{count} collectors loaded")),
+                Err(_) => service_manager::ready("reload failed: the previous collector files stay in effect"),
+            }
         }
     })
 }
