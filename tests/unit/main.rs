@@ -9,6 +9,8 @@ mod dashboards;
 mod house;
 mod logs;
 mod mixin;
+mod packaging;
 mod parity;
 mod pigsty;
+mod service_manager;
 mod situations;
