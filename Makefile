@@ -19,7 +19,7 @@ CYCLONEDX = target/tools/sbom/bin/cargo-cyclonedx
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
-	@sed -n 's/^## \([a-z]*\): /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
+	@sed -n 's/^## \([a-z-]*\): /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 ## demo: primary, standby, pooler, backups, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS; ready in 15 s
 demo: demo-programs
@@ -59,7 +59,7 @@ pictures:
 
 ## unit: all tests that need no server; 3 min
 unit:
-	@$(LAB_NEEDS)
+	@$(LAB_NEEDS) systemd-analyze:systemd
 	$(CARGO) build --workspace --all-targets
 # Of programs, promtool and others that check the rules.
 	./target/debug/lab fetch unit
@@ -99,7 +99,7 @@ doc:
 
 ## test: check, then all tests on real servers; 20 min
 test: check
-	@$(LAB_NEEDS) chromium:chromium ip:iproute2 node:nodejs
+	@$(LAB_NEEDS) chromium:chromium ip:iproute2 node:nodejs systemd-analyze:systemd
 	./target/debug/lab fetch tests
 	$(CARGO) test --workspace
 
