@@ -130,7 +130,7 @@ packages: $(ZIG) $(CYCLONEDX)
 	for architecture in $(ARCHITECTURES); do \
 		packaging/package.sh $$architecture target/$$architecture-unknown-linux-musl/$(PROFILE) \
 			target/$$(uname -m)-unknown-linux-musl/$(PROFILE) target/packages || exit 1; done
-	cd target/packages && sha256sum -- *.deb *.rpm *.tar.gz >SHA256SUMS
+	cd target/packages && sha256sum -- *.deb *.rpm *.tar.gz sbom/* >SHA256SUMS
 
 ## packages-test: installs, starts, upgrades and purges what make packages made, under a systemd of its own; root; 5 min
 packages-test:
