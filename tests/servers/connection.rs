@@ -3,6 +3,7 @@
 mod bytes;
 mod drivers;
 mod keys;
+mod refusals;
 pub mod tls;
 
 use std::fs;

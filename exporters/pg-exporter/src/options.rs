@@ -110,6 +110,7 @@ impl PgOptions {
     /// names, else the variables of postgres_exporter, else empty.
     fn conninfo(&self, environment: &Environment) -> Result<(&'static str, String), Box<dyn Error + Send + Sync>> {
         const FILE: &str = "PG_EXPORTER_URL_FILE";
+        const APPLICATION: &str = "DATABASE_URL";
         if let Some(given) = &self.url {
             return Ok(("--url", given.clone()));
         }
@@ -117,7 +118,11 @@ impl PgOptions {
             return Ok((name, given.to_owned()));
         }
         let Some(path) = environment.value(FILE).map(Path::new) else {
-            return Ok(data_source(environment)?.unwrap_or_default());
+            let found = data_source(environment)?;
+            if found.is_none() && environment.value(APPLICATION).is_some() {
+                tracing::warn!("{APPLICATION} is not read, since it is an application's: set PG_EXPORTER_URL");
+            }
+            return Ok(found.unwrap_or_default());
         };
         let shown = path.display();
         match files::read_text_or_pipe(path) {

@@ -7,6 +7,7 @@ use engine::{Reason, SourceError};
 use pgclient::{ConnectError, Connection, Target};
 use tokio_postgres::Error;
 
+use super::hints::{CONSOLE_HINT, hint};
 use super::pooled_connection::PooledConnection;
 use super::purpose::Purpose;
 use crate::instance::own_work::OwnWork;
@@ -16,18 +17,6 @@ use crate::session_settings::TransactionTimeout;
 use crate::session_start::{self, Prepared};
 use crate::sqlstate::reason;
 use crate::tracking::{SessionTracking, SettingSet, Tracking};
-
-/// What to do if nothing listens at the address.
-const REFUSED_HINT: &str = "(is PostgreSQL running there? set --url or PG_EXPORTER_URL)";
-
-/// What to do if the target is not PostgreSQL.
-const CONSOLE_HINT: &str = "(the target is PgBouncer's admin console: read it with pgbouncer-exporter, --url and port 9631; \
-                            pg-exporter needs the port of PostgreSQL and one of its databases)";
-/// The name of the console's database, which PgBouncer allows for nothing else.
-const CONSOLE_DATABASE: &str = "pgbouncer";
-/// What to do if the server cannot load a library for the session.
-const LIBRARY_HINT: &str =
-    "(does session_preload_libraries of the role, the database or the server name a library that is not installed?)";
 
 /// Where and how sessions are opened.
 pub(crate) struct Connector {
@@ -52,6 +41,16 @@ impl Connector {
     /// The servers, for messages.
     pub(crate) fn label(&self) -> String {
         self.target.label()
+    }
+
+    /// A failed attempt to connect to `database`, or to the main one, with what to do.
+    pub(super) fn connect_error(&self, error: &ConnectError, database: Option<&str>) -> SourceError {
+        let is_default = database.is_none() && self.target.database().is_none();
+        let message = match hint(error, self.database_name(database), is_default) {
+            Some(hint) => format!("{error} {hint}"),
+            None => error.to_string(),
+        };
+        SourceError::new(error.reason(), message)
     }
 
     /// The user name.
@@ -121,17 +120,4 @@ impl Connector {
         };
         Err(SourceError::new(reason, format!("{}: cannot prepare the session: {problem}", self.label())))
     }
-}
-
-/// A failed attempt to connect to a database, with a hint if no server answers at the address, it is a console, or a
-/// library is missing there.
-pub(super) fn connect_error(error: &ConnectError, database: &str) -> SourceError {
-    let message = match (error.reason(), error.sqlstate()) {
-        (Reason::Refused, None) => format!("{error} {REFUSED_HINT}"),
-        (_, Some("58P01")) => format!("{error} {LIBRARY_HINT}"),
-        (Reason::Console, _) => format!("{error} {CONSOLE_HINT}"),
-        _ if database == CONSOLE_DATABASE && error.is_of_pooler() => format!("{error} {CONSOLE_HINT}"),
-        _ => error.to_string(),
-    };
-    SourceError::new(error.reason(), message)
 }

@@ -4,6 +4,7 @@
 //! in it: a login that hangs keeps its slot, and so does a connection that was closed while a query ran.
 
 pub(crate) mod connector;
+mod hints;
 pub(crate) mod lease;
 mod opener;
 mod opening;

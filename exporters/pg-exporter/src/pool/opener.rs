@@ -8,7 +8,7 @@ use std::sync::Arc;
 use engine::{Reason, SourceError};
 use pgclient::{ConnectError, Connection};
 
-use super::connector::{Connector, connect_error};
+use super::connector::Connector;
 use super::opening::OpeningTask;
 use super::pooled_connection::PooledConnection;
 use super::purpose::Purpose;
@@ -83,7 +83,7 @@ impl Opener {
     fn error(&self, error: &ConnectError) -> SourceError {
         let not_ended = (error.reason() == Reason::BackendsNotEnded).then(|| self.slots.not_ended());
         let not_ended = not_ended.flatten().map(|not_ended| not_ended.error(&self.connector.label()));
-        let refused = || connect_error(error, self.connector.database_name(self.purpose.database()));
+        let refused = || self.connector.connect_error(error, self.purpose.database());
         not_ended.unwrap_or_else(|| match self.purpose.database() {
             Some(name) if is_by_rule(error) => self.refusals.note(name, &refused()),
             _ => refused(),

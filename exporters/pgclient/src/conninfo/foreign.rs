@@ -96,7 +96,21 @@ pub(crate) fn instead_of(name: &str) -> Option<&'static str> {
 pub(crate) fn problem_of_prefix(conninfo: &str) -> Option<&'static str> {
     const DRIVER_NAME: &str = "remove the driver's name from the scheme: expected postgresql://";
     const SCHEME: &str = "replace the scheme by postgresql://";
-    const PREFIXES: [(&str, &str); 13] = [
+    const ASSIGNMENT: &str = "remove the name of the variable and the = after it: the text is the URL alone";
+    const QUOTES: &str =
+        "remove the quotes around the value: systemd's EnvironmentFile takes them off, docker's env_file does not";
+    const WEB: &str = "this is an address of HTTP: expected postgresql://HOST:PORT/DBNAME";
+    const PREFIXES: [(&str, &str); 23] = [
+        ("\"", QUOTES),
+        ("'", QUOTES),
+        ("http:", WEB),
+        ("https:", WEB),
+        ("export ", ASSIGNMENT),
+        ("pg_exporter_url=", ASSIGNMENT),
+        ("pgurl=", ASSIGNMENT),
+        ("pg_url=", ASSIGNMENT),
+        ("database_url=", ASSIGNMENT),
+        ("data_source_name=", ASSIGNMENT),
         ("jdbc:", "remove the prefix jdbc: of a JDBC URL (user and password may stay after '?')"),
         ("r2dbc:", "remove the prefix r2dbc: of an R2DBC URL"),
         ("postgresql+", DRIVER_NAME),

@@ -51,6 +51,9 @@ const VARIABLES: [(&str, &str); 32] = [
     ("PGGEQO", "geqo"),
 ];
 
+/// What a conninfo looks like.
+const EXPECTED: &str = "expected postgresql://HOST:PORT/DBNAME, or key=value as in host=HOST port=PORT dbname=DBNAME";
+
 /// Reads all given parameters: the conninfo's own first, then its service's, then the environment's. An empty value of a
 /// libpq parameter counts as unset.
 pub(crate) fn read(conninfo: &str, env: &Environment) -> Result<Given, TargetError> {
@@ -92,8 +95,7 @@ fn parse(conninfo: &str) -> Result<Given, TargetError> {
     }
     let before_value = conninfo.split('=').next().unwrap_or_default();
     if before_value.contains("://") || (before_value == conninfo && !conninfo.is_empty()) {
-        let problem = "expected postgres://, postgresql:// or key=value";
-        return Err(TargetError::Syntax { at: 1, problem });
+        return Err(TargetError::Syntax { at: 1, problem: EXPECTED });
     }
     keyvalue::parse(conninfo)
 }
@@ -143,14 +145,19 @@ mod tests {
 
     #[test]
     fn rejects_other_text_without_quoting_it() {
-        for text in ["mysql://u:s3cret@h/db?a=b", "s3cret", "postgres:/s3cret", "//u:s3cret@h"] {
-            assert_eq!(error(text), "conninfo, character 1: expected postgres://, postgresql:// or key=value");
+        for text in ["mysql://u:s3cret@h/db?a=b", "s3cret", "s3cret:5432", "postgres:/s3cret", "//u:s3cret@h"] {
+            assert_eq!(error(text), format!("conninfo, character 1: {EXPECTED}"));
         }
         for (text, words) in [
             ("jdbc:postgresql://h/db?password=s3cret", "remove the prefix jdbc:"),
             ("JDBC:postgresql:db", "remove the prefix jdbc:"),
             ("postgresql+psycopg2://u:s3cret@h/db", "remove the driver's name from the scheme"),
             ("cockroachdb://u:s3cret@h/db", "replace the scheme"),
+            ("http://u:s3cret@h:5432/db", "an address of HTTP"),
+            ("\"postgres://u:s3cret@h/db\"", "remove the quotes"),
+            ("'host=h password=s3cret'", "remove the quotes"),
+            ("PG_EXPORTER_URL=postgres://u:s3cret@h/db", "remove the name of the variable"),
+            ("export PGURL=postgres://u:s3cret@h/db", "remove the name of the variable"),
         ] {
             let error = error(text);
             assert!(error.contains(words) && !error.contains("s3cret"), "{error}");
