@@ -60,7 +60,7 @@ pub(crate) struct CollectorView {
     pub now: bool,
     /// Whether it was not read again since nothing has happened in its database.
     pub unchanged: bool,
-    /// Whether the collection has not come to it yet.
+    /// Whether the collection has not come to it yet, or is at it.
     pub postponed: bool,
     pub age: Option<Duration>,
     /// Until it is fetched again.
@@ -99,8 +99,8 @@ impl Snapshot {
         let database: Arc<str> = schedule.probe.facts.database.as_str().into();
         let show = |one: &Scheduled| {
             let key = CollectorKey { collector: one.collector, database: database.clone() };
-            let waits = at > 0 && schedule.is_waiting(one.collector);
-            CollectorView { database: at, ..self.show(shared, &key, one, is_held, waits) }
+            let other = (at > 0).then_some(schedule);
+            CollectorView { database: at, ..self.show(shared, &key, one, is_held, other) }
         };
         let mut shown: Vec<CollectorView> = schedule.scheduled.iter().map(show).collect();
         let is_fatal = |one: &&CollectorView| shared.catalog.collectors[one.collector].fatal && !one.success;
@@ -115,8 +115,16 @@ impl Snapshot {
     }
 
     /// One collector. `is_held`: the source is down and goes on with what it knew before, which is exposed all the same.
-    /// `waits`: the collection has not come to it, since there are more databases than it has time for.
-    fn show(&self, shared: &Shared, key: &CollectorKey, one: &Scheduled, is_held: bool, waits: bool) -> CollectorView {
+    /// `other`: the schedule of a database beside the main one. With more databases than the collection has time for, those
+    /// that it has not come to keep their results; so does the one that it is at, until the query ends or its time is over.
+    fn show(
+        &self,
+        shared: &Shared,
+        key: &CollectorKey,
+        one: &Scheduled,
+        is_held: bool,
+        other: Option<&DatabaseSchedule>,
+    ) -> CollectorView {
         let state = shared.store.state(key);
         let success = state.success_of(one.fingerprint);
         let now = success.is_some_and(|success| success.at >= self.started);
@@ -125,6 +133,7 @@ impl Snapshot {
         let is_good = now || (success.is_some() && (unchanged || one.disposition == Disposition::Fresh));
         let is_served = is_good && (self.up.is_ok() || is_held);
         let mut stale = shared.catalog.collectors[key.collector].stale;
+        let waits = other.is_some_and(|schedule| schedule.is_waiting(one.collector) || state.in_flight > 0);
         let postponed = waits && !is_good && self.up.is_ok() && !shared.settings.disable_cache;
         if postponed && state.failure.is_none() {
             stale = stale.max(shared.settings.unchanged_limit);

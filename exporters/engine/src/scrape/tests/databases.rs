@@ -123,6 +123,17 @@ async fn a_database_that_was_not_reached_keeps_its_last_result() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_database_that_is_being_read_keeps_its_last_result() {
+    let bench = Bench::new(&[("each", "timeout: 60,")]);
+    bench.script.databases(&["a"]);
+    bench.scrape().await;
+    bench.script.on("each @a", [after(3_000)]);
+    let page = bench.scrape_within(Duration::from_secs(2)).await;
+    let rows = "pg_exporter_collector_rows{collector=\"each\",datname=\"a\"}";
+    assert_eq!((value(&page, rows), success_in(&page, "each", "a")), (Some(1.0), Some(0.0)), "{page}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_database_where_everything_is_fresh_is_not_opened() {
     let bench = Bench::new(&[("kept", "ttl: 3600,")]);
     bench.script.databases(&["a"]);
