@@ -120,7 +120,9 @@ impl<'a> Expression<'a> {
             self.faults.push(format!("{function} of the counter {name}"));
         }
         let remembered = function == "last_over_time" && matrix.range == DAY;
-        if !self.fixed_window && !remembered && ![RATE_INTERVAL, RANGE].contains(&matrix.range) {
+        // A trend of hours, whatever range is shown.
+        let is_forecast = function == "deriv";
+        if !self.fixed_window && !remembered && !is_forecast && ![RATE_INTERVAL, RANGE].contains(&matrix.range) {
             self.faults.push(format!("{function} of {name} has a window of its own"));
         }
     }

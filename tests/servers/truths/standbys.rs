@@ -167,7 +167,8 @@ fn a_standby_says_how_it_gets_and_when_it_replays_wal() {
 fn damage_in_a_shared_catalog_is_counted() {
     for major in Major::ALL {
         let mut server = Postgres::builder(major).setting("autovacuum", "off").start().unwrap();
-        let facts = |page: &Page| ["fails", "fail_time"].map(|name| page.value(&format!("pg_shared_cks_{name}"), &[]));
+        let facts =
+            |page: &Page| ["fails_total", "fail_time"].map(|name| page.value(&format!("pg_shared_cks_{name}"), &[]));
         let on = server.psql("postgres", "show data_checksums").unwrap() == "on";
         let page = scrape(&exporter(&server, "postgres", &[]));
         assert_eq!(facts(&page), [on.then_some(0.0), None], "{major}");
