@@ -66,7 +66,8 @@ fn every_fault_is_reported_with_its_position() {
 /// The messages of log lines.
 fn messages(log: &str) -> Vec<String> {
     let message = |line: &str| line.split_once("level=warn message=").unwrap_or_else(|| panic!("{line}")).1.to_owned();
-    log.lines().map(message).collect()
+    // What is changed is said at level info.
+    log.lines().filter(|line| !line.contains(" level=info ")).map(message).collect()
 }
 
 #[test]
@@ -117,6 +118,65 @@ fn folder_with_one_bad_file_does_not_start() {
     let error = Exporter::start(binary(), &[&config], &[]).unwrap_err().to_string();
     let place = folder.path().join("worse.yaml:13:16").display().to_string();
     assert!(error.contains("5 errors") && error.contains(&place), "{error}");
+}
+
+/// The collectors that the paths have together, and what is said of them.
+fn laid(paths: &[&str], folder: &Path) -> (Vec<String>, String) {
+    let flags = paths.iter().flat_map(|path| ["--config", path]);
+    let output = Command::new(binary()).arg("collectors").args(flags).current_dir(folder).output().unwrap();
+    let lines =
+        text(&output.stdout).lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    (lines, text(&output.stderr))
+}
+
+#[test]
+fn later_paths_add_to_earlier_ones_and_replace_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let gauge = "metrics: [ n: { usage: GAUGE } ]";
+    let own = format!(
+        "shop_orders: {{ desc: Orders., query: SELECT 1 AS n, {gauge} }}\n\
+         pg_size: {{ desc: Mine., query: SELECT 1 AS n, {gauge} }}\n\
+         pg_timeline_of_mine: {{ desc: Mine too., name: pg_timeline, query: SELECT 1 AS id, metrics: [ id: {{ usage: GAUGE }} ] }}\n\
+         pg_table: {{ ttl: 600, timeout: 3 }}\npg_lock: {{ skip: true }}\n"
+    );
+    write("own.yml", &own);
+    let embedded = laid(&["builtin:pg"], folder.path()).0;
+    let starts = |lines: &[String], start: &str| lines.iter().any(|line| line.starts_with(start));
+    assert!(starts(&embedded, "pg_table 10 ") && starts(&embedded, "pg_timeline "), "{embedded:?}");
+
+    for paths in [&["builtin:pg", "own.yml"][..], &["builtin:pg,own.yml"]] {
+        let (lines, told) = laid(paths, folder.path());
+        assert_eq!(lines.len(), embedded.len() + 1, "{lines:?}");
+        for start in ["shop_orders 0 Orders.", "pg_size 0 Mine.", "pg_timeline_of_mine 0 Mine too.", "pg_table 600 "] {
+            assert!(starts(&lines, start), "{start}: {lines:?}");
+        }
+        assert!(lines.iter().any(|line| line.starts_with("pg_lock 1") && line.contains("off: ")), "{lines:?}");
+        assert!(!starts(&lines, "pg_timeline "), "{lines:?}");
+        for replaced in [
+            "branch pg_size of builtin:pg/pg_size.yml is replaced by branch pg_size at own.yml:2:1",
+            "branch pg_timeline of builtin:pg/pg_timeline.yml is replaced by branch pg_timeline_of_mine at own.yml:3:1",
+        ] {
+            assert!(told.contains(replaced), "{told}");
+        }
+        assert!(told.contains("branch pg_table of builtin:pg/pg_table.yml is changed at own.yml:4:1"), "{told}");
+        assert!(!told.contains("level=warn"), "{told}");
+    }
+    assert!(check_strictly("builtin:pg,own.yml", folder.path()).status.success());
+
+    // A name with a comma is a name.
+    write("a,b.yml", &own);
+    assert!(text(&check("a,b.yml", folder.path()).stdout).starts_with("a,b.yml: 3 collectors"));
+
+    write("wrong.yml", "nothing: { skip: true }\npg_index_waste: { ttl: 9 }\npg_wal: { ttl: soon }\n");
+    let told = text(&check_strictly("builtin:pg,wrong.yml", folder.path()).stderr);
+    for expected in [
+        "wrong.yml:1:1: branch nothing has settings only, and no earlier file defines it",
+        "wrong.yml:2:1: branch pg_index_waste takes ttl and timeout from branch pg_index_worst: change it there",
+        "wrong.yml:3:16: ttl: expected ",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
 }
 
 #[test]

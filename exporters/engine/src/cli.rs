@@ -28,14 +28,26 @@ pub(crate) struct Cli<O: Args> {
 pub(crate) enum Task {
     /// Check collector files without a server and print every error with its position
     Check {
-        /// A file, a folder, or builtin:NAME; default: the value of --config
-        path: Option<String>,
+        /// Files, folders, or builtin:NAME; default: the values of --config
+        paths: Vec<String>,
         /// Take what is left out with a warning as an error
         #[arg(long)]
         strict: bool,
     },
-    /// Connect once and print which collectors are planned, which are not and why, and what each costs
-    Explain,
+    /// Connect once and print what is planned, what fails and why, and what costs most; exit 1 on a failure
+    Explain {
+        /// List every collector, with those that are not planned and why
+        #[arg(long)]
+        all: bool,
+    },
+    /// List the embedded collectors, or write their files into a folder
+    Collectors {
+        /// Write the files of the embedded folder into this folder, which must be new or empty
+        #[arg(long, value_name = "DIR")]
+        dump: Option<PathBuf>,
+    },
+    /// Print the SQL that creates the role of the exporter
+    Grants,
     /// List the metrics of the collectors
     Metrics {
         /// Output format
@@ -57,21 +69,6 @@ pub(crate) enum Task {
         /// What to print
         form: ManualForm,
     },
-}
-
-/// A file, folder or builtin name as the flags give it.
-pub(crate) enum ConfigPath {
-    Builtin(String),
-    Path(PathBuf),
-}
-
-impl ConfigPath {
-    pub fn parse(text: &str) -> Self {
-        match text.strip_prefix("builtin:") {
-            Some(name) => Self::Builtin(name.to_owned()),
-            None => Self::Path(text.into()),
-        }
-    }
 }
 
 /// Reads the command line.

@@ -17,7 +17,7 @@ pub fn collector_file(input: &[u8]) {
     let folder = EmbeddedFolder { name: "fuzz", files: vec![("fuzz.yml".to_owned(), text)] };
     for strict in [false, true] {
         let rules = LoadRules { strict, ..LoadRules::default() };
-        let loaded = Catalog::load_checked(&Origin::Embedded(folder.clone()), &Tiers::default(), &rules);
+        let loaded = Catalog::load_checked(&[Origin::Embedded(folder.clone())], &Tiers::default(), &rules);
         if let Err(errors) = loaded.map_err(|error| error.to_string()) {
             assert!(errors.starts_with("fuzz.yml:"), "no position: {errors}");
         }

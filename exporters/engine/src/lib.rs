@@ -1,6 +1,6 @@
 //! Everything that is the same for every exporter. In the order of the flow:
 //!
-//! - `run` reads the command line (`cli`, `options`), loads the catalog, serves (`listen`, `http`), reloads, stops;
+//! - `run` reads the command line (`cli`, `config`, `options`), loads the catalog, serves (`listen`, `http`), reloads, stops;
 //! - `catalog` and `collector` turn YAML files into validated collectors, or into all diagnostics with their positions;
 //! - `scrape` answers one request before its deadline: it opens sessions of a [`Source`], probes the server,
 //!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due;
@@ -18,6 +18,7 @@ mod build_info;
 mod catalog;
 mod cli;
 mod collector;
+mod config;
 mod counters;
 mod error;
 mod exporter;

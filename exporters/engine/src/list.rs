@@ -59,6 +59,22 @@ pub(crate) fn list(catalog: &Catalog, format: ListFormat) -> Result<String, serd
     }
 }
 
+/// Prints all collectors in the order in which they run: branch, tags, ttl and what each one reads.
+pub(crate) fn collectors(catalog: &Catalog) -> String {
+    let mut out = Lines::default();
+    let tags = |collector: &Collector| collector.tags.join(",");
+    let width = |of: &dyn Fn(&Collector) -> usize| catalog.collectors.iter().map(of).max().unwrap_or_default();
+    let (key_width, tag_width) = (width(&|one| one.key.len()), width(&|one| tags(one).len()).max(4));
+    out.line(format_args!("{:<key_width$}  {:>5}  {:<tag_width$}  description", "collector", "ttl", "tags"));
+    for collector in &catalog.collectors {
+        let (key, ttl) = (&collector.key, collector.ttl.as_secs_f64());
+        let off = if collector.skip { "off: " } else { "" };
+        let description = collector.description.split_whitespace().collect::<Vec<_>>().join(" ");
+        out.line(format_args!("{key:<key_width$}  {ttl:>5}  {:<tag_width$}  {off}{description}", tags(collector)));
+    }
+    out.into_text()
+}
+
 /// A metric that the exporter exposes about itself.
 #[derive(Debug, Serialize)]
 struct ListedSelf {

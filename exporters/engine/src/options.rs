@@ -12,9 +12,12 @@ use crate::tiers::Tiers;
 /// Flags, their short forms, environment variables and defaults; an exporter adds its own beside them.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Collector files: a file, a folder, or builtin:NAME for an embedded folder
-    #[arg(long, short = 'c', help_heading = COLLECTORS, value_name = "PATH")]
-    pub config: Option<String>,
+    /// Collector files: a file, a folder, or builtin:NAME for an embedded folder; can be repeated
+    ///
+    /// Of several, separated by commas or given by several flags, a later one replaces collectors of
+    /// earlier ones: --config builtin:pg,/etc/pg-exporter/own adds files to the embedded collectors.
+    #[arg(long, short = 'c', help_heading = COLLECTORS, value_name = "PATH,…", action = ArgAction::Append)]
+    pub config: Vec<String>,
 
     /// Tags that collectors may require, separated by commas
     #[arg(long, short = 't', help_heading = COLLECTORS, value_name = "TAG,…", value_delimiter = ',')]
@@ -116,6 +119,15 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("max_result_size", "MAX_RESULT_SIZE"),
     ("scrape_timeout", "SCRAPE_TIMEOUT"),
     ("telemetry_path", "TELEMETRY_PATH"),
+    ("listen_address", "LISTEN_ADDRESS"),
+    ("systemd_socket", "SYSTEMD_SOCKET"),
+    ("web_config", "WEB_CONFIG_FILE"),
+    ("web_max_connections", "WEB_MAX_CONNECTIONS"),
+    ("openmetrics", "OPENMETRICS"),
+    ("log_level", "LOG_LEVEL"),
+    ("log_format", "LOG_FORMAT"),
+    ("dry_run", "DRY_RUN"),
+    ("explain_flag", "EXPLAIN"),
 ];
 
 /// Reads a truth value in every spelling that Go's flags accept.

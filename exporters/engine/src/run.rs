@@ -11,18 +11,19 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::build_info::VERSION;
-use crate::catalog::{Catalog, LoadError, LoadRules, Origin};
-use crate::cli::{self, Cli, ConfigPath, Task};
+use crate::catalog::{Catalog, LoadError, LoadRules};
+use crate::cli::{self, Cli, Task};
+use crate::config::{embedded_folder, origins, summary};
 use crate::exporter::{Context, Exporter, Failure, Sources};
 use crate::exposition::Format;
 use crate::http::{self, Service};
 use crate::list;
 use crate::listen::{self, ListenOptions};
-use crate::log::Log;
+use crate::log::{LEVELS, Log};
 use crate::manual;
 use crate::options::Options;
 use crate::plan::Selection;
-use crate::scrape::{ScrapeSettings, Scraper, Targets};
+use crate::scrape::{ScrapeSettings, Targets};
 use crate::self_metric::reserved_names;
 use crate::service_manager;
 use crate::source::Source;
@@ -91,8 +92,16 @@ fn act<O: Args, S: Source>(
 ) -> Result<ExitCode, Failure> {
     let Cli { options, own, command } = cli;
     log.start(&options.log_level, exporter.log_crates)?;
-    if let Some(Task::Keys { format }) = command {
-        return print(&list::keys(format)?);
+    if !LEVELS.contains(&options.log_level.to_ascii_lowercase().as_str()) {
+        tracing::warn!("--log.level {}: expected {}; info is used", options.log_level, LEVELS.join(", "));
+    }
+    match &command {
+        Some(Task::Keys { format }) => return print(&list::keys(*format)?),
+        Some(Task::Grants) => return grants(exporter),
+        Some(Task::Collectors { dump: Some(folder) }) => {
+            return print(&embedded_folder(exporter, &options.config)?.dump(folder)?);
+        }
+        _ => {}
     }
     if let Some(Task::Manual { form }) = command {
         return print(&manual::write(cli::command::<O>(exporter), form)?);
@@ -100,22 +109,23 @@ fn act<O: Args, S: Source>(
     let namespace = options.namespace.clone().filter(|given| !given.is_empty());
     let namespace = namespace.unwrap_or_else(|| exporter.namespace.to_owned());
     let config = match &command {
-        Some(Task::Check { path: Some(path), .. }) => Some(path.clone()),
-        _ => options.config.clone(),
+        Some(Task::Check { paths, .. }) if !paths.is_empty() => paths,
+        _ => &options.config,
     };
-    let origin = origin(exporter, config.as_deref())?;
+    let origins = origins(exporter, config)?;
     let tiers = options.cache_ttls;
     let load = {
         let strict = matches!(command, Some(Task::Check { strict: true, .. }));
         let rules = LoadRules { strict, reserved: reserved_names(&namespace), check_query: exporter.check_query };
-        let origin = origin.clone();
-        move || Catalog::load_checked(&origin, &tiers, &rules)
+        let origins = origins.clone();
+        move || Catalog::load_checked(&origins, &tiers, &rules)
     };
-    let catalog = load().map_err(|error| summary(&error, &origin))?;
+    let catalog = load().map_err(|error| summary(&error, &origins))?;
     catalog.log_warnings();
     match command {
         Some(Task::Check { .. }) => return print(&checked(&catalog)),
         Some(Task::Metrics { format, of_self: true }) => return print(&list::self_metrics(&namespace, format)?),
+        Some(Task::Collectors { .. }) => return print(&list::collectors(&catalog)),
         Some(Task::Metrics { format, .. }) => return print(&list::list(&catalog, format)?),
         None if options.dry_run => {
             return print(&(list::list(&catalog, list::ListFormat::Table)? + &checked(&catalog)));
@@ -123,7 +133,7 @@ fn act<O: Args, S: Source>(
         _ => {}
     }
     let longest_query = catalog.collectors.iter().map(|collector| collector.timeout).max().unwrap_or_default();
-    let explains = options.explain || matches!(command, Some(Task::Explain));
+    let explains = options.explain || matches!(command, Some(Task::Explain { .. }));
     let wait_for_first = explains || options.fail_fast;
     let context = Context { longest_query, wait_for_first };
     // Inside the runtime, since a source may begin tasks of its own.
@@ -134,12 +144,12 @@ fn act<O: Args, S: Source>(
         let targets = Targets::new(catalog, sources, settings(exporter, &options, namespace, status.clone()));
         if explains {
             targets.scrape(tokio::time::Instant::now() + options.scrape_timeout, Format::Text, false).await;
-            print(&http::explain(&targets))?;
+            // The flag is pg_exporter's, which lists everything.
+            let all = options.explain || matches!(command, Some(Task::Explain { all: true }));
+            print(&if all { http::explain(&targets) } else { http::explain_briefly(&targets) })?;
             targets.close().await;
             // The text has the errors.
-            let is_up = |scraper: &Arc<Scraper<S>>| scraper.last_probe().is_some_and(|(look, _)| look.is_ok());
-            let up = targets.scrapers.iter().all(is_up);
-            return Ok(if up { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(if http::all_succeeded(&targets) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         serve(exporter, &options, probe_timeout, targets, status, load).await?;
         Ok(ExitCode::SUCCESS)
@@ -161,29 +171,11 @@ fn distinct<S: Source>(sources: &[S]) -> Result<(), Failure> {
     }
 }
 
-fn origin(exporter: &Exporter, config: Option<&str>) -> Result<Origin, Failure> {
-    let known = || exporter.embedded.iter().map(|folder| folder.name).collect::<Vec<_>>().join(", ");
-    match config.map(ConfigPath::parse) {
-        Some(ConfigPath::Path(path)) => Ok(Origin::Path(path)),
-        Some(ConfigPath::Builtin(name)) => match exporter.embedded.iter().find(|folder| folder.name == name) {
-            Some(folder) => Ok(Origin::Embedded(folder.clone())),
-            None => {
-                Err(format!("--config builtin:{name}: no such embedded folder: expected one of {}", known()).into())
-            }
-        },
-        None => exporter
-            .embedded
-            .first()
-            .cloned()
-            .map(Origin::Embedded)
-            .ok_or_else(|| "no embedded collectors: set --config".into()),
+fn grants(exporter: &Exporter) -> Result<ExitCode, Failure> {
+    match exporter.grants {
+        Some(sql) => print(sql),
+        None => Err(format!("{} needs no role in PostgreSQL: see its guide", exporter.name).into()),
     }
-}
-
-fn summary(error: &LoadError, origin: &Origin) -> Failure {
-    let count = error.diagnostics.len();
-    format!("{count} {} in the collector files of {origin}\n{error}", if count == 1 { "error" } else { "errors" })
-        .into()
 }
 
 fn checked(catalog: &Catalog) -> String {

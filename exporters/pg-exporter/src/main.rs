@@ -32,6 +32,9 @@ use rust_embed::RustEmbed;
 #[folder = "../../collectors/pg"]
 struct Collectors;
 
+/// Creates the role that the exporter connects as.
+const GRANTS: &str = include_str!("../../../collectors/pg/grants.sql");
+
 fn main() -> ExitCode {
     let exporter = Exporter {
         name: "pg-exporter",
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         log_crates: &["pg_exporter", "pgclient"],
         embedded: vec![EmbeddedFolder::of::<Collectors>("pg")],
         check_query: None,
+        grants: Some(GRANTS),
         tools: &[Tool {
             name: "mixin",
             about: "Write a site's alert rules, Alertmanager configuration and dashboards; mixin --help",

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         log_crates: &["pgbackrest_exporter"],
         embedded: vec![EmbeddedFolder::of::<Collectors>("pgbackrest")],
         check_query: Some(filter::check),
+        grants: None,
         tools: &[],
     };
     engine::run(exporter, std::env::args_os(), options::BackrestOptions::connect)

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
             EmbeddedFolder::of::<CommunityCollectors>("pgbouncer_exporter"),
         ],
         check_query: None,
+        grants: None,
         tools: &[],
     };
     engine::run(exporter, std::env::args_os(), options::PgBouncerOptions::connect)

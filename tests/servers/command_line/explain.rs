@@ -9,7 +9,7 @@ use support::outcome::embedded_and;
 fn explain_lists_costs_and_skip_reasons() {
     let (server, _folder, _) = shop();
     let url = server.url("monitor", "postgres");
-    for args in [&["explain"][..], &["-E"], &["--explain"]] {
+    for args in [&["explain", "--all"][..], &["-E"], &["--explain"]] {
         let output = run(args, &[("PG_EXPORTER_URL", &url)]);
         assert!(output.status.success(), "{output:?}");
         let text = out(&output);
@@ -47,6 +47,38 @@ fn explain_lists_costs_and_skip_reasons() {
     assert!(out(&output).contains("\n# down: 127.0.0.1:1: connection refused (is PostgreSQL running there? set --url or PG_EXPORTER_URL) (refused)"), "{output:?}");
 }
 
+/// In brief: a line for each database, and what needs attention; a failed collector is a failed command.
+#[test]
+fn explain_is_brief_and_fails_with_a_collector() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    server.psql("postgres", "create database shop").unwrap();
+    let metrics = "metrics: [ n: { usage: GAUGE } ]";
+    let explain = |own: &str| {
+        let config = embedded_and(own);
+        let config = config.path().to_str().unwrap();
+        run(&["explain", "--config", config], &[("PG_EXPORTER_URL", &server.url("monitor", "postgres"))])
+    };
+    let good = explain(&format!("own: {{ query: select 1 as n, {metrics} }}"));
+    let text = out(&good);
+    assert!(good.status.success(), "{text}");
+    let words = |name: &str| {
+        let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
+        line.unwrap_or_else(|| panic!("{name}: {text}")).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (main, shop) = (words("postgres"), words("shop"));
+    assert!(main.len() == 7 && main[2] == "0" && main[6] == "main", "{main:?}");
+    let count = |words: &[String]| words[1].parse::<u32>().unwrap();
+    assert!(count(&main) > count(&shop) && count(&shop) > 5 && shop[2] == "0", "{main:?} {shop:?}");
+    assert!(text.contains("\n# to see everything\nGRANT pg_read_all_data TO \"monitor\";\n\n# longest: "), "{text}");
+    assert!(!text.contains("needs attention"), "{text}");
+
+    let bad = explain(&format!("own: {{ query: select n from nowhere, tags: [\"dbname:shop\"], {metrics} }}"));
+    let text = out(&bad);
+    assert_eq!(bad.status.code(), Some(1), "{text}");
+    let (_, attention) = text.split_once("\n# needs attention\n").unwrap_or_else(|| panic!("{text}"));
+    assert!(attention.starts_with("shop own: failed (") && attention.contains("\"nowhere\" does not exist"), "{text}");
+}
+
 /// The grant that the server misses is advised, and not the role that the collector declares.
 #[test]
 fn explain_advises_the_grant_that_is_missing() {
@@ -64,8 +96,9 @@ fn explain_advises_the_grant_that_is_missing() {
          own_function: {{ query: select public.seven() as n, {metrics} }}\n"
     ));
     let config = config.path().to_str().unwrap();
-    let explain =
-        || out(&run(&["explain", "--config", config], &[("PG_EXPORTER_URL", &server.url("monitor", "postgres"))]));
+    let explain = || {
+        out(&run(&["explain", "--all", "--config", config], &[("PG_EXPORTER_URL", &server.url("monitor", "postgres"))]))
+    };
     let text = explain();
     let usage = "GRANT USAGE ON SCHEMA \"Hid den\" TO \"monitor\"";
     for (collector, grant) in [

@@ -13,7 +13,8 @@ fn planning_flags_work_in_every_spelling() {
     let (server, _folder, file) = shop();
     let (url, file) = (server.url("postgres", "postgres"), file.display().to_string());
     let explain = |args: &[&str], env: &[(&str, &str)]| {
-        let output = run(&[args, &["explain"]].concat(), &[&[("PG_EXPORTER_URL", url.as_str())], env].concat());
+        let output =
+            run(&[args, &["explain", "--all"]].concat(), &[&[("PG_EXPORTER_URL", url.as_str())], env].concat());
         assert!(output.status.success(), "{args:?} {env:?}: {output:?}");
         squeezed(&out(&output))
     };
@@ -47,6 +48,6 @@ fn planning_flags_work_in_every_spelling() {
     let text = quick(&["-aC"], &[("PG_EXPORTER_AUTO_DISCOVERY", "0")]);
     assert!(text.contains(ttl) && text.contains("## database shop"), "{text}");
     // A flag may stand after the task too, where it wins.
-    let output = run(&["-c", "builtin:pg", "explain", "--url", &url, "-c", &file], &[]);
+    let output = run(&["-c", "builtin:pg", "explain", "--all", "--url", &url, "-c", &file], &[]);
     assert!(out(&output).contains(&title), "{output:?}");
 }

@@ -27,10 +27,10 @@ fn serves_known_paths_only() {
         (response.status, response.header("content-type").unwrap_or_default().to_owned(), response.text())
     };
     let text = "text/plain; charset=utf-8".to_owned();
-    // Before the first scrape nothing is known.
-    for path in ["/", "/explain"] {
+    // Before the first scrape too.
+    for path in ["/explain", "/"] {
         let (status, _, body) = get(path);
-        assert!(status == 200 && body.contains("no scrape yet"), "{path}: {body}");
+        assert!(status == 200 && body.contains("primary, version 1"), "{path}: {body}");
     }
     assert_eq!(get("/metrics").0, 404);
     assert!(get("/pg/metrics").2.contains("\npg_up 1\n"));

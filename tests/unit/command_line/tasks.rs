@@ -96,6 +96,30 @@ fn metrics_lists_the_catalogue_as_table_json_and_markdown() {
 }
 
 #[test]
+fn collectors_are_listed_and_dumped() {
+    let list = out(&run(&["collectors"], &[]));
+    let line = |key: &str| list.lines().find(|line| line.split_whitespace().next() == Some(key)).map(str::to_owned);
+    let size = line("pg_size").unwrap_or_else(|| panic!("{list}"));
+    assert!(size.contains("  300  cluster") && size.ends_with('.'), "{size}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("new/copy").display().to_string();
+    let dumped = out(&run(&["collectors", "--dump", &copy], &[]));
+    assert!(dumped.starts_with(&copy) && dumped.ends_with(" files of builtin:pg\n"), "{dumped}");
+    let of = |config: &str| out(&run(&["metrics", "--format", "json", "--config", config], &[]));
+    assert!(of(&copy) == of("builtin:pg"), "the copy has other metrics");
+    assert!(out(&run(&["check", "--strict", &copy], &[])).ends_with(" no errors\n"));
+    let error = refusal(&["collectors", "--dump", &copy], &[]);
+    assert!(error.contains(&format!("{copy} is not empty: give a new folder")), "{error}");
+}
+
+#[test]
+fn grants_prints_the_sql_of_the_role() {
+    let sql = std::fs::read_to_string(support::path("collectors/pg/grants.sql")).unwrap();
+    assert_eq!(out(&run(&["grants"], &[])), sql);
+}
+
+#[test]
 fn runs_without_other_files() {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("pg-exporter");

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use support::DOWN;
-use support::command_line::{out, refusal, run};
+use support::command_line::{err, out, refusal, run};
 
 #[test]
 fn usage_errors_name_the_flag_and_the_expected_value() {
@@ -16,8 +16,7 @@ fn usage_errors_name_the_flag_and_the_expected_value() {
         (&["--auto-discover-databases"], "--auto-discovery"),
         (&["bogus"], "unrecognized subcommand 'bogus'"),
         (&["explian"], "a similar subcommand exists: 'explain'"),
-        (&["--config"], "a value is required for '--config <PATH>'"),
-        (&["--config", "a", "-c", "b"], "'--config <PATH>' cannot be used multiple times"),
+        (&["--config"], "a value is required for '--config <PATH,…>'"),
         (&["--label", "a"], "\"a\" is not a label: expected name=value"),
         (&["--label", "1a=b"], "\"1a\" is not a label name"),
         (&["--label", "__a=b"], "\"__a\" is not a label name"),
@@ -128,6 +127,15 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
         "MAX_CONNECTIONS",
         "LOCK_TIMEOUT",
         "ALLOW_SUPERUSER",
+        "LISTEN_ADDRESS",
+        "SYSTEMD_SOCKET",
+        "WEB_CONFIG_FILE",
+        "WEB_MAX_CONNECTIONS",
+        "OPENMETRICS",
+        "LOG_LEVEL",
+        "LOG_FORMAT",
+        "DRY_RUN",
+        "EXPLAIN",
     ];
     for variable in variables {
         assert_eq!(help.matches(&format!("[env: PG_EXPORTER_{variable}]")).count(), 1, "{variable}\n{help}");
@@ -149,8 +157,29 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
     assert!(short.lines().count() * 2 < help.lines().count() && !short.contains("[env"), "{short}");
     assert!(short.contains("-u, --url <CONNINFO>") && short.contains("see more with '--help'"), "{short}");
     for task in ["check", "explain", "metrics"] {
-        assert!(out(&run(&[task, "--help"], &[])).contains("--config <PATH>"), "{task}");
+        assert!(out(&run(&[task, "--help"], &[])).contains("--config <PATH,…>"), "{task}");
     }
+}
+
+/// Also flags that only do something once, so that an environment file can hold all of a service.
+#[test]
+fn every_flag_has_a_variable() {
+    let help = out(&run(&["--help"], &[]));
+    let (_, flags) = help.split_once("\nOptions:\n").unwrap();
+    let is_flag = |line: &&str| line.trim_start().starts_with('-') && line.starts_with("  ");
+    let starts: Vec<usize> = flags.lines().enumerate().filter(|(_, line)| is_flag(line)).map(|(at, _)| at).collect();
+    let lines: Vec<&str> = flags.lines().collect();
+    let ends = starts.iter().skip(1).copied().chain([lines.len()]);
+    let without: Vec<&str> = starts
+        .iter()
+        .zip(ends)
+        .filter(|(start, end)| !lines[**start..*end].iter().any(|line| line.contains("[env: PG_EXPORTER_")))
+        .map(|(start, _)| lines[*start].trim())
+        .collect();
+    assert_eq!(without, ["-h, --help", "-V, --version"]);
+
+    let told = err(&run(&["check"], &[("PG_EXPORTER_LOG_LEVEL", "loud")]));
+    assert!(told.contains("--log.level loud: expected debug, info, warn, error; info is used"), "{told}");
 }
 
 /// What git says of this checkout; `unknown` where there is none.

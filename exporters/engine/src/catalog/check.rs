@@ -100,7 +100,7 @@ pub(super) fn may_run_together(one: &Collector, other: &Collector) -> bool {
 }
 
 /// Whether both have a metric of the same name.
-fn share(one: &Collector, other: &Collector) -> bool {
+pub(super) fn share(one: &Collector, other: &Collector) -> bool {
     let names = |collector: &Collector| -> Vec<String> {
         collector.columns.iter().flat_map(|column| collector.families_of(column)).map(|family| family.name).collect()
     };

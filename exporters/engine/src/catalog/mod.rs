@@ -2,8 +2,8 @@
 
 mod check;
 mod families;
+mod layers;
 mod origin;
-mod overrides;
 mod shared_query;
 mod sql_texts;
 
@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use self::check::{check_branches, check_lookups, query_diagnostics};
 use self::families::{leave_out_reserved, own_families};
-use self::origin::{read_texts, sql_file, whole};
-use self::overrides::remove_earlier;
+use self::layers::Layers;
+use self::origin::whole;
 use self::shared_query::share_queries;
 use self::sql_texts::SqlTextCache;
-use crate::collector::{Collector, Diagnostic, Family, Tolerable, read_file};
+use crate::collector::{Collector, Diagnostic, Family, Tolerable};
 use crate::facts::Version;
 use crate::tiers::Tiers;
 
@@ -65,6 +65,8 @@ pub(crate) struct Catalog {
     /// For each collector and each of its columns: its families, as indexes into `families`.
     pub column_families: Vec<Vec<Vec<usize>>>,
     pub warnings: Vec<Diagnostic>,
+    /// Collectors of earlier origins and files that later ones replace or change, a sentence each.
+    replaced: Vec<String>,
     /// Files without any text.
     empty_files: Vec<String>,
     sql_texts: SqlTextCache,
@@ -81,8 +83,11 @@ impl Catalog {
         (!diagnostics.is_empty()).then_some(LoadError { diagnostics })
     }
 
-    /// Logs what is left out, one line each.
+    /// Logs what is left out and what is replaced, one line each.
     pub fn log_warnings(&self) {
+        for replaced in &self.replaced {
+            tracing::info!("{replaced}");
+        }
         for warning in &self.warnings {
             tracing::warn!("{}", warning.to_string().lines().next().unwrap_or_default());
         }
@@ -102,35 +107,19 @@ impl Catalog {
     #[cfg(test)]
     pub fn load(origin: &Origin, tiers: &Tiers, reserved: &[String]) -> Result<Self, LoadError> {
         let rules = LoadRules { reserved: reserved.to_vec(), ..LoadRules::default() };
-        Self::load_checked(origin, tiers, &rules)
+        Self::load_checked(std::slice::from_ref(origin), tiers, &rules)
     }
 
-    /// Reads all files of `origin`.
+    /// Reads all files of the origins. A later origin replaces collectors of earlier ones.
     ///
     /// # Errors
     /// Every diagnostic of every file.
-    pub fn load_checked(origin: &Origin, tiers: &Tiers, rules: &LoadRules) -> Result<Self, LoadError> {
-        let (files, mut errors) = read_texts(origin);
-        let mut tolerable: Vec<Tolerable> = Vec::new();
-        let mut collectors = Vec::new();
+    pub fn load_checked(origins: &[Origin], tiers: &Tiers, rules: &LoadRules) -> Result<Self, LoadError> {
+        let Layers { mut collectors, files, mut errors, mut tolerable, mut warnings, replaced } =
+            Layers::read(origins, tiers);
         let is_empty = |(_, text): &&(String, String)| text.trim().is_empty();
         let empty_files: Vec<String> = files.iter().filter(is_empty).map(|(name, _)| name.clone()).collect();
-        let is_said = |file: &String| whole(Path::new(file), "the file is empty");
-        let mut warnings: Vec<Diagnostic> = empty_files.iter().map(is_said).collect();
-        for (name, text) in &files {
-            let (found, told) = read_file(name, text, tiers, &|path| sql_file(origin, path));
-            for (key, position) in &told.left_out {
-                remove_earlier(&mut collectors, key, (&told.file, *position), &mut tolerable);
-            }
-            for collector in found {
-                let defined_at = (&collector.file, collector.position);
-                remove_earlier(&mut collectors, &collector.key, defined_at, &mut tolerable);
-                collectors.push(collector);
-            }
-            errors.extend(told.errors);
-            tolerable.extend(told.tolerable);
-            warnings.extend(told.warnings);
-        }
+        warnings.extend(empty_files.iter().map(|name| whole(Path::new(name), "the file is empty")));
         collectors.sort_by_key(|collector: &Collector| collector.priority);
         share_queries(&mut collectors, &mut errors);
         check_branches(&collectors, &mut tolerable);
@@ -141,7 +130,7 @@ impl Catalog {
         leave_out_reserved(&mut collectors, &rules.reserved, &mut tolerable);
         collectors.retain(Collector::has_metric);
         let families = own_families(&collectors, &mut tolerable);
-        let strict = rules.strict || matches!(origin, Origin::Embedded(_));
+        let strict = rules.strict || origins.iter().all(|origin| matches!(origin, Origin::Embedded(_)));
         // Files that are refused anyway are refused with everything that is wrong.
         if strict || !errors.is_empty() {
             errors.extend(tolerable.drain(..).map(|tolerable| tolerable.fault));
@@ -158,7 +147,8 @@ impl Catalog {
         let column_families = families::of_columns(&collectors, &families);
         let warnings = in_order(warnings);
         Ok(Self {
-            origin: origin.to_string(),
+            origin: Origin::list(origins),
+            replaced,
             collectors,
             families,
             column_families,

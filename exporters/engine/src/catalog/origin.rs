@@ -25,6 +25,23 @@ impl EmbeddedFolder {
         let files = names.iter().filter_map(|file| Some((format!("builtin:{name}/{file}"), text(file)?))).collect();
         Self { name, files }
     }
+
+    /// Writes the files into a folder that is new or empty, and says so.
+    ///
+    /// # Errors
+    /// The folder has files, or cannot be written to.
+    pub(crate) fn dump(&self, folder: &Path) -> Result<String, String> {
+        let fault = |error: std::io::Error| format!("cannot write to {}: {error}", folder.display());
+        std::fs::create_dir_all(folder).map_err(fault)?;
+        if std::fs::read_dir(folder).map_err(fault)?.next().is_some() {
+            return Err(format!("{} is not empty: give a new folder", folder.display()));
+        }
+        for (name, text) in &self.files {
+            let name = name.rsplit('/').next().unwrap_or(name);
+            std::fs::write(folder.join(name), text).map_err(fault)?;
+        }
+        Ok(format!("{}: {} files of builtin:{}\n", folder.display(), self.files.len(), self.name))
+    }
 }
 
 /// Where collector files are.
@@ -32,6 +49,13 @@ impl EmbeddedFolder {
 pub(crate) enum Origin {
     Embedded(EmbeddedFolder),
     Path(PathBuf),
+}
+
+impl Origin {
+    /// Their names, as errors and pages show them.
+    pub fn list(origins: &[Self]) -> String {
+        origins.iter().map(Self::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl fmt::Display for Origin {

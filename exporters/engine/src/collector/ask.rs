@@ -144,10 +144,11 @@ mod tests {
 
     /// Reads a file beside which `x.sql` has the given text.
     fn read(text: &str, sql: &str) -> (Vec<Collector>, Diagnostics) {
-        read_file("folder/test.yml", text, &Tiers::default(), &|path| match path.to_str() {
+        let read = read_file("folder/test.yml", text, &Tiers::default(), &|path| match path.to_str() {
             Some("folder/x.sql") => Ok(sql.to_owned()),
             _ => Err("no such file".to_owned()),
-        })
+        });
+        (read.collectors, read.told)
     }
 
     fn told(diagnostics: &Diagnostics) -> Vec<String> {

@@ -9,6 +9,11 @@ use super::yaml::{Kind, Node, Position};
 use crate::facts::{Version, VersionRange};
 use crate::tiers::Tiers;
 
+/// The time that a query may run when its file does not say.
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
+/// What "no limit" (a negative timeout) means: longer than any scrape, short enough to end by itself one day.
+const NO_TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// The entries of one map: each key is known and there once, each value has the type that the table says.
 pub(super) struct Fields<'a>(Vec<Field<'a>>);
 
@@ -102,6 +107,15 @@ impl<'a> Fields<'a> {
     pub fn period(&self, name: &str, tiers: &Tiers) -> Option<Duration> {
         let node = self.sound(name)?;
         tiers.by_name(node.scalar()?).or_else(|| seconds(node))
+    }
+
+    /// How long a query may run; less than 0 is without a limit.
+    pub fn timeout(&self) -> Option<Duration> {
+        match self.number("timeout")? {
+            0.0 => Some(DEFAULT_TIMEOUT),
+            seconds if seconds < 0.0 => Some(NO_TIMEOUT),
+            seconds => Some(Duration::try_from_secs_f64(seconds).unwrap_or(NO_TIMEOUT)),
+        }
     }
 
     pub fn versions(&self) -> VersionRange {

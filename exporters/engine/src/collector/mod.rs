@@ -4,6 +4,7 @@
 //! `keys` is the table of all keys: `fields` checks against it, `reference` and `schema` print it.
 
 mod ask;
+mod change;
 mod columns;
 mod diagnostic;
 mod fields;
@@ -18,10 +19,11 @@ mod scope;
 mod top;
 mod yaml;
 
+pub(crate) use change::Change;
 pub(crate) use diagnostic::{Diagnostic, Tolerable};
 pub(crate) use macros::expand as expand_macros;
 pub(crate) use model::{Ask, Collector, Column, Family, Fold, Lookup, MetricKind, Predicate, Top, Usage};
-pub(crate) use read::read_file;
+pub(crate) use read::{CollectorFile, read_file};
 pub(crate) use reference::markdown as keys_page;
 pub(crate) use schema::json_schema;
 pub(crate) use yaml::Position;
@@ -39,7 +41,8 @@ pub(crate) fn no_sql_file(_: &std::path::Path) -> Result<String, String> {
 pub(crate) fn columns_of_test(metrics: &str) -> Vec<Column> {
     let indented = metrics.replace('\n', "\n    ");
     let text = format!("x:\n  query: x\n  metrics:\n    {indented}\n");
-    let (mut collectors, diagnostics) = read_file("test.yml", &text, &crate::tiers::Tiers::default(), &no_sql_file);
-    assert!(diagnostics.errors.is_empty(), "{:?}", diagnostics.errors);
+    let CollectorFile { mut collectors, told, .. } =
+        read_file("test.yml", &text, &crate::tiers::Tiers::default(), &no_sql_file);
+    assert!(told.errors.is_empty(), "{:?}", told.errors);
     collectors.remove(0).columns
 }

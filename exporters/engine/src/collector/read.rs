@@ -1,12 +1,12 @@
 //! From a YAML tree to collectors: every key known, every value checked, every diagnostic told.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::ask::{SqlFile, check_macros, read_ask};
+use super::change::Change;
 use super::columns::read_columns;
 use super::diagnostic::{Diagnostics, LEFT_OUT};
-use super::fields::Fields;
+use super::fields::{DEFAULT_TIMEOUT, Fields};
 use super::keys::{COLLECTOR, PREDICATE};
 use super::scope::depends_on_database_only;
 use super::top::{read_lookup, read_top};
@@ -15,19 +15,31 @@ use super::{Ask, Collector, Predicate};
 use crate::names::is_metric_name;
 use crate::tiers::Tiers;
 
-/// The time that a query may run when its file does not say.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
-/// What "no limit" (a negative timeout) means: longer than any scrape, short enough to end by itself one day.
-const NO_TIMEOUT: Duration = Duration::from_secs(3600);
+/// What a collector file has.
+#[derive(Debug)]
+pub(crate) struct CollectorFile {
+    /// Its sound branches with a query.
+    pub collectors: Vec<Collector>,
+    /// Its branches with settings only.
+    pub changes: Vec<Change>,
+    /// What is wrong with the others.
+    pub told: Diagnostics,
+}
 
 /// Reads one file's text; what is wrong with it goes to the diagnostics that come back beside its sound branches.
-pub(crate) fn read_file(
-    file: &str,
+pub(crate) fn read_file(file: &str, text: &str, tiers: &Tiers, sql_file: &SqlFile<'_>) -> CollectorFile {
+    let mut diagnostics = Diagnostics::new(file);
+    let (collectors, changes) = read_branches(text, tiers, sql_file, &mut diagnostics);
+    CollectorFile { collectors, changes, told: diagnostics }
+}
+
+fn read_branches(
     text: &str,
     tiers: &Tiers,
     sql_file: &SqlFile<'_>,
-) -> (Vec<Collector>, Diagnostics) {
-    let mut diagnostics = Diagnostics::new(file);
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Collector>, Vec<Change>) {
+    let (mut collectors, mut changes) = (Vec::new(), Vec::new());
     let root = match yaml::parse(text) {
         Ok((root, None)) => root,
         Ok((root, Some(second))) => {
@@ -37,31 +49,34 @@ pub(crate) fn read_file(
         }
         Err((position, message)) => {
             diagnostics.error(position, message);
-            return (Vec::new(), diagnostics);
+            return (collectors, changes);
         }
     };
-    check_macros(&root, text, &mut diagnostics);
+    check_macros(&root, text, diagnostics);
     let branches = match &root.kind {
-        Kind::Null => return (Vec::new(), diagnostics),
+        Kind::Null => return (collectors, changes),
         Kind::Map(branches) => branches,
         _ => {
             diagnostics
                 .error(root.position, format!("expected a map from branch to collector, found {}", root.describe()));
-            return (Vec::new(), diagnostics);
+            return (collectors, changes);
         }
     };
-    let mut collectors: Vec<Collector> = Vec::new();
     for (key, body) in branches {
         let Some(name) = key.scalar() else {
             diagnostics.error(key.position, format!("expected the name of a branch, found {}", key.describe()));
             continue;
         };
-        match read_collector(name, key.position, body, tiers, sql_file, &mut diagnostics) {
+        if Change::is_one(body) {
+            changes.extend(Change::read(name, key.position, body, tiers, diagnostics));
+            continue;
+        }
+        match read_collector(name, key.position, body, tiers, sql_file, diagnostics) {
             Some(collector) => collectors.push(collector),
             None => diagnostics.left_out.push((name.into(), key.position)),
         }
     }
-    (collectors, diagnostics)
+    (collectors, changes)
 }
 
 fn read_collector(
@@ -87,11 +102,6 @@ fn read_collector(
             None => diagnostics.tolerable(at, message, LEFT_OUT),
         }
     }
-    let timeout = match fields.number("timeout") {
-        None | Some(0.0) => DEFAULT_TIMEOUT,
-        Some(seconds) if seconds < 0.0 => NO_TIMEOUT,
-        Some(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(NO_TIMEOUT),
-    };
     let (mut runs, ask) = (ask.is_some(), ask.unwrap_or_else(|| Ask::From(String::new())));
     let predicates = read_predicates(&fields, tiers, diagnostics);
     let of_database_only = match fields.text("depends_on") {
@@ -116,7 +126,7 @@ fn read_collector(
         ttl: fields.period("ttl", tiers).unwrap_or_default(),
         stale: fields.period("stale", tiers).unwrap_or_default(),
         of_database_only,
-        timeout,
+        timeout: fields.timeout().unwrap_or(DEFAULT_TIMEOUT),
         priority: fields.number("priority").unwrap_or_default() as i64,
         versions,
         version_of: fields.text("version_of"),

@@ -9,6 +9,9 @@ use crate::exposition::EncodedResult;
 use crate::facts::ServerProbe;
 use crate::scrape::{CollectorView, Snapshot};
 
+/// Between the status of a collector and the grant that would show more.
+pub(super) const TO_SEE_EVERYTHING: &str = "; to see everything: ";
+
 /// The kind of a status; those that need attention come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -41,7 +44,7 @@ pub(super) fn status(
     let status = outcome(one, view);
     let advice = advice(collector, one, view).map(|grant| grant.replace("@user@", &quote(&probe.facts.user)));
     match advice {
-        Some(grant) => CollectorStatus { text: format!("{}; to see everything: {grant}", status.text), ..status },
+        Some(grant) => CollectorStatus { text: format!("{}{TO_SEE_EVERYTHING}{grant}", status.text), ..status },
         None => status,
     }
 }

@@ -21,6 +21,15 @@ pub(crate) fn explain<S: Source>(targets: &Targets<S>) -> String {
 }
 
 fn explain_server<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
+    explain_head(out, scraper);
+    let Some(view) = scraper.last_snapshot() else { return };
+    for (at, database) in view.databases.iter().enumerate() {
+        explain_database(out, scraper, &view, at, database);
+    }
+}
+
+/// What the server is, how it was reached, and what it advises.
+pub(super) fn explain_head<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     out.line(format_args!("# server {}, collectors of {}", scraper.source.target(), scraper.catalog.origin));
     let Some(view) = scraper.last_snapshot() else {
         return out.line("# no scrape yet: the first one probes the server");
@@ -37,9 +46,6 @@ fn explain_server<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     }
     for detail in details(&view) {
         out.line(format_args!("# {}: {}{}", detail.name, detail.state, since(detail)));
-    }
-    for (at, database) in view.databases.iter().enumerate() {
-        explain_database(out, scraper, &view, at, database);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP interface: metrics, health by role, status page.
 
 mod answer;
+mod brief;
 mod collector_status;
 mod cross_site;
 mod explain;
@@ -20,6 +21,7 @@ use axum::routing::{any, get, post};
 
 use crate::source::Source;
 
+pub(crate) use brief::{all_succeeded, explain_briefly};
 pub(crate) use explain::explain;
 pub(crate) use service::Service;
 

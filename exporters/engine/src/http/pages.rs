@@ -15,7 +15,9 @@ use crate::scrape::Scraper;
 use crate::source::Source;
 
 pub(super) async fn explain_page<S: Source>(State(service): State<Arc<Service<S>>>) -> Response {
-    text(StatusCode::OK, explain(&service.targets()))
+    let targets = service.targets();
+    targets.ensure_collected(service.scrape_timeout).await;
+    text(StatusCode::OK, explain(&targets))
 }
 
 /// One line for each planned collector of each database.

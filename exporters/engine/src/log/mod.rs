@@ -24,6 +24,9 @@ use queue::Queue;
 /// How long the end of the program waits for the log to be read.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
+/// The names of the levels.
+pub(crate) const LEVELS: [&str; 4] = ["debug", "info", "warn", "error"];
+
 /// Standard error, and the log on it.
 #[derive(Clone)]
 pub(crate) struct Log {

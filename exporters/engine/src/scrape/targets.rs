@@ -112,6 +112,14 @@ impl<S: Source> Targets<S> {
         self.history.scrapes()
     }
 
+    /// Collects once if nothing was collected yet, so that a person who looks first sees something.
+    pub async fn ensure_collected(&self, timeout: Duration) {
+        if self.scrapers.iter().any(|scraper| scraper.last_snapshot().is_none()) {
+            let deadline = Instant::now() + timeout;
+            join_all(self.scrapers.iter().map(|scraper| scraper.scrape(deadline, move || deadline, false))).await;
+        }
+    }
+
     /// Asks every server for its health; of several the first that fails answers for all.
     pub async fn health(&self, timeout: Duration, with_lag: bool) -> Result<Health, SourceError> {
         let answers = try_join_all(self.scrapers.iter().map(|scraper| scraper.health(timeout, with_lag))).await?;

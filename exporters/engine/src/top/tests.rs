@@ -18,7 +18,7 @@ const COLUMNS: &str = "
 
 fn collector(limit: usize, per: &str) -> Collector {
     let text = format!("x:\n  query: x\n  top: {{ by: calls, limit: {limit}, per: [{per}] }}\n  metrics:{COLUMNS}");
-    let (mut collectors, faults) =
+    let crate::collector::CollectorFile { mut collectors, told: faults, .. } =
         crate::collector::read_file("test.yml", &text, &Tiers::default(), &crate::collector::no_sql_file);
     assert!(faults.errors.is_empty(), "{:?}", faults.errors);
     collectors.remove(0)

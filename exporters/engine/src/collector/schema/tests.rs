@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use jsonschema::Validator;
 
 use super::*;
-use crate::collector::{keys_page, no_sql_file, read_file};
+use crate::collector::{CollectorFile, keys_page, no_sql_file, read_file};
 use crate::tiers::Tiers;
 
 /// Files whose errors the schema does not know: between several places, or of names that are put together.
@@ -103,7 +103,7 @@ fn schema_and_parser_agree_on_bad_files() {
     let (mut agreed, mut beyond) = (0, Vec::new());
     for path in files(&root().join("tests/unit/collector_files/bad")) {
         let Ok(text) = fs::read_to_string(&path) else { continue };
-        let (_, diagnostics) = read_file("bad.yml", &text, &Tiers::default(), &no_sql_file);
+        let diagnostics = read_file("bad.yml", &text, &Tiers::default(), &no_sql_file).told;
         // What is bad only beside other files, and what is not YAML, is not for a schema.
         let Ok(faults) = faults(&validator, &text) else { continue };
         if diagnostics.errors.is_empty() {
@@ -135,6 +135,7 @@ a:
     - h: { usage: histogram, bucket: [1, "2"] }
 "#;
     assert_eq!(faults(&validator(), file).unwrap(), [""; 0]);
-    let (collectors, diagnostics) = read_file("good.yml", file, &Tiers::default(), &no_sql_file);
+    let CollectorFile { collectors, told: diagnostics, .. } =
+        read_file("good.yml", file, &Tiers::default(), &no_sql_file);
     assert_eq!((collectors.len(), diagnostics.errors.len()), (1, 0), "{:?}", diagnostics.errors);
 }

@@ -32,6 +32,7 @@ pub(super) async fn landing<S: Source>(extract::State(service): extract::State<A
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
     ];
+    service.targets().ensure_collected(service.scrape_timeout).await;
     (head, Html(page(&service).into_string())).into_response()
 }
 

@@ -1,0 +1,118 @@
+//! `explain` in brief: one line for each database, what fails and why, and what costs most.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::collector_status::{Kind, TO_SEE_EVERYTHING, status};
+use super::explain::explain_head;
+use super::humanize::duration;
+use crate::printable::Lines;
+use crate::scrape::{CollectorView, DatabaseView, Scraper, Snapshot, Targets};
+use crate::source::Source;
+
+/// How many of the dearest collectors are listed.
+const DEAREST: usize = 5;
+
+/// The plan of every server in brief, as text.
+pub(crate) fn explain_briefly<S: Source>(targets: &Targets<S>) -> String {
+    let mut out = Lines::default();
+    for (at, scraper) in targets.scrapers.iter().enumerate() {
+        if at > 0 {
+            out.line("");
+        }
+        explain_head(&mut out, scraper);
+        if let Some(view) = scraper.last_snapshot() {
+            databases(&mut out, &view);
+            attention(&mut out, scraper, &view);
+            dearest(&mut out, scraper, &view);
+        }
+    }
+    out.line("");
+    out.line("# explain --all lists every collector, with those that are not planned and why");
+    out.into_text()
+}
+
+/// Whether every server answered and no planned collector of it failed.
+pub(crate) fn all_succeeded<S: Source>(targets: &Targets<S>) -> bool {
+    targets.scrapers.iter().all(|scraper| {
+        let is_good = |view: &Snapshot| view.up.is_ok() && view.shown.iter().all(|one| one.state.failure.is_none());
+        scraper.last_snapshot().is_some_and(|view| is_good(&view))
+    })
+}
+
+fn of_database(view: &Snapshot, at: usize) -> impl Iterator<Item = &CollectorView> {
+    view.shown.iter().filter(move |one| one.database == at)
+}
+
+fn databases(out: &mut Lines, view: &Snapshot) {
+    let width = view.databases.iter().map(|database| database.name.len()).max().unwrap_or_default().max(8);
+    out.line("");
+    out.line(format_args!("{:<width$}  collectors  failed  series      time", "database"));
+    for (at, database) in view.databases.iter().enumerate() {
+        if database.probe.is_none() {
+            out.line(format_args!("{:<width$}  {}", database.name, unread(database)));
+            continue;
+        }
+        let (count, failed) = (of_database(view, at).count(), failures(view, at));
+        let results = of_database(view, at).filter_map(|one| one.state.last_success.as_ref());
+        let series: usize = results.map(|good| good.result.series).sum();
+        let time = duration(of_database(view, at).map(|one| one.state.duration).sum::<Duration>());
+        let main = if database.main && view.databases.len() > 1 { "  main" } else { "" };
+        out.line(format_args!("{:<width$}  {count:>10}  {failed:>6}  {series:>6}  {time:>8}{main}", database.name));
+    }
+}
+
+fn unread(database: &DatabaseView) -> String {
+    match &database.state.error {
+        Some(error) => format!("cannot be read: {error} ({})", error.reason),
+        None => "not read: there was no time for this database".into(),
+    }
+}
+
+fn failures(view: &Snapshot, at: usize) -> usize {
+    of_database(view, at).filter(|one| one.state.failure.is_some()).count()
+}
+
+/// Collectors that failed or whose samples were dropped, and the grants that would show more.
+fn attention<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Snapshot) {
+    let (mut lines, mut grants) = (Vec::new(), BTreeSet::new());
+    for one in &view.shown {
+        let (collector, database) = (&scraper.catalog.collectors[one.collector], &view.databases[one.database]);
+        let Some(probe) = &database.probe else { continue };
+        let status = status(collector, probe, one, view);
+        let place = if database.name.is_empty() { String::new() } else { format!("{} ", database.name) };
+        if status.kind != Kind::Ok {
+            lines.push(format!("{place}{}: {}", collector.key, status.text));
+        } else if let Some((_, grant)) = status.text.split_once(TO_SEE_EVERYTHING) {
+            grants.insert(format!("{grant};"));
+        }
+    }
+    section(out, "# needs attention", lines);
+    section(out, "# to see everything", grants);
+}
+
+/// Lines below a title, if there are any.
+fn section(out: &mut Lines, title: &str, lines: impl IntoIterator<Item = String>) {
+    for (at, line) in lines.into_iter().enumerate() {
+        if at == 0 {
+            out.line("");
+            out.line(title);
+        }
+        out.line(line);
+    }
+}
+
+fn dearest<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Snapshot) {
+    let mut shown: Vec<&CollectorView> = view.shown.iter().collect();
+    shown.sort_by_key(|one| std::cmp::Reverse(one.state.duration));
+    let dearest = shown.into_iter().take(DEAREST).map(|one| {
+        let database = &view.databases[one.database].name;
+        let place = if database.is_empty() { String::new() } else { format!(" in {database}") };
+        format!("{}{place} {}", scraper.catalog.collectors[one.collector].key, duration(one.state.duration))
+    });
+    let dearest: Vec<String> = dearest.collect();
+    if !dearest.is_empty() {
+        out.line("");
+        out.line(format_args!("# longest: {}", dearest.join(", ")));
+    }
+}
