@@ -39,7 +39,7 @@ pub(super) fn write_failover(page: &Path, shortlived: &[Shortlived]) -> Result<(
 fn times(rules: usize, rows: &BTreeMap<&str, String>) -> String {
     let (interval, hold, count) = (INTERVAL.as_secs(), SCALE.hold.as_secs(), rows.len());
     let mut table = format!(
-        "{rules} rules; {count} alerts proven live, scraped and evaluated every {interval} s, with {hold} s in place of every `for`.\n\n\
+        "{rules} rules; {count} alerts proven live, scraped and evaluated every {interval} s, with {hold} s in place of each `for`.\n\n\
          | alert | severity | fault | fires after | is resolved after | scaled |\n|---|---|---|---|---|---|\n"
     );
     let in_order = faults().flat_map(|fault| fault.alerts).filter_map(|alert| rows.get(alert));

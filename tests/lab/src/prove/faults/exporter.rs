@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::fault::{Fault, Place};
-use super::steps::{SESSION, end_sessions, freeze, kill, reset, set, sql, start_again};
+use super::steps::{freeze, kill, reset, set, sql, start_again};
 use crate::{Architecture, LabError, Target};
 
 pub const FAULTS: &[Fault] = &[
@@ -77,31 +77,6 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, at| {
             lab.nodes[at].exporters[0].signal("CONT")?;
             start_again(lab, at)
-        },
-    },
-    Fault {
-        alerts: &["ExporterSamplesDropped"],
-        what: "connect to a PgBouncer that takes any database, by a name in Latin-1",
-        place: Place::Replica,
-        cause: |lab, at| {
-            let pooler = &lab.nodes[at].pooler;
-            let (config, aside) = (pooler.config(), pooler.config().with_extension("aside"));
-            fs::copy(&config, &aside).map_err(LabError::io(format!("copying {}", config.display())))?;
-            let text = fs::read_to_string(&config).map_err(LabError::io(format!("reading {}", config.display())))?;
-            let any = format!("* = host=127.0.0.1 port={} user=postgres dbname=postgres", lab.nodes[at].member.port());
-            write(&config, &text.replacen("[databases]\n", &format!("[databases]\n{any}\n"), 1))?;
-            pooler.console("RELOAD")?;
-            // It forgets that database when nobody uses it.
-            pooler.console("SET autodb_idle_timeout = 1")?;
-            let connect = r"PGDATABASE=$(printf 'caf\351') exec psql -X -c 'select pg_sleep(600)'";
-            Ok(vec![pooler.start("env", "app", "postgres", &[SESSION, "sh", "-c", connect])?])
-        },
-        mend: |lab, at| {
-            end_sessions(lab, at)?;
-            let pooler = &lab.nodes[at].pooler;
-            let (config, aside) = (pooler.config(), pooler.config().with_extension("aside"));
-            fs::rename(&aside, &config).map_err(LabError::io(format!("restoring {}", config.display())))?;
-            pooler.console("RELOAD").map(drop)
         },
     },
     Fault {

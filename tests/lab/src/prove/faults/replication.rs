@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::fault::{Fault, Place};
-use super::steps::{LIMIT, clients, end_sessions, freeze, primary, reset, session, set, sql, write_wal};
+use super::steps::{LIMIT, end_sessions, freeze, primary, reset, session, set, sql, write_wal};
 use crate::{Architecture, LabError, Process};
 
 pub const FAULTS: &[Fault] = &[
@@ -32,19 +32,6 @@ pub const FAULTS: &[Fault] = &[
             remove_rows(lab, at, 1)?;
             write_wal(lab, primary(lab)?, 3)?;
             Ok(vec![reader])
-        },
-        mend: forget_rows,
-    },
-    Fault {
-        alerts: &["PostgresRecoveryConflicts"],
-        what: "let a replica cancel 25 queries that read what VACUUM has removed",
-        place: Place::Replica,
-        cause: |lab, at| {
-            keep_rows(lab, at, "0")?;
-            let read = "begin isolation level repeatable read;\nselect from kept limit 1;\nselect pg_sleep(600);\n";
-            let readers = clients(&lab.nodes[at].member, "postgres", 25, read)?;
-            remove_rows(lab, at, 25)?;
-            Ok(vec![readers])
         },
         mend: forget_rows,
     },
