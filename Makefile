@@ -66,12 +66,14 @@ unit:
 # The tests of the pool are the only ones in a crate that start a server.
 	$(CARGO) test --workspace --lib --bins --test unit -- --skip pool::tests
 
-## situations: which alerts fire in each of 320 situations, by promtool; 3 min
+## situations: which alerts fire in each of 320 situations, which panels work with plain labels; 5 min
 situations:
 	@$(LAB_NEEDS)
 	$(CARGO) build --workspace --all-targets
+	./target/debug/lab fetch lab
 	./target/debug/lab fetch unit
 	$(CARGO) test --workspace --test unit situations -- --include-ignored
+	$(CARGO) test --workspace --test architecture plain -- --include-ignored
 
 ## check: format, lints, dependencies, documentation, the collector files; 2 min
 check: $(DENY)
