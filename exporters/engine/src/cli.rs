@@ -34,13 +34,13 @@ pub(crate) enum Task {
         #[arg(long)]
         strict: bool,
     },
-    /// Connect once and print what is planned, what fails and why, and what costs most; exit 1 on a failure
+    /// Connect once and print what runs, what fails and why, and what takes longest; exit 1 on a failure
     Explain {
         /// List every collector, with those that are not planned and why
         #[arg(long)]
         all: bool,
     },
-    /// List the embedded collectors, or write their files into a folder
+    /// List the collectors, or write the embedded files into a folder
     Collectors {
         /// Write the files of the embedded folder into this folder, which must be new or empty
         #[arg(long, value_name = "DIR")]

@@ -95,7 +95,7 @@ pub struct Options {
     #[arg(long, short = 'D', action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub dry_run: bool,
 
-    /// Connect, print what is planned and exit, like the command explain
+    /// Connect, print what is planned and exit, like explain --all
     #[arg(long = "explain", short = 'E', id = "explain_flag", action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub explain: bool,
 }

@@ -45,6 +45,7 @@ fn explain_lists_costs_and_skip_reasons() {
     let output = run(&["explain"], &[DOWN]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(out(&output).contains("\n# down: 127.0.0.1:1: connection refused (is PostgreSQL running there? set --url or PG_EXPORTER_URL) (refused)"), "{output:?}");
+    assert!(!out(&output).contains("\ndatabase "), "a table of nothing: {output:?}");
 }
 
 /// In brief: a line for each database, and what needs attention; a failed collector is a failed command.

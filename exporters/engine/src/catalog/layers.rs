@@ -97,8 +97,7 @@ impl Layers {
     }
 }
 
-/// Removes the collector of that branch, which the same origin defines again in `file`: the later definition holds, as in
-/// pg_exporter.
+/// Removes the collector of that branch, which `file` has again: the later definition holds, as in pg_exporter.
 fn remove_earlier(
     collectors: &mut Vec<Collector>,
     key: &str,

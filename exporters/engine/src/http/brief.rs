@@ -1,4 +1,4 @@
-//! `explain` in brief: one line for each database, what fails and why, and what costs most.
+//! `explain` in brief: one line for each database, what fails and why, and what takes longest.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::printable::Lines;
 use crate::scrape::{CollectorView, DatabaseView, Scraper, Snapshot, Targets};
 use crate::source::Source;
 
-/// How many of the dearest collectors are listed.
-const DEAREST: usize = 5;
+/// How many of the collectors that take longest are listed.
+const LONGEST: usize = 5;
 
 /// The plan of every server in brief, as text.
 pub(crate) fn explain_briefly<S: Source>(targets: &Targets<S>) -> String {
@@ -24,7 +24,7 @@ pub(crate) fn explain_briefly<S: Source>(targets: &Targets<S>) -> String {
         if let Some(view) = scraper.last_snapshot() {
             databases(&mut out, &view);
             attention(&mut out, scraper, &view);
-            dearest(&mut out, scraper, &view);
+            longest(&mut out, scraper, &view);
         }
     }
     out.line("");
@@ -45,6 +45,10 @@ fn of_database(view: &Snapshot, at: usize) -> impl Iterator<Item = &CollectorVie
 }
 
 fn databases(out: &mut Lines, view: &Snapshot) {
+    // A server that is down has shown none.
+    if view.databases.is_empty() {
+        return;
+    }
     let width = view.databases.iter().map(|database| database.name.len()).max().unwrap_or_default().max(8);
     out.line("");
     out.line(format_args!("{:<width$}  collectors  failed  series      time", "database"));
@@ -102,17 +106,17 @@ fn section(out: &mut Lines, title: &str, lines: impl IntoIterator<Item = String>
     }
 }
 
-fn dearest<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Snapshot) {
+fn longest<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Snapshot) {
     let mut shown: Vec<&CollectorView> = view.shown.iter().collect();
     shown.sort_by_key(|one| std::cmp::Reverse(one.state.duration));
-    let dearest = shown.into_iter().take(DEAREST).map(|one| {
+    let longest = shown.into_iter().take(LONGEST).map(|one| {
         let database = &view.databases[one.database].name;
         let place = if database.is_empty() { String::new() } else { format!(" in {database}") };
         format!("{}{place} {}", scraper.catalog.collectors[one.collector].key, duration(one.state.duration))
     });
-    let dearest: Vec<String> = dearest.collect();
-    if !dearest.is_empty() {
+    let longest: Vec<String> = longest.collect();
+    if !longest.is_empty() {
         out.line("");
-        out.line(format_args!("# longest: {}", dearest.join(", ")));
+        out.line(format_args!("# longest: {}", longest.join(", ")));
     }
 }
