@@ -51,7 +51,7 @@ page.row(
     "Sessions",
     graph("Sessions by state", "A pile-up of active sessions means they are waiting; sessions idle in transaction hold locks.", ('sum by (state) (pg_activity_count{@ins,state!~"disabled|fastpath.*"})', "{{state}}"), unit="short", stack=True),
     graph("Sessions by database", "Sessions per database.", ("pg_db_numbackends{@ins} > 0", "{{datname}}"), unit="short", stack=True, link=("database", "datname")),
-    graph("Sessions by application", "Top 10 user/application pairs.", (top_values(10, "pg_session_sessions{@ins}", "usename", "appname"), "{{usename}} {{appname}}"), unit="short", stack=True, none="Collector pg_session is off (enable it with a copy of its file without skip: true)"),
+    graph("Sessions by application", "Top 10 user/application pairs.", (top_values(10, "pg_session_sessions{@ins}", "usename", "appname"), "{{usename}} {{appname}}"), unit="short", stack=True, none="Collector pg_session is off (to enable it, add a file with pg_session: { skip: false } after builtin:pg)"),
     graph("Backends by type", "Client backends and server processes (pg_stat_activity.backend_type).", ("sum by (type) (pg_backend_count{@ins})", "{{type}}"), unit="short", stack=True),
     graph("Longest transaction by state", "Age of the oldest transaction by session state.", ('max by (state) (pg_activity_max_tx_duration{@ins,state!~"disabled|fastpath.*"})', "{{state}}"), unit="s", steps=above(LONG_TRANSACTION)),
     graph("Session starts and failures", "Many new sessions: no connection pooler. If fatal or killed > 0, check the server log.",
