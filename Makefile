@@ -50,7 +50,7 @@ soak: demo-programs
 preview: preview-page
 	PREVIEW_PORT=$${PREVIEW_PORT:-3000} node $(PREVIEW)/server/serve.js
 
-## pictures: takes all pictures of docs/screenshots anew, from the whole architecture; 20 min
+## pictures: takes all pictures of docs/screenshots again, from the whole architecture; 20 min
 pictures:
 	@$(LAB_NEEDS) chromium:chromium node:nodejs pngquant:pngquant
 	$(CARGO) build --workspace --all-targets
@@ -114,7 +114,7 @@ bench: bench-programs
 cost: bench-programs
 	./target/release/lab cost --pg-exporter target/release/pg-exporter
 
-## bless: writes anew what is generated and checked in; read the diff; 1 min
+## bless: writes again what is generated and checked in; read the diff; 1 min
 bless: dashboards
 	@$(LAB_NEEDS)
 	$(CARGO) build --workspace --all-targets
