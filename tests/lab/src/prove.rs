@@ -11,6 +11,8 @@ mod faults;
 mod live;
 mod scale;
 mod setup;
+mod situations;
+mod standbys;
 mod table;
 
 pub use failover::{Expected, KILL, SWITCHOVER, Shortlived, Vigil, Whose};
@@ -18,6 +20,7 @@ pub use faults::{Fault, Place, faults};
 pub use live::{Arrival, Outcome, prove};
 pub use scale::{INTERVAL, SCALE};
 pub use setup::{LIMIT, start};
+pub use situations::{Observed, Props, SITUATIONS, Situation, situations};
 pub use table::tabled;
 
 /// Causes every fault with a wanted alert, one after the other; `only` empty means all. Their times go into the page `table`.

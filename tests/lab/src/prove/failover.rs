@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::setup::{LIMIT, rules, wait_for_targets};
+use crate::architecture::SCOPE;
 use crate::{Alert, Architecture, LabError, Plan, Ports, Process, Service, request};
 
 /// Between two scrapes, as in an installation.
@@ -40,6 +41,9 @@ const ROLE_CHANGED: Expected = Expected {
 const RESTARTED: Expected =
     Expected { alert: "PostgresRestarted", whose: Whose::Any, why: "told of every start, the lab’s own among them" };
 const WATCHDOG: Expected = Expected { alert: "Watchdog", whose: Whose::Any, why: "always fires" };
+
+/// What a planned restart may bring.
+const RESTART: &[Expected] = &[RESTARTED, WATCHDOG];
 
 /// What an operator's switchover may bring.
 pub const SWITCHOVER: &[Expected] = &[ROLE_CHANGED, RESTARTED, WATCHDOG];
@@ -147,7 +151,18 @@ fn holds(architecture: &Architecture) -> Result<BTreeMap<(String, String), Durat
     Ok(rules.map(|rule| ((text(&rule["name"]), text(&rule["labels"]["severity"])), hold(rule))).collect())
 }
 
-/// Kills a primary under load, leaves it dead until that is told, starts it again and waits until all is well.
+/// Restarts a primary as an operator does, who takes no failover.
+fn restart_primary(architecture: &Architecture, interval: Duration) -> Result<(), LabError> {
+    let vigil = Vigil::begin(architecture, interval)?;
+    let primary = architecture.wait_for_cluster(LIMIT)?;
+    let member = &architecture.nodes[primary].member;
+    member.patronictl(&["restart", SCOPE, member.name(), "--force"])?;
+    vigil.end(architecture, RESTART)?;
+    println!("a planned restart of the primary: no alert but those about it");
+    Ok(())
+}
+
+/// Restarts a primary under load and kills it, leaves it dead until that is told, starts it again and waits until all is well.
 pub(super) fn kill_primary(programs: &Path, alerts: &Path) -> Result<Vec<Shortlived>, LabError> {
     let plan = Plan {
         programs: programs.to_owned(),
@@ -159,6 +174,7 @@ pub(super) fn kill_primary(programs: &Path, alerts: &Path) -> Result<Vec<Shortli
     let mut architecture = Architecture::start(&plan)?;
     wait_for_targets(&architecture)?;
     let _load = load(&architecture)?;
+    restart_primary(&architecture, plan.interval)?;
     let vigil = Vigil::begin(&architecture, plan.interval)?;
     let primary = architecture.wait_for_cluster(LIMIT)?;
     let begin = Instant::now();

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::{Arrival, INTERVAL, Outcome, SCALE, Shortlived, faults};
+use super::{Arrival, INTERVAL, Observed, Outcome, SCALE, Shortlived, faults};
 use crate::{LabError, Marked, rule_files};
 
 const TIMES: Marked = Marked { name: "times", goal: "prove" };
 const FAILOVER: Marked = Marked { name: "failover", goal: "prove" };
+const SITUATIONS: Marked = Marked { name: "situations", goal: "prove" };
 
 /// The alerts that have a row of times in a page, in its order.
 pub fn tabled(page: &str) -> Vec<&str> {
@@ -34,6 +35,22 @@ pub(super) fn write_failover(page: &Path, shortlived: &[Shortlived]) -> Result<(
         table.push_str(&format!("| {alert} | {severity} | {held} s | {hold} s |\n"));
     }
     FAILOVER.write(page, &table)
+}
+
+/// Writes which alerts arrived in each situation.
+pub(super) fn write_situations(page: &Path, all: &[Observed]) -> Result<(), LabError> {
+    let mut table = "| situation | expected | arrived |\n|---|---|---|\n".to_owned();
+    for Observed { situation, arrived } in all {
+        let arrived = arrived.as_ref().map_or_else(|_| "not observed".to_owned(), names);
+        table.push_str(&format!("| {} | {} | {arrived} |\n", situation.what, names(situation.alerts)));
+    }
+    SITUATIONS.write(page, &table)
+}
+
+/// Names of alerts in a row.
+pub(super) fn names(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn times(rules: usize, rows: &BTreeMap<&str, String>) -> String {

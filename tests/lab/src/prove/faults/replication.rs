@@ -1,10 +1,10 @@
 //! Standbys.
 
-use std::path::PathBuf;
-
 use super::fault::{Fault, Place};
 use super::steps::{LIMIT, end_sessions, freeze, primary, reset, session, set, sql, write_wal};
-use crate::{Architecture, LabError, Process};
+use crate::port::free_port;
+use crate::prove::standbys::StandbyPlan;
+use crate::{Architecture, LabError};
 
 pub const FAULTS: &[Fault] = &[
     Fault {
@@ -64,7 +64,7 @@ pub const FAULTS: &[Fault] = &[
         what: "stop a third standby, which nothing scrapes",
         place: Place::Primary,
         cause: |lab, at| {
-            let standby = third_standby(lab, at)?;
+            let standby = third()?.start(&lab.nodes[at].member)?;
             let three = "quantile_over_time(0.9, pg:cluster:walsenders[30s]) > 2";
             lab.prometheus.wait_for(three, LIMIT)?;
             // An immediate end: nobody is connected.
@@ -74,15 +74,18 @@ pub const FAULTS: &[Fault] = &[
         },
         // What it looks back at has passed by itself: the standby is not expected any more.
         mend: |lab, at| {
-            let folder = third_folder(lab, at);
+            let folder = third()?.folder(&lab.nodes[at].member);
             std::fs::remove_dir_all(&folder).map_err(LabError::io(format!("removing {}", folder.display())))
         },
     },
     Fault {
         alerts: &["PostgresSyncStandbyMissing"],
-        what: "wait for a synchronous standby that is not there",
+        what: "wait for two synchronous standbys, one of which is not there",
         place: Place::Primary,
-        cause: |lab, at| set(lab, at, "synchronous_standby_names = 'nobody'"),
+        cause: |lab, at| {
+            let there = lab.replica().map_or("nobody", |replica| lab.nodes[replica].member.name());
+            set(lab, at, &format!(r#"synchronous_standby_names = 'ANY 2 ("{there}", absent)'"#))
+        },
         mend: |lab, at| reset(lab, at, "synchronous_standby_names"),
     },
 ];
@@ -114,30 +117,7 @@ fn forget_rows(lab: &mut Architecture, at: usize) -> Result<(), LabError> {
     sql(lab, primary(lab)?, "drop table kept").map(drop)
 }
 
-fn third_folder(lab: &Architecture, at: usize) -> PathBuf {
-    lab.nodes[at].member.socket_dir().join("third")
-}
-
-/// A standby that Patroni does not know; streams from the primary when this returns.
-fn third_standby(lab: &Architecture, at: usize) -> Result<Process, LabError> {
-    let member = &lab.nodes[at].member;
-    let (data, from) = (third_folder(lab, at).display().to_string(), member.socket_dir().display());
-    let copy = member.start_client("pg_basebackup", &["-D", &data, "-R", "-X", "stream", "-c", "fast"])?;
-    if !copy.wait(LIMIT).is_some_and(|status| status.success()) {
-        return Err(LabError::Unexpected(format!("copying the primary: {}", copy.log_tail())));
-    }
-    let settings = [
-        format!("unix_socket_directories={data}"),
-        format!("primary_conninfo=host={from} port={} user=postgres application_name=third", member.port()),
-        "listen_addresses=".to_owned(),
-        "restore_command=".to_owned(),
-        "logging_collector=off".to_owned(),
-    ];
-    let arguments = settings.iter().flat_map(|setting| ["-c", setting.as_str()]);
-    let arguments: Vec<&str> = ["-D", data.as_str()].into_iter().chain(arguments).collect();
-    let standby = member.start_client("postgres", &arguments)?;
-    let streams =
-        "select exists (select from pg_stat_replication where application_name = 'third' and state = 'streaming')";
-    member.wait_for_query(streams, LIMIT)?;
-    Ok(standby)
+/// A standby that Patroni does not know.
+fn third() -> Result<StandbyPlan<'static>, LabError> {
+    Ok(StandbyPlan { name: "third", port: free_port()?, settings: &[], streams: true })
 }
