@@ -21,20 +21,23 @@ CYCLONEDX = target/tools/sbom/bin/cargo-cyclonedx
 help:
 	@sed -n 's/^## \([a-z-]*\): /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
-## demo: primary, standby, pooler, backups, an exporter for each, Prometheus; until Ctrl-C or for DEMO_SECONDS; ready in 15 s
-demo: demo-programs
+## demo: primary, standby, pooler, backups, an exporter for each, dashboards; until Ctrl-C or for DEMO_SECONDS; ready in 20 s
+demo:
+	@$(MAKE) --no-print-directory --jobs=2 demo-programs preview-page
 	./target/demo/lab fetch demo
 	./target/demo/lab demo --programs target/demo
 
 ## lab: the whole architecture: Patroni, etcd, HAProxy, three servers, alerts; until Ctrl-C or for LAB_SECONDS; ready in 1 min
-lab: demo-programs
+lab:
+	@$(MAKE) --no-print-directory --jobs=2 demo-programs preview-page
 	./target/demo/lab fetch lab
 	./target/demo/lab architecture --programs target/demo
 
-## prove: causes real faults in the architecture and writes the times of their alerts into docs/alerts.md; 35 min
+## prove: causes real faults in the architecture and writes the times of their alerts into docs/alerts.md; 55 min
 prove: demo-programs
 	./target/demo/lab fetch lab
 	./target/demo/lab prove --programs target/demo --table docs/alerts.md
+	./target/demo/lab situations --programs target/demo --table docs/alerts.md
 	./target/demo/lab failover --programs target/demo --table docs/alerts.md
 
 ## chaos: faults of servers, networks, clients and the exporter, into the table of docs/reliability.md; CHAOS="NAME..."; 2 min

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod cuts;
+mod demo;
 mod logs;
 mod plain;
 mod preview;

@@ -28,6 +28,11 @@ const AGAIN: usize = 3;
 
 const OVERVIEW: &str = "pg-suite-overview";
 
+/// Builds the page.
+pub(crate) fn build() {
+    browser::build(root());
+}
+
 fn plan() -> Plan {
     Plan {
         programs: programs().to_owned(),

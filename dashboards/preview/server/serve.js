@@ -40,9 +40,14 @@ const server = createServer((request, response) => {
   });
 });
 server.on("error", (error) => {
-  console.error(`serving on PREVIEW_PORT ${process.env.PREVIEW_PORT}: ${error.message}`);
+  const hint = error.code === "EADDRINUSE" ? " (set PREVIEW_PORT to another port)" : "";
+  console.error(`cannot listen on port ${process.env.PREVIEW_PORT}: ${error.message}${hint}`);
   process.exitCode = 1;
 });
 server.listen(Number(process.env.PREVIEW_PORT || 0), "127.0.0.1", () => {
+  fetch(`${PROMETHEUS}/api/v1/query?query=1`).then(
+    (ready) => ready.ok || console.error(`${PROMETHEUS} answers a query with status ${ready.status}`),
+    (error) => console.error(`no Prometheus at ${PROMETHEUS}: ${error.cause?.message || error.message} (set PROMETHEUS_URL)`),
+  );
   console.log(`dashboards at http://127.0.0.1:${server.address().port}/d/pg-suite-overview, data from ${PROMETHEUS}`);
 });

@@ -45,6 +45,12 @@ impl Installation {
         command.env("LD_LIBRARY_PATH", self.root.join("lib"));
     }
 
+    /// How a person runs psql in a shell: it need not be installed.
+    pub(crate) fn psql(&self) -> String {
+        let root = self.root.display();
+        format!("LD_LIBRARY_PATH={root}/lib {root}/bin/psql")
+    }
+
     /// Makes a data directory and runs [`init_sql`] in it.
     pub(crate) fn init(&self, data: &Path) -> Result<(), LabError> {
         let parent = data.parent().unwrap_or(data);

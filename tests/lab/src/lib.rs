@@ -29,6 +29,7 @@ mod cache;
 mod candidate;
 pub mod chaos;
 mod copy;
+mod dashboards;
 mod error;
 mod exporter;
 mod fetch;
@@ -63,6 +64,7 @@ pub use architecture::{
 pub use backends::{BackendWatch, Backends};
 pub use browser::{Browser, Tab};
 pub use cache::Cache;
+pub use dashboards::Dashboards;
 pub use error::LabError;
 pub use exporter::Exporter;
 pub use http::{Response, request};

@@ -1,5 +1,6 @@
 //! Load on a server.
 
+use std::fs;
 use std::time::Duration;
 
 use crate::error::{LabError, run};
@@ -27,6 +28,26 @@ impl Postgres {
         pgbench.args(["--rate", &transactions_per_second.to_string()]);
         pgbench.args(["--time", &duration.as_secs().max(1).to_string(), database]);
         Process::start(&format!("pgbench on {database}"), pgbench, &self.socket_dir().join("pgbench.log"))
+    }
+
+    /// Starts clients in the background that repeat a script of pgbench's, for no longer than `duration` (whole seconds).
+    /// `name` is that of the script and its log in [`Postgres::socket_dir`].
+    pub fn pgbench_script(
+        &self,
+        name: &str,
+        database: &str,
+        script: &str,
+        arguments: &[&str],
+        duration: Duration,
+    ) -> Result<Process, LabError> {
+        let file = self.socket_dir().join(format!("{name}.sql"));
+        fs::write(&file, script).map_err(LabError::io(format!("writing {}", file.display())))?;
+        let mut pgbench = self.client("pgbench", Some("KILL"));
+        // Known by it in the list of sessions.
+        pgbench.env("PGAPPNAME", name);
+        pgbench.args(["--no-vacuum", "--time", &duration.as_secs().max(1).to_string()]).args(arguments);
+        pgbench.arg("--file").arg(&file).arg(database);
+        Process::start(&format!("pgbench {name}"), pgbench, &self.socket_dir().join(format!("{name}.log")))
     }
 
     /// What the names of the files begin with that [`Postgres::pgbench_saturating`] writes into [`Postgres::socket_dir`].

@@ -12,6 +12,7 @@ mod address;
 mod bench;
 mod cost;
 mod demo;
+mod links;
 mod meter;
 mod soak;
 mod stand;
@@ -47,6 +48,9 @@ enum Task {
         /// The folder with rule files; it may be missing.
         #[arg(long, value_name = "PATH", default_value = "alerts")]
         alerts: PathBuf,
+        /// The folder with the preview of the dashboards; without a built one there are no dashboards.
+        #[arg(long, value_name = "PATH", default_value = "dashboards/preview")]
+        preview: PathBuf,
         /// End after so many seconds.
         #[arg(long, env = "LAB_SECONDS")]
         seconds: Option<u64>,
@@ -64,7 +68,12 @@ enum Task {
         /// Only the faults for alerts with such a name.
         only: Vec<String>,
     },
-    /// The loss of a primary, and that no alert arrives but those about it.
+    /// What looks like a fault and is none: cascades, delayed standbys, clones; no alert may arrive.
+    Situations {
+        #[command(flatten)]
+        proof: Proof,
+    },
+    /// A planned restart and the loss of a primary, and that no alert arrives but those about it.
     Failover {
         #[command(flatten)]
         proof: Proof,
@@ -111,9 +120,10 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Task::Fetch { what } => fetch(&what),
         Task::Demo { programs, seconds } => demo::run(&programs, seconds),
-        Task::Architecture { programs, alerts, seconds } => stand::run(&programs, &alerts, seconds),
+        Task::Architecture { programs, alerts, preview, seconds } => stand::run(&programs, &alerts, &preview, seconds),
         Task::Vip { seconds } => address::run(seconds),
         Task::Prove { proof, only } => prove::series(&proof.programs, &proof.alerts, &only, proof.table.as_deref()),
+        Task::Situations { proof } => prove::situations(&proof.programs, &proof.alerts, proof.table.as_deref()),
         Task::Failover { proof } => prove::failover(&proof.programs, &proof.alerts, proof.table.as_deref()),
         Task::Chaos { programs, collectors, table, only } => {
             let sources = chaos::Sources { exporter: programs.join("pg-exporter"), collectors };

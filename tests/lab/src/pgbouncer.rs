@@ -178,6 +178,11 @@ impl PgBouncer {
         format!("postgres://{user}:{password}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
+    /// How a person opens the console as its administrator, in a shell.
+    pub fn console_line(&self) -> String {
+        format!("{} '{}'", self.client.psql(), self.url("admin", "pgbouncer"))
+    }
+
     /// Runs one command on the console as `admin` and returns the unaligned rows without headers, fields separated by
     /// `|`, trimmed. Limit: 60 s.
     pub fn console(&self, command: &str) -> Result<String, LabError> {

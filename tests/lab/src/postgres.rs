@@ -167,6 +167,11 @@ impl Postgres {
         self.client(program, None)
     }
 
+    /// How a person connects to a database as the superuser, in a shell.
+    pub fn psql_line(&self, database: &str) -> String {
+        format!("{} -h 127.0.0.1 -p {} -U postgres {database}", self.installation.psql(), self.port)
+    }
+
     /// Runs SQL, given to psql on its standard input, as `postgres` over the socket, and returns the
     /// unaligned rows without headers, trimmed. The first failing statement ends it. Limit: 60 s.
     pub fn psql(&self, database: &str, sql: &str) -> Result<String, LabError> {

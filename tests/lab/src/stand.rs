@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use lab::{Architecture, LabError, Plan, Process, Sample, Service, Target, rule_files};
+use lab::{Architecture, Dashboards, LabError, Plan, Process, Sample, Service, Target, rule_files};
+
+use crate::links::{link, pages};
 
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -20,10 +22,10 @@ const LONGEST_LOAD: Duration = Duration::from_secs(7 * 24 * 3600);
 /// What is said of a target: its health, and the role of a PostgreSQL server.
 const HEALTH: &str = r#"{__name__=~"up|pg_up|pgbouncer_up|pgbackrest_up|pg_in_recovery|patroni_primary"}"#;
 
-/// Runs it until Ctrl-C or for so many seconds. `alerts` is a folder with rule files; it may be missing.
+/// Runs it until Ctrl-C or for so many seconds. `alerts` is a folder with rule files; it may be missing. So may a built `preview`.
 ///
 /// Success only if at the end every target is up.
-pub fn run(programs: &Path, alerts: &Path, seconds: Option<u64>) -> Result<ExitCode, LabError> {
+pub fn run(programs: &Path, alerts: &Path, preview: &Path, seconds: Option<u64>) -> Result<ExitCode, LabError> {
     let (stop, stopped) = mpsc::channel();
     // Sending fails only when the lab is ending anyway.
     ctrlc::set_handler(move || stop.send(()).unwrap_or(()))
@@ -37,7 +39,8 @@ pub fn run(programs: &Path, alerts: &Path, seconds: Option<u64>) -> Result<ExitC
     let duration = seconds.map(Duration::from_secs);
     let _load = load(&architecture, duration.unwrap_or(LONGEST_LOAD))?;
     println!("all there after {:.1} s, with {} rule files\n", begin.elapsed().as_secs_f64(), plan.rules.len());
-    introduce(&architecture);
+    let dashboards = Dashboards::start(preview, &architecture.prometheus)?;
+    introduce(&architecture, dashboards.as_ref());
     let lines = watch(&architecture, &stopped, duration);
     println!("\nending");
     Ok(if lines.iter().all(Line::is_well) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -51,32 +54,41 @@ fn load(architecture: &Architecture, longest: Duration) -> Result<Process, LabEr
     member.pgbench(architecture.haproxy.port(Service::Default), longest)
 }
 
-fn introduce(architecture: &Architecture) {
-    let url = |name: &str, address: std::net::SocketAddr, path: &str| println!("{name:<22} http://{address}{path}");
-    for service in Service::ALL {
-        let (user, port) = (service.user(), architecture.haproxy.port(service));
-        println!("{:<22} psql -h 127.0.0.1 -p {port} -U {user} postgres", format!("service {}", service.name()));
-    }
+fn introduce(architecture: &Architecture, dashboards: Option<&Dashboards>) {
+    let url =
+        |name: &str, address: std::net::SocketAddr, path: &str| link(name, format_args!("http://{address}{path}"));
+    pages(dashboards, &[("pg-suite-cluster", "var-cls=pg-lab"), ("pg-suite-ha", "var-cls=pg-lab")]);
+    // Debian's Prometheus has no other pages.
+    url("prometheus", architecture.prometheus.address(), "/classic/graph");
+    url("alerts", architecture.prometheus.address(), "/classic/alerts");
     for node in &architecture.nodes {
-        let (name, port) = (node.member.name(), node.member.port());
-        println!("{name:<22} psql -h 127.0.0.1 -p {port} -U postgres postgres");
-        println!("{:<22} psql {}", "  pgbouncer", node.pooler.url("admin", "pgbouncer"));
+        println!("{}", node.member.name());
         url("  patroni", node.member.rest(), "/cluster");
         url("  pg-exporter", node.exporters[0].address(), "/");
         url("  pgbouncer-exporter", node.exporters[1].address(), "/");
     }
     url("pgbackrest-exporter", architecture.backrest_exporter.address(), "/");
-    let (program, config) = (architecture.backrest.program().display(), architecture.backrest.config());
-    println!("{:<22} {program} --config={} info", "backups", config.display());
     url("etcd", architecture.etcd.address(), "/metrics");
     url("haproxy", architecture.haproxy.address(), "/");
     url("node_exporter", architecture.node_exporter.address(), "/metrics");
-    url("prometheus", architecture.prometheus.address(), "/");
     url("victoria-metrics", architecture.victoria.address(), "/vmui/");
     url("victoria-logs", architecture.logs.address(), "/select/vmui/");
     url("alertmanager", architecture.alertmanager.address(), "/");
-    println!("{:<22} {}", "webhook", architecture.webhook.url());
-    println!("{:<22} {}\n", "patronictl", architecture.nodes[0].member.patronictl_line());
+    link("webhook", format_args!("{} (takes POST)", architecture.webhook.url()));
+    println!("\nin a shell:");
+    for service in Service::ALL {
+        let (user, port) = (service.user(), architecture.haproxy.port(service));
+        let psql = architecture.nodes[0].member.psql_line(port, user, "postgres");
+        link(&format!("service {}", service.name()), format_args!("PGPASSWORD={user} {psql}"));
+    }
+    for node in &architecture.nodes {
+        link(node.member.name(), node.member.psql_line(node.member.port(), "postgres", "postgres"));
+        link("  pgbouncer", node.pooler.console_line());
+    }
+    let (program, config) = (architecture.backrest.program().display(), architecture.backrest.config());
+    link("backups", format_args!("{program} --config={} info", config.display()));
+    link("patronictl", architecture.nodes[0].member.patronictl_line());
+    println!();
 }
 
 /// What is known of one target.

@@ -184,6 +184,11 @@ impl Member {
         Process::start(&format!("{program} on {}", self.name), command, &log)
     }
 
+    /// How a person connects to a database as `user` through a port, in a shell.
+    pub fn psql_line(&self, port: u16, user: &str, database: &str) -> String {
+        format!("{} -h 127.0.0.1 -p {port} -U {user} {database}", self.installation.psql())
+    }
+
     /// How a person runs `patronictl` here.
     pub fn patronictl_line(&self) -> String {
         let (packages, config) = (self.packages.display(), config_file(&self.folder));

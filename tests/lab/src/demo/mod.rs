@@ -1,15 +1,20 @@
 //! The demo: the exporters at work on real servers.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod shop;
+mod state;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use lab::{
-    Backrest, BackrestRelease, BouncerRelease, Exporter, LabError, Major, PgBouncer, Postgres, Process, Prometheus,
-    Sample, Target,
+    Backrest, BackrestRelease, BouncerRelease, Dashboards, Exporter, LabError, Major, PgBouncer, Postgres, Process,
+    Prometheus, Target, rule_files,
 };
+
+use self::state::{State, query};
+use crate::links::{link, pages};
 
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -24,32 +29,20 @@ const STANZA: &str = "shop";
 /// Without an end given, the load ends after a week.
 const LONGEST_LOAD: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Two databases beside `shop`, which pgbench fills.
-const OBJECTS: [(&str, &str); 2] = [
-    (
-        "blog",
-        "create table author (id int generated always as identity primary key, name text not null unique);
-         create table post (id bigint generated always as identity primary key, author int references author,
-                            written timestamptz default now(), body text);
-         create index on post (author, written);
-         insert into author (name) select 'author ' || n from generate_series(1, 100) n;
-         insert into post (author, body) select n % 100 + 1, repeat('word ', n % 200) from generate_series(1, 20000) n;
-         create function posts_of(int) returns bigint language sql stable
-             as 'select count(*) from post where author = $1';
-         select sum(posts_of(id)) from author;
-         analyze",
-    ),
-    (
-        "metering",
-        "create table reading (at timestamptz not null, meter int not null, value float8) partition by range (at);
-         create table reading_2025 partition of reading for values from ('2025-01-01') to ('2026-01-01');
-         create table reading_2026 partition of reading for values from ('2026-01-01') to ('2027-01-01');
-         create index on reading using brin (at);
-         insert into reading select timestamptz '2025-12-01' + n * interval '1 minute', n % 50, random()
-             from generate_series(1, 90000) n;
-         update reading set value = value + 1 where meter = 7;
-         analyze",
-    ),
+/// Its first server, as a label of what is scraped of it.
+const PRIMARY: &str = "pg-demo-1";
+
+/// The cluster, as a label of everything that is scraped.
+const CLUSTER: &str = "pg-demo";
+
+/// What nobody would change in a server that holds data, and the lab has otherwise.
+const HEALTHY: [(&str, &str); 6] = [
+    ("fsync", "on"),
+    ("shared_buffers", "128MB"),
+    ("max_slot_wal_keep_size", "1GB"),
+    ("checkpoint_timeout", "5min"),
+    ("idle_in_transaction_session_timeout", "5min"),
+    ("log_lock_waits", "on"),
 ];
 
 /// More clients than the pool has server connections, and nothing else to do: two of them always wait.
@@ -61,6 +54,12 @@ pub struct Programs {
     /// The folder with the exporters' binaries.
     #[arg(long = "programs", value_name = "PATH")]
     folder: PathBuf,
+    /// The folder with rule files.
+    #[arg(long, value_name = "PATH", default_value = "alerts")]
+    alerts: PathBuf,
+    /// The folder with the preview of the dashboards; without a built one there are no dashboards.
+    #[arg(long, value_name = "PATH", default_value = "dashboards/preview")]
+    preview: PathBuf,
 }
 
 impl Programs {
@@ -79,16 +78,17 @@ pub fn run(programs: &Programs, seconds: Option<u64>) -> Result<ExitCode, LabErr
         .map_err(|error| LabError::Unexpected(format!("handling Ctrl-C: {error}")))?;
     let duration = seconds.map(Duration::from_secs);
     let stage = Stage::build(programs, duration.unwrap_or(LONGEST_LOAD))?;
-    stage.introduce();
+    stage.introduce(programs);
     let states = stage.watch(&stopped, duration);
     Ok(stage.judge(&states))
 }
 
 /// All that runs. Fields are dropped in this order: those who ask before those who answer.
 struct Stage {
+    dashboards: Option<Dashboards>,
     prometheus: Prometheus,
     players: Vec<Player>,
-    _loads: [Process; 2],
+    _loads: Vec<Process>,
     pooler: PgBouncer,
     standby: Postgres,
     primary: Postgres,
@@ -103,15 +103,10 @@ struct Player {
     exporter: Exporter,
 }
 
-/// What Prometheus knows about a player; absent values are `None`.
-#[derive(Debug, Default, Clone, Copy)]
-struct State {
-    up: Option<f64>,
-    /// pg_up, pgbouncer_up, pgbackrest_up.
-    server_up: Option<f64>,
-    in_recovery: Option<f64>,
-    series: Option<f64>,
-    scrape_seconds: Option<f64>,
+impl Player {
+    fn line(&self, state: &State) -> String {
+        format!("{:<12}  {state}  {}", self.name, self.exporter.url("/metrics"))
+    }
 }
 
 impl Stage {
@@ -119,15 +114,10 @@ impl Stage {
         println!("starting a primary, PostgreSQL {}, that archives by pgBackRest", Major::NEWEST);
         let backrest = Backrest::new(BackrestRelease::V2_55, &["repo1-bundle=y", "repo1-block=y"])?;
         let primary = Postgres::builder(Major::NEWEST).setting("archive_mode", "on");
+        let primary = HEALTHY.iter().fold(primary, |primary, (name, value)| primary.setting(name, value));
         let primary = primary.setting("archive_command", &backrest.archive_command(STANZA)).start()?;
         backrest.create_stanza(STANZA, &primary)?;
-        for (database, sql) in OBJECTS {
-            primary.psql("postgres", &format!("create database {database}"))?;
-            primary.psql(database, sql)?;
-        }
-        primary.psql("postgres", "create database shop")?;
-        primary.pgbench_init("shop", 2)?;
-        let load = primary.pgbench("shop", 2, 50, longest)?;
+        shop::create(&primary)?;
         println!("starting a standby");
         let standby = primary.standby("pg_demo_2")?;
 
@@ -138,14 +128,16 @@ impl Stage {
 
         println!("starting PgBouncer {} with more clients than its pool takes", BouncerRelease::NEWEST);
         let (pooler, queue) = pool(&primary, longest)?;
+        let mut loads = shop::open(&primary, &standby, longest)?;
+        loads.push(queue);
 
-        println!("starting exporters and Prometheus");
+        println!("starting exporters, Prometheus and dashboards");
         let player = |name, namespace, program, url: &str| {
             let exporter = Exporter::start(&programs.path(program), &[], &[("PG_EXPORTER_URL", url)])?;
             Ok::<_, LabError>(Player { name, namespace, exporter })
         };
         let players = vec![
-            player("pg-demo-1", "pg", "pg-exporter", &primary.url("monitor", "postgres"))?,
+            player(PRIMARY, "pg", "pg-exporter", &primary.url("monitor", "postgres"))?,
             player("pg-demo-2", "pg", "pg-exporter", &standby.url("monitor", "postgres"))?,
             player("pgbouncer-1", "pgbouncer", "pgbouncer-exporter", &pooler.url("monitor", "pgbouncer"))?,
             Player {
@@ -154,27 +146,38 @@ impl Stage {
                 exporter: backrest.exporter(&programs.path("pgbackrest-exporter"))?,
             },
         ];
-        let target =
-            |player: &Player| Target::new(player.namespace, player.exporter.address()).label("ins", player.name);
+        let target = |player: &Player| {
+            let target = Target::new(player.namespace, player.exporter.address());
+            target.label("cls", CLUSTER).label("ins", player.name).label("ip", "127.0.0.1")
+        };
         let targets: Vec<Target> = players.iter().map(target).collect();
-        let prometheus = Prometheus::start(&targets, SCRAPE_INTERVAL)?;
-        Ok(Stage { prometheus, players, _loads: [load, queue], pooler, standby, primary, backrest })
+        let prometheus = Prometheus::start_with_rules(&targets, SCRAPE_INTERVAL, &rule_files(&programs.alerts))?;
+        let dashboards = Dashboards::start(&programs.preview, &prometheus)?;
+        Ok(Stage { dashboards, prometheus, players, _loads: loads, pooler, standby, primary, backrest })
     }
 
-    fn introduce(&self) {
-        let psql = |server: &Postgres| format!("psql -h 127.0.0.1 -p {} -U postgres shop", server.port());
-        println!("\nprimary     {}", psql(&self.primary));
-        println!("standby     {}", psql(&self.standby));
-        println!("pgbouncer   psql {}", self.pooler.url("admin", "pgbouncer"));
-        println!(
-            "backups     {} --config={} info",
-            self.backrest.program().display(),
-            self.backrest.config().display()
-        );
+    /// One page of links and commands, what a newcomer looks at first at its top.
+    fn introduce(&self, programs: &Programs) {
+        println!();
+        let on_primary = format!("var-cls={CLUSTER}&var-ins={PRIMARY}");
+        pages(self.dashboards.as_ref(), &[("pg-suite-query", &on_primary), ("pg-suite-instance", &on_primary)]);
+        link("prometheus", format_args!("http://{}/classic/graph", self.prometheus.address()));
+        link("alerts", format_args!("http://{}/classic/alerts", self.prometheus.address()));
         for player in &self.players {
-            println!("{:<11} {}", player.name, player.exporter.url("/"));
+            link(player.name, player.exporter.url("/"));
         }
-        println!("prometheus  http://{}/\n", self.prometheus.address());
+        println!("\nin a shell:");
+        link("primary", self.primary.psql_line("shop"));
+        link("standby", self.standby.psql_line("shop"));
+        link("pgbouncer", self.pooler.console_line());
+        let (program, config) = (self.backrest.program().display(), self.backrest.config());
+        link("backups", format_args!("{program} --config={} info", config.display()));
+        println!("\nan exporter of your own, on the primary:");
+        let exporter = programs.path("pg-exporter");
+        println!("  export PG_EXPORTER_URL='{}'", self.primary.url("monitor", "postgres"));
+        println!("  {} explain", shown(&exporter));
+        println!("  {} check --server", shown(&exporter));
+        println!("  {} --web.listen-address=127.0.0.1:9630\n", shown(&exporter));
     }
 
     /// Prints every player's state when it changes; returns the last ones. Even if that takes longer
@@ -187,7 +190,7 @@ impl Stage {
             for ((player, state), printed) in self.players.iter().zip(&states).zip(&mut printed) {
                 let health = state.health();
                 if *printed != health {
-                    println!("{}", state.line(player));
+                    println!("{}", player.line(state));
                     *printed = health;
                 }
             }
@@ -201,12 +204,11 @@ impl Stage {
     }
 
     fn states(&self) -> Vec<State> {
-        let promql = r#"{job=~"pg|pgbouncer|pgbackrest", __name__=~"up|pg_up|pgbouncer_up|pgbackrest_up|pg_in_recovery|scrape_samples_scraped|scrape_duration_seconds"}"#;
-        let samples = self.prometheus.query(promql).unwrap_or_else(|error| {
+        let samples = self.prometheus.query(&query()).unwrap_or_else(|error| {
             eprintln!("lab: {error}");
             Vec::new()
         });
-        self.players.iter().map(|player| State::of(player, &samples)).collect()
+        self.players.iter().map(|player| State::of(player.name, player.namespace, &samples)).collect()
     }
 
     /// Success if every player is well; else says which is not, with the end of its log.
@@ -214,7 +216,7 @@ impl Stage {
         let mut code = ExitCode::SUCCESS;
         for (player, state) in self.players.iter().zip(states) {
             if !state.is_well() {
-                println!("\nnot well at the end: {}\n{}", state.line(player), player.exporter.process().log_tail());
+                println!("\nnot well at the end: {}\n{}", player.line(state), player.exporter.process().log_tail());
                 code = ExitCode::FAILURE;
             }
         }
@@ -235,50 +237,8 @@ fn pool(server: &Postgres, longest: Duration) -> Result<(PgBouncer, Process), La
     Ok((pooler, queue))
 }
 
-impl State {
-    fn of(player: &Player, samples: &[Sample]) -> State {
-        let label = |sample: &Sample, label: &str| sample.labels.get(label).cloned().unwrap_or_default();
-        let own = samples.iter().filter(|sample| label(sample, "ins") == player.name);
-        let values: BTreeMap<String, f64> = own.map(|sample| (label(sample, "__name__"), sample.value)).collect();
-        let value = |name: &str| values.get(name).copied();
-        State {
-            up: value("up"),
-            server_up: value(&format!("{}_up", player.namespace)),
-            in_recovery: value("pg_in_recovery"),
-            series: value("scrape_samples_scraped"),
-            scrape_seconds: value("scrape_duration_seconds"),
-        }
-    }
-
-    /// What a new line is printed for, once there was a scrape: not for other counts and times.
-    fn health(&self) -> Option<(bool, bool, &'static str)> {
-        self.up.map(|up| (up == 1.0, self.server_up == Some(1.0), self.role()))
-    }
-
-    fn is_well(&self) -> bool {
-        self.up == Some(1.0) && self.server_up == Some(1.0)
-    }
-
-    fn role(&self) -> &'static str {
-        match self.in_recovery {
-            Some(0.0) => "primary",
-            Some(_) => "standby",
-            None => "-",
-        }
-    }
-
-    fn line(&self, player: &Player) -> String {
-        let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
-        let scrape = self.scrape_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{:.0}ms", seconds * 1e3));
-        format!(
-            "{:<11}  {:<7}  up={} {}_up={} series={} scrape={scrape}  {}",
-            player.name,
-            self.role(),
-            shown(self.up),
-            player.namespace,
-            shown(self.server_up),
-            shown(self.series),
-            player.exporter.url("/metrics"),
-        )
-    }
+/// A program as a person calls it from here.
+fn shown(program: &Path) -> String {
+    let program = program.display().to_string();
+    if program.contains('/') { program } else { format!("./{program}") }
 }
