@@ -1,5 +1,6 @@
 //! The command line where it leads to a server.
 
+mod check_server;
 mod explain;
 mod log;
 mod planning;

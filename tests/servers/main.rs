@@ -16,6 +16,7 @@ mod health;
 mod hostile;
 mod http;
 mod logs;
+mod mistakes;
 mod parity;
 mod pgbackrest;
 mod pgbouncer;

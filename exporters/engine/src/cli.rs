@@ -26,13 +26,19 @@ pub(crate) struct Cli<O: Args> {
 /// What to do instead of serving.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Task {
-    /// Check collector files without a server and print every error with its position
+    /// Check collector files and print every error with its position; with --server run every query once, too
     Check {
         /// Files, folders, or builtin:NAME; default: the values of --config
         paths: Vec<String>,
         /// Take what is left out with a warning as an error
         #[arg(long)]
         strict: bool,
+        /// Run every planned query once, in a read-only session, and print rows, time and cost; exit 1 on a failure
+        #[arg(long)]
+        server: bool,
+        /// With --server: print the plan of each query, too
+        #[arg(long, requires = "server")]
+        plans: bool,
     },
     /// Connect once and print what runs, what fails and why, and what takes longest; exit 1 on a failure
     Explain {

@@ -31,6 +31,8 @@ pub struct Exporter {
     pub embedded: Vec<EmbeddedFolder>,
     /// Checks the text of a query as far as that is possible without a server.
     pub check_query: Option<CheckQuery>,
+    /// What makes a query one for its plan, for `check --server`.
+    pub explain_prefix: Option<&'static str>,
     /// Statements that prepare a role for the exporter, for the command `grants`.
     pub grants: Option<&'static str>,
     /// Commands that need neither collectors nor a server.

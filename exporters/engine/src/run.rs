@@ -32,6 +32,9 @@ use crate::status::ProcessStatus;
 /// After the signal to stop, open requests have the scrape timeout and this much more to finish.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long the start waits for the first probe of the servers.
+const FIRST_PROBE_WAIT: Duration = Duration::from_millis(500);
+
 /// Runs an exporter: reads the command line, does what it says, and returns the exit code.
 ///
 /// `connect` makes the source out of the exporter's own flags; it does not wait for the server.
@@ -123,7 +126,7 @@ fn act<O: Args, S: Source>(
     let catalog = load().map_err(|error| summary(&error, &origins))?;
     catalog.log_warnings();
     match command {
-        Some(Task::Check { .. }) => return print(&checked(&catalog)),
+        Some(Task::Check { server: false, .. }) => return print(&checked(&catalog)),
         Some(Task::Metrics { format, of_self: true }) => return print(&list::self_metrics(&namespace, format)?),
         Some(Task::Collectors { .. }) => return print(&list::collectors(&catalog)),
         Some(Task::Metrics { format, .. }) => return print(&list::list(&catalog, format)?),
@@ -133,7 +136,7 @@ fn act<O: Args, S: Source>(
         _ => {}
     }
     let longest_query = catalog.collectors.iter().map(|collector| collector.timeout).max().unwrap_or_default();
-    let explains = options.explain || matches!(command, Some(Task::Explain { .. }));
+    let explains = options.explain || matches!(command, Some(Task::Explain { .. } | Task::Check { .. }));
     let wait_for_first = explains || options.fail_fast;
     let context = Context { longest_query, wait_for_first };
     // Inside the runtime, since a source may begin tasks of its own.
@@ -144,9 +147,12 @@ fn act<O: Args, S: Source>(
         let targets = Targets::new(catalog, sources, settings(exporter, &options, namespace, status.clone()));
         if explains {
             targets.scrape(tokio::time::Instant::now() + options.scrape_timeout, Format::Text, false).await;
-            // The flag is pg_exporter's, which lists everything.
-            let all = options.explain || matches!(command, Some(Task::Explain { all: true }));
-            print(&if all { http::explain(&targets) } else { http::explain_briefly(&targets) })?;
+            print(&match command {
+                Some(Task::Check { plans, .. }) => http::check_server(&targets, exporter.explain_prefix, plans).await,
+                Some(Task::Explain { all: false }) => http::explain_briefly(&targets),
+                // The flag is pg_exporter's, which lists everything.
+                _ => http::explain(&targets),
+            })?;
             targets.close().await;
             // The text has the errors.
             return Ok(if http::all_succeeded(&targets) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
@@ -244,6 +250,7 @@ async fn serve<S: Source>(
         "started"
     );
     let service = Service::new(exporter.name, exporter.build, options, probe_timeout, targets, status, load);
+    log_first_probe(service.targets(), probe_timeout).await;
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
     let alive = tokio::spawn(service_manager::keep_alive());
     let stop = stop_signal()?;
@@ -255,6 +262,13 @@ async fn serve<S: Source>(
     alive.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Lets the log tell the state of the servers. Of one that takes its time it is told later: nobody waits for that.
+async fn log_first_probe<S: Source>(targets: Arc<Targets<S>>, timeout: Duration) {
+    let probe = tokio::spawn(async move { targets.probe(timeout).await });
+    // Not served meanwhile, so that the first scrape finds the connection that the probe has opened.
+    tokio::time::timeout(FIRST_PROBE_WAIT, probe).await.ok();
 }
 
 /// Ends with the first SIGTERM or SIGINT.

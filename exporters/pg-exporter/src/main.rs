@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         log_crates: &["pg_exporter", "pgclient"],
         embedded: vec![EmbeddedFolder::of::<Collectors>("pg")],
         check_query: None,
+        explain_prefix: Some("EXPLAIN "),
         grants: Some(GRANTS),
         tools: &[Tool {
             name: "mixin",

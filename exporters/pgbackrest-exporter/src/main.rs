@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         log_crates: &["pgbackrest_exporter"],
         embedded: vec![EmbeddedFolder::of::<Collectors>("pgbackrest")],
         check_query: Some(filter::check),
+        explain_prefix: None,
         grants: None,
         tools: &[],
     };

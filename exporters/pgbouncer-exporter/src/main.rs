@@ -40,6 +40,7 @@ fn main() -> ExitCode {
             EmbeddedFolder::of::<CommunityCollectors>("pgbouncer_exporter"),
         ],
         check_query: None,
+        explain_prefix: None,
         grants: None,
         tools: &[],
     };

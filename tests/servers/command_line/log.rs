@@ -89,3 +89,19 @@ fn log_has_the_configured_format_and_level() {
         }
     }
 }
+
+/// A person who starts the exporter sees at once whether it reads the server, before anybody scrapes.
+#[test]
+fn the_state_of_the_server_is_logged_at_the_start() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let logged = |url: &str, what: &str| {
+        let exporter = Exporter::start(binary(), &[], &[("PG_EXPORTER_URL", url)]).unwrap();
+        until(what, || exporter.log().contains(what));
+        exporter.log()
+    };
+    let up = logged(&server.url("monitor", "postgres"), "server is up");
+    assert!(up.contains("role=primary version=1"), "{up}");
+    let wrong = server.url("monitor", "postgres").replace(":monitor-secret@", ":wrong@");
+    let down = logged(&wrong, "server is down");
+    assert!(down.contains("reason=auth") && !down.contains("wrong@"), "{down}");
+}

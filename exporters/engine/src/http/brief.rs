@@ -78,7 +78,7 @@ fn failures(view: &Snapshot, at: usize) -> usize {
 }
 
 /// Collectors that failed or whose samples were dropped, and the grants that would show more.
-fn attention<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Snapshot) {
+pub(super) fn attention<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Snapshot) {
     let (mut lines, mut grants) = (Vec::new(), BTreeSet::new());
     for one in &view.shown {
         let (collector, database) = (&scraper.catalog.collectors[one.collector], &view.databases[one.database]);

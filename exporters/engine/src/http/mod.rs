@@ -11,6 +11,7 @@ mod landing;
 mod metrics;
 mod pages;
 pub(crate) mod paths;
+mod server_check;
 mod service;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::source::Source;
 
 pub(crate) use brief::{all_succeeded, explain_briefly};
 pub(crate) use explain::explain;
+pub(crate) use server_check::check_server;
 pub(crate) use service::Service;
 
 /// All routes.

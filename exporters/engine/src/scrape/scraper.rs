@@ -16,8 +16,9 @@ use crate::catalog::Catalog;
 use crate::counters::Counters;
 use crate::error::SourceError;
 use crate::exposition::{Compressors, DropReason};
-use crate::facts::Health;
-use crate::source::Source;
+use crate::facts::{Health, ServerFacts};
+use crate::plan::Planned;
+use crate::source::{Session, Source};
 
 /// A catalog, a source, and what is known of both. A reload makes a new one around the same source.
 pub(crate) struct Scraper<S: Source> {
@@ -107,6 +108,22 @@ impl<S: Source> Scraper<S> {
     /// The server's health now or at most a second ago; fails when it is not known within `timeout`.
     pub async fn health(&self, timeout: Duration, with_lag: bool) -> Result<Health, SourceError> {
         self.shared.health.get(&*self.source, timeout, with_lag).await
+    }
+
+    /// What is planned in a database with these facts.
+    pub fn planned(&self, facts: &ServerFacts, main: bool) -> Vec<Planned> {
+        self.shared.plan(facts, main).planned
+    }
+
+    /// Probes the server once, so that the log tells its state before the first scrape.
+    pub async fn probe(&self, timeout: Duration) {
+        let begun = Instant::now();
+        let probe = async { self.source.open(None).await?.probe(None).await };
+        let found = tokio::time::timeout(timeout, probe).await.unwrap_or_else(|_| {
+            let message = format!("no answer from {} within {} s", self.source.target(), timeout.as_secs_f64());
+            Err(SourceError::new(Reason::Timeout, message))
+        });
+        self.shared.server.note_probe(&found.map(Arc::new), begun, &self.shared.target);
     }
 
     /// The time to live that holds for a collector.

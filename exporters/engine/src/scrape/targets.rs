@@ -112,6 +112,11 @@ impl<S: Source> Targets<S> {
         self.history.scrapes()
     }
 
+    /// Probes every server once, so that the log tells their states before the first scrape.
+    pub async fn probe(&self, timeout: Duration) {
+        join_all(self.scrapers.iter().map(|scraper| scraper.probe(timeout))).await;
+    }
+
     /// Collects once if nothing was collected yet, so that a person who looks first sees something.
     pub async fn ensure_collected(&self, timeout: Duration) {
         if self.scrapers.iter().any(|scraper| scraper.last_snapshot().is_none()) {

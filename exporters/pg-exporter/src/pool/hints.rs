@@ -9,6 +9,7 @@ const NO_DATABASE: &str =
 const PEER: &str = "(on a Unix socket the server compares the role with the user of the operating system: run the exporter \
                     as that user, or set a host and a password)";
 const SETTING: &str = "(it is a parameter of the URL or of PGOPTIONS: is the name misspelt?)";
+const NO_TLS: &str = "(switch TLS on in the server, or set sslmode=prefer)";
 /// The server cannot load a library for the session.
 const LIBRARY: &str =
     "(does session_preload_libraries of the role, the database or the server name a library that is not installed?)";
@@ -26,6 +27,7 @@ pub(super) fn hint(error: &ConnectError, database: &str, is_default: bool) -> Op
         (_, Some("58P01")) => Some(LIBRARY),
         (Reason::Console, _) => Some(CONSOLE_HINT),
         _ if is_of_console => Some(CONSOLE_HINT),
+        (Reason::Tls, None) if error.to_string().contains("does not support TLS") => Some(NO_TLS),
         (Reason::NoDatabase, _) if is_default => Some(NO_DATABASE),
         (Reason::Auth, Some("28000")) if error.to_string().contains("eer authentication failed") => Some(PEER),
         (Reason::UnknownSetting, Some("42704")) => Some(SETTING),

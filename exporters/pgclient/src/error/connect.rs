@@ -96,7 +96,7 @@ impl ConnectError {
             ("invalid configuration", Some(cause), _) if cause.to_string() == "password missing" => Self::new(
                 server,
                 Reason::Auth,
-                "the server requires a password, and none is set (set PGPASSWORD, password= or an entry in the password file)",
+                "the server requires a password, and none is set (set PGPASSWORD, or add the server to the password file ~/.pgpass)",
             ),
             ("authentication error", Some(cause), _) => {
                 Self::new(server, Reason::Auth, format!("authentication: {cause}"))
