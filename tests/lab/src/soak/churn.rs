@@ -35,8 +35,11 @@ pub struct Events {
 impl Churn {
     /// Starts both.
     pub fn start() -> Result<Churn, LabError> {
-        // WAL is in memory, and a standby keeps as much.
-        let primary = Postgres::builder(Major::NEWEST).setting("max_wal_size", "128MB").start()?;
+        // WAL is in memory, and a standby keeps as much. The statements that come are soon as many as there may be: the
+        // exporter remembers the counters of each.
+        let settings = [("max_wal_size", "128MB"), ("pg_stat_statements.max", "500")];
+        let primary = Postgres::builder(Major::NEWEST);
+        let primary = settings.iter().fold(primary, |primary, (name, value)| primary.setting(name, value)).start()?;
         let standby = primary.standby(STANDBY)?;
         Ok(Churn { primary, standby, ticks: 0 })
     }

@@ -28,12 +28,14 @@ pub fn run(programs: &Programs, seconds: Duration) -> Result<(), LabError> {
     let mut first = None;
     let mut row = |name: String, (figures, wire): Measured| {
         let server = ms(figures.server);
+        let first = *first.get_or_insert(server);
         table.row([
             name,
             number(figures.series.unwrap_or_default() as f64),
             number(ms(figures.own.unwrap_or_default())),
             number(server),
-            number(server / *first.get_or_insert(server)),
+            // What is too little to be measured is no unit.
+            if first > 0.0 { number(server / first) } else { String::new() },
             number(ms(figures.median())),
             number(ms(figures.p99())),
             number(wire[0]),
