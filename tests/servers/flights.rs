@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lab::{Exporter, Major, Postgres, Proxy};
 use support::outcome::{collectors, embedded_and, exporter_of, scrape_until, url_by_port};
-use support::{Page, scrape};
+use support::{Page, scrape, until};
 
 /// Begins every message of the log; nothing else contains it.
 const MARK: &str = "|~|";
@@ -94,6 +94,7 @@ fn twenty_scrapes_at_once_execute_each_statement_once() {
     // With the last one, databases are visited though nothing happens in them.
     let args = ["--config", config.path().to_str().unwrap(), "--cache-ttls", "1,1,1,0"];
     let exporter = exporter_of(&server.url("monitor", "postgres"), &args);
+    until("the probe of the start has come", || exporter.log().contains("server is up"));
     let check = |what: &str| {
         let executed = steps(&server, || {
             for page in scrape_at_once(&exporter, 20) {

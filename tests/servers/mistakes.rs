@@ -120,7 +120,7 @@ impl Mistake {
 fn said(output: &Output) -> Option<String> {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     let line = |mark: &str| out.lines().find_map(|line| Some(line.split_once(mark)?.1.to_owned()));
-    let down = line("# down: ").map(|line| line.trim_end_matches(", 0 s ago").to_owned());
+    let down = line("# down: ").and_then(|line| Some(line.rsplit_once(", ")?.0.to_owned()));
     let failed = || Some(out.split_once("# needs attention\n")?.1.lines().next()?.to_owned());
     let is_error = |line: &&str| !line.trim().is_empty() && !line.starts_with("ts=");
     let is_told = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more information");

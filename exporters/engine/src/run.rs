@@ -32,9 +32,6 @@ use crate::status::ProcessStatus;
 /// After the signal to stop, open requests have the scrape timeout and this much more to finish.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long the start waits for the first probe of the servers.
-const FIRST_PROBE_WAIT: Duration = Duration::from_millis(500);
-
 /// Runs an exporter: reads the command line, does what it says, and returns the exit code.
 ///
 /// `connect` makes the source out of the exporter's own flags; it does not wait for the server.
@@ -250,7 +247,7 @@ async fn serve<S: Source>(
         "started"
     );
     let service = Service::new(exporter.name, exporter.build, options, probe_timeout, targets, status, load);
-    log_first_probe(service.targets(), probe_timeout).await;
+    service.targets().begin_first_probes(probe_timeout);
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
     let alive = tokio::spawn(service_manager::keep_alive());
     let stop = stop_signal()?;
@@ -262,13 +259,6 @@ async fn serve<S: Source>(
     alive.abort();
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Lets the log tell the state of the servers. Of one that takes its time it is told later: nobody waits for that.
-async fn log_first_probe<S: Source>(targets: Arc<Targets<S>>, timeout: Duration) {
-    let probe = tokio::spawn(async move { targets.probe(timeout).await });
-    // Not served meanwhile, so that the first scrape finds the connection that the probe has opened.
-    tokio::time::timeout(FIRST_PROBE_WAIT, probe).await.ok();
 }
 
 /// Ends with the first SIGTERM or SIGINT.

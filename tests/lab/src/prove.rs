@@ -39,7 +39,9 @@ pub fn series(programs: &Path, alerts: &Path, only: &[String], table: Option<&Pa
     }
     let mut outcomes = Vec::new();
     for fault in wanted {
-        for outcome in prove(&mut architecture, &[fault])? {
+        // One that cannot begin leaves the others theirs.
+        let proven = prove(&mut architecture, &[fault]).unwrap_or_else(|error| vec![Outcome::not_begun(fault, error)]);
+        for outcome in proven {
             println!("{outcome}");
             outcomes.push(outcome);
         }

@@ -40,7 +40,7 @@ fn targets_are_labelled_and_fail_alone() {
         let found = page.value("pgbouncer_version", &labels).unwrap();
         assert!((version..version + 100.0).contains(&found), "{target}: {found}");
         let opened = page.value("pgbouncer_exporter_connections_opened_total", &labels);
-        assert_eq!(opened, Some(1.0), "{target}");
+        assert_eq!(opened, Some(2.0), "{target}: at the start and for this scrape");
     }
     let count = |target: &str| page.value("pgbouncer_stat_total_xact_count", &[("datname", "app"), ("target", target)]);
     assert_eq!((count(&first), count(&second)), (Some(1.0), None));

@@ -115,15 +115,21 @@ impl<S: Source> Scraper<S> {
         self.shared.plan(facts, main).planned
     }
 
-    /// Probes the server once, so that the log tells its state before the first scrape.
-    pub async fn probe(&self, timeout: Duration) {
-        let begun = Instant::now();
-        let probe = async { self.source.open(None).await?.probe(None).await };
-        let found = tokio::time::timeout(timeout, probe).await.unwrap_or_else(|_| {
-            let message = format!("no answer from {} within {} s", self.source.target(), timeout.as_secs_f64());
-            Err(SourceError::new(Reason::Timeout, message))
+    /// Probes the server in the background, so that the log tells its state before the first scrape.
+    pub fn begin_first_probe(&self, timeout: Duration) {
+        let (source, shared) = (self.source.clone(), self.shared.clone());
+        // Taken here, before any collection can begin.
+        let turn = shared.first_probe.clone().try_lock_owned();
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let probe = async { source.open(None).await?.probe(None).await };
+            let found = tokio::time::timeout(timeout, probe).await.unwrap_or_else(|_| {
+                let message = format!("no answer from {} within {} s", source.target(), timeout.as_secs_f64());
+                Err(SourceError::new(Reason::Timeout, message))
+            });
+            shared.server.note_probe(&found.map(Arc::new), begun, &shared.target);
+            drop(turn);
         });
-        self.shared.server.note_probe(&found.map(Arc::new), begun, &self.shared.target);
     }
 
     /// The time to live that holds for a collector.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::health::HealthCache;
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     pub store: Store,
     pub server: ServerState,
     pub health: HealthCache,
+    /// Held by the probe of the start, so that the first collection uses the connection that this one opens.
+    pub first_probe: Arc<Mutex<()>>,
     /// How results are kept: compressed ones are compressed as they come, while the server works on the next.
     pub demand: Demand,
     pub compressors: Arc<Compressors>,
@@ -47,6 +50,7 @@ impl Shared {
             store: Store::new(),
             server: ServerState::default(),
             health: HealthCache::new(),
+            first_probe: Arc::default(),
             demand: Demand::default(),
             compressors,
         }

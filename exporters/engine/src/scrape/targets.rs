@@ -112,9 +112,9 @@ impl<S: Source> Targets<S> {
         self.history.scrapes()
     }
 
-    /// Probes every server once, so that the log tells their states before the first scrape.
-    pub async fn probe(&self, timeout: Duration) {
-        join_all(self.scrapers.iter().map(|scraper| scraper.probe(timeout))).await;
+    /// Probes every server in the background, so that the log tells their states before the first scrape.
+    pub fn begin_first_probes(&self, timeout: Duration) {
+        self.scrapers.iter().for_each(|scraper| scraper.begin_first_probe(timeout));
     }
 
     /// Collects once if nothing was collected yet, so that a person who looks first sees something.

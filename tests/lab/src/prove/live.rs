@@ -31,6 +31,13 @@ pub struct Outcome {
     pub others: BTreeSet<String>,
 }
 
+impl Outcome {
+    /// Of a fault before which the cluster was not well.
+    pub(super) fn not_begun(fault: &'static Fault, error: LabError) -> Outcome {
+        Outcome { fault, arrivals: Err(error), others: BTreeSet::new() }
+    }
+}
+
 /// A fault that has been caused.
 struct Caused {
     fault: &'static Fault,

@@ -67,7 +67,7 @@ pub const SCALE: Scale = Scale {
         condition("BackupShrunk", "offset 1d", "offset 20s"),
         condition("BackupSlow", "> 600", "> 10"),
         condition("BackupSlow", "[14d]", "[1m]"),
-        condition("BackupUnobserved", "> 26 * 3600", "> 10"),
+        condition("BackupUnobserved", "> 26 * 3600", "> 20"),
         condition("BackupRecoveryWindowShort", "+ 3600", "+ 5"),
         condition("BackupRecoveryWindowShort", "< 86400", "< 60"),
         condition("HaproxyServerFlapping", "[15m])) > 3", "[1m])) > 1"),

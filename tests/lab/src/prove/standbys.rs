@@ -63,12 +63,12 @@ impl StandbyPlan<'_> {
             format!("port={}", self.port),
             format!("primary_conninfo={conninfo}"),
             "primary_slot_name=".to_owned(),
+            // Where it is wanted, it is among the settings.
+            "restore_command=".to_owned(),
             "listen_addresses=127.0.0.1".to_owned(),
             "archive_mode=off".to_owned(),
             "logging_collector=off".to_owned(),
         ];
-        // Else the member's, which the copy has.
-        settings.extend(self.streams.then(|| "restore_command=".to_owned()));
         settings.extend(self.settings.iter().map(|setting| (*setting).to_owned()));
         settings
     }

@@ -46,6 +46,9 @@ impl<S: Source> DatabaseReader<S> {
     }
 
     async fn attempt(&self, may_retry: bool, on_probe: &mut (impl FnMut(&ProbeResult) + Send)) -> ProbeResult {
+        if self.is_main() {
+            drop(self.shared.first_probe.lock().await);
+        }
         let session = self.source.open(self.database.as_deref()).await?;
         let before = self.schedule();
         let probe = async {

@@ -39,7 +39,10 @@ pub const SITUATIONS: &[Situation] = &[
         alerts: &[],
         seen: r#"pg_standby_archive_only{ins="archived"} == 1"#,
         begin: |lab, programs| {
-            let props = standby(primary(lab)?, programs, &plan("archived", &[], false)?)?;
+            let member = primary(lab)?;
+            let data = plan("archived", &[], false)?.folder(member);
+            let restore = format!("restore_command={}", lab.backrest.restore_command_of(SCOPE, &data));
+            let props = standby(member, programs, &plan("archived", &[&restore], false)?)?;
             write_wal(primary(lab)?)?;
             Ok(props)
         },
