@@ -3,6 +3,7 @@
 
 mod bounded;
 mod chaos;
+mod chart;
 mod clients;
 mod collector_files;
 mod command_line;

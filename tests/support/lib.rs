@@ -10,6 +10,7 @@ use lab::{Exporter, Postgres};
 
 pub mod catalogue;
 pub mod certificates;
+pub mod chart;
 pub mod command_line;
 pub mod dashboard;
 pub mod fenced;
