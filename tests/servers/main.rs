@@ -5,6 +5,7 @@ mod bounded;
 mod chaos;
 mod chart;
 mod clients;
+mod clouds;
 mod collector_files;
 mod command_line;
 mod connection;
