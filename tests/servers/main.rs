@@ -12,6 +12,7 @@ mod connection;
 mod contributing;
 mod dashboards;
 mod discovery;
+mod documents;
 mod faults;
 mod flights;
 mod health;
