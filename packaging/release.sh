@@ -15,10 +15,12 @@ esac
 [ -n "$(sed -n '/^## Unreleased/,/^## [0-9]/p' CHANGELOG.md | grep '^- ')" ] || fail "CHANGELOG.md: nothing is unreleased"
 
 sed -i "s/^version = \".*\"/version = \"$version\"/" Cargo.toml
+chart=packaging/helm/pg-exporter-suite/Chart.yaml
+sed -i "s/ersion: [0-9].*/ersion: $version/" $chart
 sed -i "s/^## Unreleased$/## $version ($(date --utc +%F))/" CHANGELOG.md
 # Only the versions of our own crates change.
 cargo update --workspace --offline
-git commit --quiet --message "release: $version" Cargo.toml Cargo.lock CHANGELOG.md
+git commit --quiet --message "release: $version" Cargo.toml Cargo.lock CHANGELOG.md $chart
 make test packages packages-test
 for program in target/*-unknown-linux-musl/release/*-exporter; do
     case $program in *"$(uname -m)"*) "$program" --version | grep -F "$version" || fail "$program has another version" ;; esac

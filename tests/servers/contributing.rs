@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use support::fenced::{self, Block};
 use support::{path, programs, root};
 use tempfile::TempDir;
 
@@ -27,38 +28,16 @@ const COPIED: [&str; 8] = [
 const CARGO: &str = "#!/bin/sh\ntest \"$*\" = 'build --package lab --package pg-exporter'\n";
 const MAKE: &str = "#!/bin/sh\nPATH=${PATH#*:}\ncase $1 in\ndashboards) exec make dashboards ;;\n*) make --dry-run \"$1\" >/dev/null ;;\nesac\n";
 
-/// A fenced block: its language, the path that the line before it names, and its text.
-struct Block<'a> {
-    language: &'a str,
-    path: Option<&'a str>,
-    text: String,
-}
-
-fn chapter(document: &str) -> Vec<Block<'_>> {
+fn chapter(document: &str) -> Vec<Block> {
     let (_, chapter) = document.split_once(CHAPTER).unwrap();
-    let chapter = chapter.split("\n## ").next().unwrap();
-    let mut blocks: Vec<Block<'_>> = Vec::new();
-    let (mut open, mut path) = (false, None);
-    for line in chapter.lines() {
-        match line.strip_prefix("```") {
-            Some(_) if open => (open, path) = (false, None),
-            Some(language) => {
-                open = true;
-                blocks.push(Block { language, path, text: String::new() });
-            }
-            None if open => writeln!(blocks.last_mut().unwrap().text, "{line}").unwrap(),
-            None if line.is_empty() => {}
-            None => path = line.strip_prefix('`').and_then(|line| line.strip_suffix('`')),
-        }
-    }
-    blocks
+    fenced::parse(CHAPTER, chapter.split("\n## ").next().unwrap()).blocks
 }
 
 /// The blocks as one script: commands as they are, files written or, where the file is there, continued.
-fn script(blocks: &[Block<'_>]) -> String {
+fn script(blocks: &[Block]) -> String {
     let mut script = "set -eu\n".to_owned();
     for block in blocks {
-        match (block.language, block.path) {
+        match (block.words[0].as_str(), &block.path) {
             ("sh", _) => script.push_str(&block.text),
             ("yaml" | "python", Some(path)) => write!(script, "cat >>{path} <<'END'\n{}END\n", block.text).unwrap(),
             // Output, or commands that need what a test does not have.
@@ -107,7 +86,7 @@ fn a_collector_is_added_by_the_steps_of_contributing() {
     let copy = copy_of_the_repository();
     let said = run(&script(&blocks).replace("9639", &free), copy.path());
     // The output on the page is the real one, numbers aside: more collectors come, and times differ.
-    for shown in blocks.iter().filter(|block| block.language == "text").flat_map(|block| block.text.lines()) {
+    for shown in blocks.iter().filter(|block| block.is("text")).flat_map(|block| block.text.lines()) {
         let words = |line: &str| {
             line.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect::<String>()
         };

@@ -3,13 +3,16 @@
 
 mod bounded;
 mod chaos;
+mod chart;
 mod clients;
+mod clouds;
 mod collector_files;
 mod command_line;
 mod connection;
 mod contributing;
 mod dashboards;
 mod discovery;
+mod documents;
 mod faults;
 mod flights;
 mod health;

@@ -10,8 +10,10 @@ use lab::{Exporter, Postgres};
 
 pub mod catalogue;
 pub mod certificates;
+pub mod chart;
 pub mod command_line;
 pub mod dashboard;
+pub mod fenced;
 pub mod golden;
 pub mod layout;
 pub mod notify;

@@ -1,7 +1,8 @@
-//! The house: no circle between files, no long file or line, no forbidden word, no debug text.
+//! The house: no circle between files, no long file or line, no dead link, no forbidden word, no debug text.
 
 mod circles;
 mod lengths;
+mod links;
 mod modules;
 mod tokens;
 mod tree;
@@ -42,6 +43,27 @@ fn no_message_has_debug_text() {
 fn no_markdown_line_is_longer_than_100_characters() {
     let files = tree::texts("", &["md"]);
     report(files.iter().flat_map(|(file, text)| lengths::long_lines(file, text)));
+}
+
+#[test]
+fn every_link_of_markdown_leads_somewhere() {
+    let files = tree::texts("", &["md"]);
+    let documents = files.iter().map(|(file, text)| (file.clone(), links::Document::read(file, text))).collect();
+    report(links::broken(&documents, |path| tree::root().join(path).exists()).into_iter());
+}
+
+/// A page that the summary lacks is not in the book.
+#[test]
+fn the_book_has_every_page_of_docs() {
+    let summary = std::fs::read_to_string(tree::root().join("docs/SUMMARY.md")).unwrap();
+    let pages = tree::texts("docs", &["md"]).into_iter().map(|(file, _)| file.replacen("docs/", "", 1));
+    // The runbooks are added by docs/book.py.
+    let pages = pages.filter(|page| page != "SUMMARY.md" && !page.starts_with("runbooks/"));
+    report(
+        pages
+            .filter(|page| !summary.contains(&format!("({page})")))
+            .map(|page| format!("docs/SUMMARY.md lacks {page}")),
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod alerts;
+mod chart;
 mod clients;
 mod collector_files;
 mod command_line;

@@ -175,6 +175,11 @@ impl Cache {
         self.item("patroni", fetch::patroni)
     }
 
+    /// The folder with Python packages that render and check a Helm chart, downloaded if need be.
+    pub fn helm(&self) -> Result<PathBuf, LabError> {
+        self.item("helm", fetch::helm)
+    }
+
     /// Debian's postgres_exporter, to measure beside ours; downloaded if need be.
     pub fn postgres_exporter(&self) -> Result<PathBuf, LabError> {
         let root = self.item("postgres-exporter", |place| fetch::debian("prometheus-postgres-exporter", place))?;

