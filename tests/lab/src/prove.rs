@@ -9,8 +9,10 @@ use crate::LabError;
 mod failover;
 mod faults;
 mod live;
+mod observe;
 mod scale;
 mod setup;
+mod situation;
 mod situations;
 mod standbys;
 mod table;
@@ -18,9 +20,11 @@ mod table;
 pub use failover::{Expected, KILL, SWITCHOVER, Shortlived, Vigil, Whose};
 pub use faults::{Fault, Place, faults};
 pub use live::{Arrival, Outcome, prove};
+pub use observe::situations;
 pub use scale::{INTERVAL, SCALE};
 pub use setup::{LIMIT, start};
-pub use situations::{Observed, Props, SITUATIONS, Situation, situations};
+pub use situation::{Observed, Props, Situation};
+pub use situations::SITUATIONS;
 pub use table::tabled;
 
 /// Causes every fault with a wanted alert, one after the other; `only` empty means all. Their times go into the page `table`.

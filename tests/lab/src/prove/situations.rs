@@ -1,148 +1,148 @@
-//! Situations that look like faults: the alerts about them arrive, and no other.
+//! The situations.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::path::Path;
-use std::process::ExitCode;
-use std::time::Duration;
 
-use super::setup::{LIMIT, start, wait_for_targets};
-use super::{INTERVAL, table};
-use crate::{Architecture, Exporter, LabError, Postgres, Process, Target};
+use super::setup::LIMIT;
+use super::situation::{Props, Situation};
+use crate::architecture::SCOPE;
+use crate::port::free_port;
+use crate::prove::scale::CACHE_TTLS;
+use crate::prove::standbys::StandbyPlan;
+use crate::{Architecture, Exporter, LabError, MONITOR_PASSWORD, Major, Member, Postgres, Target};
 
-mod list;
+/// All of them.
+pub const SITUATIONS: &[Situation] = &[
+    Situation {
+        what: "a standby streams from a replica",
+        alerts: &[],
+        seen: r#"pg_recv_state{ins="cascade"} == 0 and on () pg_in_recovery{ins="cascade"} == 1"#,
+        begin: |lab, programs| {
+            let from = &lab.nodes[replica(lab)?].member;
+            standby(from, programs, &plan("cascade", &[], true)?)
+        },
+        end: |lab| remove(lab, "cascade"),
+    },
+    Situation {
+        what: "a standby replays everything an hour late",
+        alerts: &[],
+        seen: r#"pg_setting_recovery_min_apply_delay{ins="delayed"} > 0 and on () pg_in_recovery{ins="delayed"} == 1"#,
+        begin: |lab, programs| {
+            let plan = plan("delayed", &["recovery_min_apply_delay=1h"], true)?;
+            let props = standby(primary(lab)?, programs, &plan)?;
+            // What it has to wait with.
+            write_wal(primary(lab)?)?;
+            Ok(props)
+        },
+        end: |lab| remove(lab, "delayed"),
+    },
+    Situation {
+        what: "a standby reads WAL from the archive only",
+        alerts: &[],
+        seen: r#"pg_standby_archive_only{ins="archived"} == 1"#,
+        begin: |lab, programs| {
+            let member = primary(lab)?;
+            let data = plan("archived", &[], false)?.folder(member);
+            let restore = format!("restore_command={}", lab.backrest.restore_command_of(SCOPE, &data));
+            let props = standby(member, programs, &plan("archived", &[&restore], false)?)?;
+            write_wal(primary(lab)?)?;
+            Ok(props)
+        },
+        end: |lab| remove(lab, "archived"),
+    },
+    Situation {
+        what: "a new standby is copied from the primary, slowly",
+        alerts: &[],
+        seen: "pg_backup_elapsed_seconds",
+        begin: |lab, _| {
+            let folder = primary(lab)?.socket_dir().join("clone").display().to_string();
+            let rate = ["-D", &folder, "-X", "stream", "-c", "fast", "--max-rate", "256k"];
+            Ok(Props { processes: vec![primary(lab)?.start_client("pg_basebackup", &rate)?], ..Props::default() })
+        },
+        end: |lab| remove(lab, "clone"),
+    },
+    Situation {
+        what: "pg_receivewal keeps a second archive",
+        alerts: &[],
+        seen: r#"count(pg_repl_state{appname="pg_receivewal"} == 0)"#,
+        begin: |lab, _| {
+            let folder = primary(lab)?.socket_dir().join("received");
+            let folder = folder.display().to_string();
+            let make = primary(lab)?.start_client("mkdir", &[&folder])?;
+            make.wait(LIMIT);
+            let processes = vec![primary(lab)?.start_client("pg_receivewal", &["-D", &folder])?];
+            Ok(Props { processes, ..Props::default() })
+        },
+        end: |lab| remove(lab, "received"),
+    },
+    Situation {
+        what: "the exporter of the primary hangs",
+        alerts: &["ExporterDown"],
+        seen: r#"up{job="pg"} == 0"#,
+        begin: |lab, _| {
+            let at = lab.primary().ok_or_else(no_primary)?;
+            lab.nodes[at].exporters[0].signal("STOP")?;
+            Ok(Props::default())
+        },
+        end: |lab| lab.nodes.iter().try_for_each(|node| node.exporters[0].signal("CONT")),
+    },
+    Situation {
+        what: "another region has a cluster of the same name",
+        alerts: &[],
+        seen: r#"pg_in_recovery{region="west"} == 0"#,
+        begin: |_, programs| {
+            let server = Postgres::start(Major::V18)?;
+            let exporter = exporter(programs, &server.url("monitor", "postgres"))?;
+            let target = target(&exporter, &format!("{SCOPE}-1")).label("region", "west");
+            Ok(Props { exporters: vec![(exporter, target)], servers: vec![server], ..Props::default() })
+        },
+        end: |_| Ok(()),
+    },
+];
 
-pub use list::SITUATIONS;
-
-/// How long a situation has to be on the pages, longer than most windows of the scaled rules.
-const OBSERVED: Duration = Duration::from_secs(60);
-
-/// Always fires, or is about every start, that of the situation's own servers among them.
-const ALWAYS: [&str; 2] = ["Watchdog", "PostgresRestarted"];
-
-/// What is there at a site that is well, or where one thing is wrong.
-#[derive(Debug)]
-pub struct Situation {
-    /// What it is, for the table.
-    pub what: &'static str,
-    /// The alerts that have to arrive. No other may.
-    pub alerts: &'static [&'static str],
-    /// PromQL with a result while the situation is on the pages.
-    pub seen: &'static str,
-    /// Brings it about with the exporters of a folder.
-    pub begin: fn(&mut Architecture, &Path) -> Result<Props, LabError>,
-    /// Ends what does not end with the props, after them.
-    pub end: fn(&mut Architecture) -> Result<(), LabError>,
+fn primary(lab: &Architecture) -> Result<&Member, LabError> {
+    lab.primary().map(|at| &lab.nodes[at].member).ok_or_else(no_primary)
 }
 
-/// What runs only while a situation lasts. Fields are dropped in this order.
-#[derive(Debug, Default)]
-pub struct Props {
-    /// Scraped beside all others.
-    pub exporters: Vec<(Exporter, Target)>,
-    /// Standbys and clients.
-    pub processes: Vec<Process>,
-    /// Servers of other clusters.
-    pub servers: Vec<Postgres>,
+fn replica(lab: &Architecture) -> Result<usize, LabError> {
+    lab.replica().ok_or_else(|| LabError::Unexpected("no member is a replica now".into()))
 }
 
-/// What arrived in a situation.
-#[derive(Debug)]
-pub struct Observed {
-    /// The situation.
-    pub situation: &'static Situation,
-    /// The names of all alerts that arrived, or why it could not be observed.
-    pub arrived: Result<BTreeSet<String>, LabError>,
+fn no_primary() -> LabError {
+    LabError::Unexpected("no member is the primary now".into())
 }
 
-impl Observed {
-    /// Whether exactly the alerts arrived that have to.
-    pub fn is_right(&self) -> bool {
-        let expected: BTreeSet<&str> = self.situation.alerts.iter().copied().collect();
-        self.arrived.as_ref().is_ok_and(|arrived| arrived.iter().map(String::as_str).eq(expected.iter().copied()))
-    }
+fn plan<'a>(name: &'static str, settings: &'a [&'a str], streams: bool) -> Result<StandbyPlan<'a>, LabError> {
+    Ok(StandbyPlan { name, port: free_port()?, settings, streams })
 }
 
-impl fmt::Display for Observed {
-    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
-        let verdict = if self.is_right() { "as expected" } else { "WRONG" };
-        match &self.arrived {
-            Ok(arrived) => write!(out, "{}: {verdict}, arrived: {}", self.situation.what, table::names(arrived)),
-            Err(error) => write!(out, "{}: NOT OBSERVED: {error}", self.situation.what),
-        }
-    }
+/// A standby with an exporter of its own.
+fn standby(from: &Member, programs: &Path, plan: &StandbyPlan<'_>) -> Result<Props, LabError> {
+    let process = plan.start(from)?;
+    let url = format!("postgres://monitor:{MONITOR_PASSWORD}@127.0.0.1:{}/postgres", plan.port);
+    let exporter = exporter(programs, &url)?;
+    let target = target(&exporter, plan.name);
+    Ok(Props { exporters: vec![(exporter, target)], processes: vec![process], ..Props::default() })
 }
 
-/// Brings all situations about, one after the other; what arrived goes into the page `table`.
-///
-/// Success only if exactly the expected alerts arrived in each.
-pub fn situations(programs: &Path, alerts: &Path, table: Option<&Path>) -> Result<ExitCode, LabError> {
-    let mut architecture = start(programs, alerts)?;
-    let mut all = Vec::new();
-    for situation in SITUATIONS {
-        let arrived = observe(&mut architecture, situation, programs);
-        let observed = Observed { situation, arrived };
-        println!("{observed}");
-        all.push(observed);
-    }
-    if let Some(page) = table {
-        table::write_situations(page, &all)?;
-    }
-    let wrong = all.iter().filter(|observed| !observed.is_right()).count();
-    println!("\n{wrong} of {} situations brought other alerts than expected", all.len());
-    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+fn exporter(programs: &Path, url: &str) -> Result<Exporter, LabError> {
+    Exporter::start(&programs.join("pg-exporter"), &[CACHE_TTLS], &[("PG_EXPORTER_URL", url)])
 }
 
-/// Brings a situation about in a cluster that is well, and ends it in any case.
-fn observe(
-    architecture: &mut Architecture,
-    situation: &'static Situation,
-    programs: &Path,
-) -> Result<BTreeSet<String>, LabError> {
-    architecture.wait_for_cluster(LIMIT)?;
-    wait_until_silent(architecture)?;
-    let seen = architecture.webhook.alerts().len();
-    let observed = (situation.begin)(architecture, programs).and_then(|props| {
-        wait_until_observed(architecture, situation, &props)?;
-        Ok(arrived(architecture, seen))
-    });
-    // In any case, for the situations to come.
-    (situation.end)(architecture)?;
-    architecture.prometheus.scrape(&architecture.targets())?;
-    wait_for_targets(architecture)?;
-    observed
+fn target(exporter: &Exporter, instance: &str) -> Target {
+    Target::new("pg", exporter.address()).label("cls", SCOPE).label("ins", instance).label("ip", "127.0.0.1")
 }
 
-fn arrived(architecture: &Architecture, seen: usize) -> BTreeSet<String> {
-    let alerts = architecture.webhook.alerts();
-    let names = alerts.iter().skip(seen).filter(|alert| alert.firing).map(|alert| alert.label("alertname"));
-    names.filter(|name| !ALWAYS.contains(name)).map(str::to_owned).collect()
+/// Lets the primary begin two WAL files.
+fn write_wal(member: &Member) -> Result<(), LabError> {
+    let write = "select pg_logical_emit_message(true, 'situation', 'a record'), pg_switch_wal();\n";
+    member.psql("postgres", &write.repeat(2)).map(drop)
 }
 
-/// Waits until the situation was on the pages for long enough, and what it has to bring is there.
-fn wait_until_observed(
-    architecture: &Architecture,
-    situation: &'static Situation,
-    props: &Props,
-) -> Result<(), LabError> {
-    if !props.exporters.is_empty() {
-        let more = props.exporters.iter().map(|(_, target)| target.clone());
-        let targets: Vec<Target> = architecture.targets().into_iter().chain(more).collect();
-        architecture.prometheus.scrape(&targets)?;
-    }
-    let prometheus = &architecture.prometheus;
-    prometheus.wait_for(situation.seen, LIMIT)?;
-    let (seconds, step, count) = (OBSERVED.as_secs(), INTERVAL.as_secs(), OBSERVED.as_secs() / INTERVAL.as_secs());
-    let observed = format!("sum(count_over_time(({})[{seconds}s:{step}s])) >= {count}", situation.seen);
-    prometheus.wait_for(&observed, LIMIT + OBSERVED)?;
-    for alert in situation.alerts {
-        prometheus.wait_for(&format!(r#"ALERTS{{alertname="{alert}",alertstate="firing"}}"#), LIMIT)?;
+/// Removes what a situation left beside a member's data; what still runs there ends with the props.
+fn remove(lab: &Architecture, name: &str) -> Result<(), LabError> {
+    let folders = lab.nodes.iter().map(|node| node.member.socket_dir().join(name)).filter(|folder| folder.exists());
+    for folder in folders {
+        std::fs::remove_dir_all(&folder).map_err(LabError::io(format!("removing {}", folder.display())))?;
     }
     Ok(())
-}
-
-/// Waits until no alert of a former situation is left.
-fn wait_until_silent(architecture: &Architecture) -> Result<(), LabError> {
-    let firing = format!(r#"ALERTS{{alertname!~"{}"}}"#, ALWAYS.join("|"));
-    architecture.prometheus.wait_for(&format!("vector(1) unless on () {firing}"), 4 * LIMIT).map(drop)
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::{Arrival, INTERVAL, Observed, Outcome, SCALE, Shortlived, faults};
+use super::situation::{Observed, names};
+use super::{Arrival, INTERVAL, Outcome, SCALE, Shortlived, faults};
 use crate::{LabError, Marked, rule_files};
 
 const TIMES: Marked = Marked { name: "times", goal: "prove" };
@@ -45,12 +46,6 @@ pub(super) fn write_situations(page: &Path, all: &[Observed]) -> Result<(), LabE
         table.push_str(&format!("| {} | {} | {arrived} |\n", situation.what, names(situation.alerts)));
     }
     SITUATIONS.write(page, &table)
-}
-
-/// Names of alerts in a row.
-pub(super) fn names(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    let names: Vec<String> = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn times(rules: usize, rows: &BTreeMap<&str, String>) -> String {

@@ -1,0 +1,92 @@
+//! Situations that look like faults: the alerts about them arrive, and no other.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::setup::{LIMIT, start, wait_for_targets};
+use super::situation::{Observed, Props, Situation};
+use super::situations::SITUATIONS;
+use super::{INTERVAL, table};
+use crate::{Architecture, LabError, Target};
+
+/// How long a situation has to be on the pages, longer than most windows of the scaled rules.
+const OBSERVED: Duration = Duration::from_secs(60);
+
+/// Always fires, or is about every start, that of the situation's own servers among them.
+const ALWAYS: [&str; 2] = ["Watchdog", "PostgresRestarted"];
+
+/// Brings all situations about, one after the other; what arrived goes into the page `table`.
+///
+/// Success only if exactly the expected alerts arrived in each.
+pub fn situations(programs: &Path, alerts: &Path, table: Option<&Path>) -> Result<ExitCode, LabError> {
+    let mut architecture = start(programs, alerts)?;
+    let mut all = Vec::new();
+    for situation in SITUATIONS {
+        let arrived = observe(&mut architecture, situation, programs);
+        let observed = Observed { situation, arrived };
+        println!("{observed}");
+        all.push(observed);
+    }
+    if let Some(page) = table {
+        table::write_situations(page, &all)?;
+    }
+    let wrong = all.iter().filter(|observed| !observed.is_right()).count();
+    println!("\n{wrong} of {} situations brought other alerts than expected", all.len());
+    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Brings a situation about in a cluster that is well, and ends it in any case.
+fn observe(
+    architecture: &mut Architecture,
+    situation: &'static Situation,
+    programs: &Path,
+) -> Result<BTreeSet<String>, LabError> {
+    architecture.wait_for_cluster(LIMIT)?;
+    wait_until_silent(architecture)?;
+    let seen = architecture.webhook.alerts().len();
+    let observed = (situation.begin)(architecture, programs).and_then(|props| {
+        wait_until_observed(architecture, situation, &props)?;
+        Ok(arrived(architecture, seen))
+    });
+    // In any case, for the situations to come.
+    (situation.end)(architecture)?;
+    architecture.prometheus.scrape(&architecture.targets())?;
+    wait_for_targets(architecture)?;
+    observed
+}
+
+fn arrived(architecture: &Architecture, seen: usize) -> BTreeSet<String> {
+    let alerts = architecture.webhook.alerts();
+    let names = alerts.iter().skip(seen).filter(|alert| alert.firing).map(|alert| alert.label("alertname"));
+    names.filter(|name| !ALWAYS.contains(name)).map(str::to_owned).collect()
+}
+
+/// Waits until the situation was on the pages for long enough, and what it has to bring is there.
+fn wait_until_observed(
+    architecture: &Architecture,
+    situation: &'static Situation,
+    props: &Props,
+) -> Result<(), LabError> {
+    if !props.exporters.is_empty() {
+        let more = props.exporters.iter().map(|(_, target)| target.clone());
+        let targets: Vec<Target> = architecture.targets().into_iter().chain(more).collect();
+        architecture.prometheus.scrape(&targets)?;
+    }
+    let prometheus = &architecture.prometheus;
+    prometheus.wait_for(situation.seen, LIMIT)?;
+    let (seconds, step, count) = (OBSERVED.as_secs(), INTERVAL.as_secs(), OBSERVED.as_secs() / INTERVAL.as_secs());
+    let observed = format!("sum(count_over_time(({})[{seconds}s:{step}s])) >= {count}", situation.seen);
+    prometheus.wait_for(&observed, LIMIT + OBSERVED)?;
+    for alert in situation.alerts {
+        prometheus.wait_for(&format!(r#"ALERTS{{alertname="{alert}",alertstate="firing"}}"#), LIMIT)?;
+    }
+    Ok(())
+}
+
+/// Waits until no alert of a former situation is left.
+fn wait_until_silent(architecture: &Architecture) -> Result<(), LabError> {
+    let firing = format!(r#"ALERTS{{alertname!~"{}"}}"#, ALWAYS.join("|"));
+    architecture.prometheus.wait_for(&format!("vector(1) unless on () {firing}"), 4 * LIMIT).map(drop)
+}
