@@ -10,6 +10,7 @@ mod connection;
 mod contributing;
 mod dashboards;
 mod discovery;
+mod doctor;
 mod faults;
 mod flights;
 mod health;

@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod certificates;
 pub mod command_line;
 pub mod dashboard;
+pub mod doctor;
 pub mod golden;
 pub mod layout;
 pub mod notify;
