@@ -18,7 +18,9 @@ const MAJORS: [lab::Major; 2] = [lab::Major::V14, lab::Major::NEWEST];
 
 /// The report on a server, read as `monitor`.
 fn doctor(server: &Postgres, args: &[&str]) -> Doctor {
-    Doctor::run(binary(), args, &[("PG_EXPORTER_URL", &server.url("monitor", "postgres"))])
+    // The machine that runs the tests may be busy.
+    let args = [&["--scrape-timeout=60"], args].concat();
+    Doctor::run(binary(), &args, &[("PG_EXPORTER_URL", &server.url("monitor", "postgres"))])
 }
 
 /// Fails unless all of them were found.

@@ -101,3 +101,17 @@ fn an_unknown_threshold_is_refused() {
     let error = refusal(&["doctor", "--threshold", "fsync_off"], &[DOWN]);
     assert!(error.contains("expected RULE.NAME=NUMBER"), "{error}");
 }
+
+#[test]
+fn a_database_that_cannot_be_opened_costs_itself_only() {
+    let builder = Postgres::builder(Major::NEWEST).hba_line("host taken monitor 127.0.0.1/32 reject");
+    let server = builder.start().unwrap();
+    server.psql("postgres", "create database taken;\ncreate database shop").unwrap();
+    server.psql("shop", "create table t (id int) with (autovacuum_enabled = off)").unwrap();
+    let found = doctor(&server, &[]);
+    assert_found(&found, &["tables_without_autovacuum"], "beside it");
+    let unread = found.server["unread"].as_array().unwrap();
+    let whole = unread.iter().find(|one| one["name"] == "all rules").unwrap_or_else(|| panic!("{unread:#?}"));
+    assert_eq!(whole["database"], "taken");
+    assert!(whole["error"].as_str().unwrap().contains("pg_hba.conf rejects connection"), "{whole:#}");
+}

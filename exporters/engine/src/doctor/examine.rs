@@ -16,6 +16,8 @@ use crate::source::{Query, Session, Source};
 
 /// The most memory that the rows of one rule in one database take. Others are counted.
 const MOST_BYTES: usize = 4 << 20;
+/// In place of a rule's name where a database could not be opened.
+const ALL_RULES: &str = "all rules";
 
 /// What the rules found on a server.
 #[derive(Debug, Default)]
@@ -43,11 +45,17 @@ pub(super) async fn examine<S: Source>(source: &S, view: &Snapshot, rules: &[Rul
     let mut examined = Examined::default();
     let mut findings: Vec<Finding> = rules.iter().map(Finding::new).collect();
     for database in view.databases.iter().filter(|_| view.up.is_ok()) {
-        let Some(probe) = &database.probe else { continue };
         let mut visit = Visit { source, database, session: None };
+        let facts = match visit.facts().await {
+            Ok(facts) => facts,
+            Err(error) => {
+                examined.unread.push(visit.unread(ALL_RULES, None, "", &error));
+                continue;
+            }
+        };
         for (rule, finding) in rules.iter().zip(&mut findings) {
-            if rule.applies(&probe.facts, database.main) {
-                visit.run(rule, &probe.facts, finding, &mut examined).await;
+            if rule.applies(&facts, database.main) {
+                visit.run(rule, &facts, finding, &mut examined).await;
             }
         }
     }
@@ -64,6 +72,21 @@ struct Visit<'a, S: Source> {
 }
 
 impl<S: Source> Visit<'_, S> {
+    /// What is known of the database; it is probed now if the collection did not come to it before its deadline.
+    async fn facts(&mut self) -> Result<ServerFacts, SourceError> {
+        if let Some(probe) = &self.database.probe {
+            return Ok(probe.facts.clone());
+        }
+        let session = self.open().await?;
+        let facts = session.probe(None).await?.facts;
+        self.session = Some(session);
+        Ok(facts)
+    }
+
+    async fn open(&self) -> Result<S::Session, SourceError> {
+        self.source.open((!self.database.main).then_some(&*self.database.name)).await
+    }
+
     async fn run(&mut self, rule: &Rule, facts: &ServerFacts, finding: &mut Finding, examined: &mut Examined) {
         let (query, join) = rule.queries(facts);
         let (mut rows, mut joined) = (Rows::within(MOST_BYTES), Rows::within(MOST_BYTES));
@@ -80,7 +103,7 @@ impl<S: Source> Visit<'_, S> {
                 if matches!(error.reason, Reason::Closed | Reason::Timeout) {
                     self.session = None;
                 }
-                examined.unread.push(self.unread(rule, facts, &error));
+                examined.unread.push(self.unread(&rule.name, rule.grant.as_ref(), &facts.user, &error));
             }
         }
     }
@@ -88,7 +111,7 @@ impl<S: Source> Visit<'_, S> {
     async fn fetch(&mut self, query: &Query, rows: &mut Rows, examined: &mut Examined) -> Result<(), SourceError> {
         let session = match self.session.take() {
             Some(session) => session,
-            None => self.source.open((!self.database.main).then_some(&*self.database.name)).await?,
+            None => self.open().await?,
         };
         let begun = Instant::now();
         let fetched = session.fetch(query, rows).await;
@@ -98,15 +121,15 @@ impl<S: Source> Visit<'_, S> {
         fetched.map(|_| ())
     }
 
-    fn unread(&self, rule: &Rule, facts: &ServerFacts, error: &SourceError) -> Unread {
+    fn unread(&self, name: &str, grant: Option<&String>, user: &str, error: &SourceError) -> Unread {
         let is_forbidden = error.reason == Reason::Permission;
         let reported = error.missing_grant.as_ref().map(|grant| format!("{grant} TO @user@;"));
-        let grant = if is_forbidden { rule.grant.clone().or(reported) } else { None };
+        let grant = if is_forbidden { grant.cloned().or(reported) } else { None };
         Unread {
-            name: rule.name.clone(),
+            name: name.to_owned(),
             database: self.database.name.to_string(),
             error: format!("{error} ({})", error.reason),
-            grant: grant.map(|grant| grant.replace("@user@", &quote(&facts.user))),
+            grant: grant.map(|grant| grant.replace("@user@", &quote(user))),
         }
     }
 }
