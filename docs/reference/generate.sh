@@ -22,3 +22,11 @@ mkdir -p "$pages"
     printf '```\n'
   done
 } >"$pages/flags.md"
+
+{
+  printf '# Rules of doctor\n\n[doctor](../guide/doctor.md) examines a server by these rules. `--threshold RULE.NAME=NUMBER` changes\na threshold. `make bless` writes this page.\n'
+  for program in pg-exporter pgbouncer-exporter pgbackrest-exporter; do
+    printf '\n## %s\n\n' "$program"
+    "$programs/$program" doctor --list
+  done
+} | cat -s >"$pages/findings.md"

@@ -1,5 +1,6 @@
-//! Has cargo build the program again when a file comes or goes in the embedded folder: `rust-embed` tracks only those it knows.
+//! Has cargo build the program again when a file comes or goes in the embedded folders: `rust-embed` tracks only those it knows.
 
 fn main() {
     println!("cargo::rerun-if-changed=../../collectors/pgbackrest");
+    println!("cargo::rerun-if-changed=../../findings/pgbackrest");
 }

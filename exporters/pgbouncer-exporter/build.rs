@@ -3,4 +3,5 @@
 fn main() {
     println!("cargo::rerun-if-changed=../../collectors/pgbouncer");
     println!("cargo::rerun-if-changed=../../collectors/pgbouncer_exporter");
+    println!("cargo::rerun-if-changed=../../findings/pgbouncer");
 }

@@ -12,6 +12,7 @@ mod connection;
 mod contributing;
 mod dashboards;
 mod discovery;
+mod doctor;
 mod documents;
 mod faults;
 mod flights;

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod coverage;
+mod doctor;
 mod faults;
 mod landing;
 mod many;

@@ -2,6 +2,7 @@
 
 mod access;
 mod catalogue;
+mod doctor;
 mod landing;
 mod load;
 mod numbers;

@@ -13,6 +13,7 @@ pub mod certificates;
 pub mod chart;
 pub mod command_line;
 pub mod dashboard;
+pub mod doctor;
 pub mod fenced;
 pub mod golden;
 pub mod layout;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::doctor::Threshold;
 use crate::exporter::Exporter;
 use crate::list::{KeysFormat, ListFormat};
 use crate::manual::ManualForm;
@@ -45,6 +46,20 @@ pub(crate) enum Task {
         /// List every collector, with those that are not planned and why
         #[arg(long)]
         all: bool,
+    },
+    /// Report what is wrong on the server with evidence and fixes, what runs, and what it costs; exit 1 on a critical finding
+    ///
+    /// The exit code is 0 if no finding is critical, and 1 if one is, or if a server is down. Sessions are read-only.
+    Doctor {
+        /// Print JSON, whose schema is docs/reference/doctor.schema.json
+        #[arg(long)]
+        json: bool,
+        /// List the rules and their thresholds as Markdown, without a server
+        #[arg(long)]
+        list: bool,
+        /// Number of a rule to use in place of its own; can be repeated
+        #[arg(long, value_name = "RULE.NAME=NUMBER", value_parser = Threshold::parse)]
+        threshold: Vec<Threshold>,
     },
     /// List the collectors, or write the embedded files into a folder
     Collectors {

@@ -29,6 +29,8 @@ pub struct Exporter {
     pub log_crates: &'static [&'static str],
     /// The embedded collector folders; the first is the default.
     pub embedded: Vec<EmbeddedFolder>,
+    /// The embedded rules of the command `doctor`.
+    pub rules: EmbeddedFolder,
     /// Checks the text of a query as far as that is possible without a server.
     pub check_query: Option<CheckQuery>,
     /// What makes a query one for its plan, for `check --server`.

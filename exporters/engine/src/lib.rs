@@ -7,6 +7,7 @@
 //! - `store` remembers results, failures and what is in flight, and alone decides what is fresh;
 //! - `top` keeps the busiest label sets of a result and sums the others, `lookup` keeps details of the label sets shown;
 //! - `exposition` encodes the rows as they arrive (it is a [`RowSink`]), and joins the encoded families to a page;
+//! - `doctor` runs rules on a server and reports what is wrong there, with what the collection shows;
 //! - `redact` keeps passwords out of labels and errors, and constants out of statement texts;
 //! - `counters`, `self_metric`, `status`, `log`, `list`, `manual`, `build_info` report on the exporter itself, `service_manager`
 //!   reports to systemd;
@@ -20,6 +21,7 @@ mod cli;
 mod collector;
 mod config;
 mod counters;
+mod doctor;
 mod error;
 mod exporter;
 mod exposition;

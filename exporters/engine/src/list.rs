@@ -220,7 +220,7 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
 }
 
 /// Breaks a paragraph into lines of at most 100 characters, as in all Markdown of the repository.
-fn wrapped(text: &str) -> String {
+pub(crate) fn wrapped(text: &str) -> String {
     let mut out = String::new();
     let mut width = 0;
     for word in text.split_whitespace() {

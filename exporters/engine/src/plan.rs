@@ -130,7 +130,7 @@ fn query_of(collector: &Collector, text: &Arc<str>, facts: &ServerFacts) -> Quer
 }
 
 /// Replaces `@extschema:name@`, PostgreSQL's own notation for the schema that an extension lives in; `None` without one.
-fn with_schemas(text: &str, facts: &ServerFacts) -> Option<String> {
+pub(crate) fn with_schemas(text: &str, facts: &ServerFacts) -> Option<String> {
     find_mark(text)?;
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;

@@ -14,6 +14,7 @@ use crate::build_info::VERSION;
 use crate::catalog::{Catalog, LoadError, LoadRules};
 use crate::cli::{self, Cli, Task};
 use crate::config::{embedded_folder, origins, summary};
+use crate::doctor::{self, Rule, read_rules};
 use crate::exporter::{Context, Exporter, Failure, Sources};
 use crate::exposition::Format;
 use crate::http::{self, Service};
@@ -98,6 +99,7 @@ fn act<O: Args, S: Source>(
     match &command {
         Some(Task::Keys { format }) => return print(&list::keys(*format)?),
         Some(Task::Grants) => return grants(exporter),
+        Some(Task::Doctor { list: true, .. }) => return print(&doctor::markdown(&rules(exporter, command.as_ref())?)),
         Some(Task::Collectors { dump: Some(folder) }) => {
             return print(&embedded_folder(exporter, &options.config)?.dump(folder)?);
         }
@@ -132,9 +134,12 @@ fn act<O: Args, S: Source>(
         }
         _ => {}
     }
-    let longest_query = catalog.collectors.iter().map(|collector| collector.timeout).max().unwrap_or_default();
+    let rules = rules(exporter, command.as_ref())?;
+    let timeouts = catalog.collectors.iter().map(|collector| collector.timeout);
+    let longest_query = timeouts.chain(rules.iter().map(|rule| rule.timeout)).max().unwrap_or_default();
+    let doctor = matches!(command, Some(Task::Doctor { .. }));
     let explains = options.explain || matches!(command, Some(Task::Explain { .. } | Task::Check { .. }));
-    let wait_for_first = explains || options.fail_fast;
+    let wait_for_first = doctor || explains || options.fail_fast;
     let context = Context { longest_query, wait_for_first };
     // Inside the runtime, since a source may begin tasks of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -142,8 +147,14 @@ fn act<O: Args, S: Source>(
         let Sources { sources, probe_timeout } = connect(own, &context)?;
         distinct(&sources)?;
         let targets = Targets::new(catalog, sources, settings(exporter, &options, namespace, status.clone()));
-        if explains {
+        if doctor || explains {
             targets.scrape(tokio::time::Instant::now() + options.scrape_timeout, Format::Text, false).await;
+            if let Some(Task::Doctor { json, .. }) = command {
+                let report = doctor::examine(exporter.name, &targets, &rules).await;
+                print(&if json { report.json()? } else { doctor::text(&report) })?;
+                targets.close().await;
+                return Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
             print(&match command {
                 Some(Task::Check { plans, .. }) => http::check_server(&targets, exporter.explain_prefix, plans).await,
                 Some(Task::Explain { all: false }) => http::explain_briefly(&targets),
@@ -171,6 +182,14 @@ fn distinct<S: Source>(sources: &[S]) -> Result<(), Failure> {
         }
         None if names.is_empty() => Err("no server is configured".into()),
         None => Ok(()),
+    }
+}
+
+/// The rules of the command `doctor`; none for any other.
+fn rules(exporter: &Exporter, command: Option<&Task>) -> Result<Vec<Rule>, Failure> {
+    match command {
+        Some(Task::Doctor { threshold, .. }) => Ok(read_rules(&exporter.rules, threshold, exporter.check_query)?),
+        _ => Ok(Vec::new()),
     }
 }
 

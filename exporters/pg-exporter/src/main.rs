@@ -32,6 +32,11 @@ use rust_embed::RustEmbed;
 #[folder = "../../collectors/pg"]
 struct Collectors;
 
+/// The rules of the command `doctor`.
+#[derive(RustEmbed)]
+#[folder = "../../findings/pg"]
+struct Rules;
+
 /// Creates the role that the exporter connects as.
 const GRANTS: &str = include_str!("../../../collectors/pg/grants.sql");
 
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
         environment: options::ENVIRONMENT,
         log_crates: &["pg_exporter", "pgclient"],
         embedded: vec![EmbeddedFolder::of::<Collectors>("pg")],
+        rules: EmbeddedFolder::of::<Rules>("findings/pg"),
         check_query: None,
         explain_prefix: Some("EXPLAIN "),
         grants: Some(GRANTS),

@@ -41,6 +41,11 @@ use rust_embed::RustEmbed;
 #[folder = "../../collectors/pgbackrest"]
 struct Collectors;
 
+/// The rules of the command `doctor`.
+#[derive(RustEmbed)]
+#[folder = "../../findings/pgbackrest"]
+struct Rules;
+
 fn main() -> ExitCode {
     let exporter = Exporter {
         name: "pgbackrest-exporter",
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
         environment: options::ENVIRONMENT,
         log_crates: &["pgbackrest_exporter"],
         embedded: vec![EmbeddedFolder::of::<Collectors>("pgbackrest")],
+        rules: EmbeddedFolder::of::<Rules>("findings/pgbackrest"),
         check_query: Some(filter::check),
         explain_prefix: None,
         grants: None,

@@ -25,6 +25,11 @@ struct Collectors;
 #[folder = "../../collectors/pgbouncer_exporter"]
 struct CommunityCollectors;
 
+/// The rules of the command `doctor`.
+#[derive(RustEmbed)]
+#[folder = "../../findings/pgbouncer"]
+struct Rules;
+
 fn main() -> ExitCode {
     let exporter = Exporter {
         name: "pgbouncer-exporter",
@@ -39,6 +44,7 @@ fn main() -> ExitCode {
             EmbeddedFolder::of::<Collectors>("pgbouncer"),
             EmbeddedFolder::of::<CommunityCollectors>("pgbouncer_exporter"),
         ],
+        rules: EmbeddedFolder::of::<Rules>("findings/pgbouncer"),
         check_query: None,
         explain_prefix: None,
         grants: None,

@@ -71,9 +71,9 @@ pub fn rust_texts(source: &str) -> Vec<(usize, String)> {
     tokens.iter().filter(|token| is_read(token.kind)).map(|token| (token.line, joined(&token.text))).collect()
 }
 
-/// The texts of a collector file that its users may read, folded ones in one piece.
+/// The texts of a collector or rule file that its users may read, folded ones in one piece.
 pub fn collector_texts(yaml: &str) -> Vec<(usize, String)> {
-    const KEYS: [&str; 3] = ["desc:", "description:", "reason:"];
+    const KEYS: [&str; 5] = ["desc:", "description:", "reason:", "summary:", "why:"];
     let indent = |line: &str| line.len() - line.trim_start().len();
     let mut texts = Vec::new();
     let mut lines = yaml.lines().enumerate().peekable();

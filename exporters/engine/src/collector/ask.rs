@@ -71,22 +71,28 @@ pub(super) fn read_ask(
         }
         _ => {
             let at = fields.get(name).map_or(position, |node| node.position);
-            read_sql_file(&text, at, sql_file, diagnostics).map(|sql| Ask::From(format!("(\n{sql}\n) AS q")))
+            read_sql_file(name, &text, at, sql_file, diagnostics).map(|sql| Ask::From(format!("(\n{sql}\n) AS q")))
         }
     }
 }
 
-/// The query in the file of that name beside the collector file: a name only, so that nothing else can be read.
-fn read_sql_file(name: &str, at: Position, sql_file: &SqlFile<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+/// The query in the file that `key` names, beside the file that is read: a name only, so that nothing else can be read.
+pub(crate) fn read_sql_file(
+    key: &str,
+    name: &str,
+    at: Position,
+    sql_file: &SqlFile<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
     if !name.ends_with(".sql") || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
-        diagnostics.error(at, format!("from_file: expected the name of a .sql file beside this one, found \"{name}\""));
+        diagnostics.error(at, format!("{key}: expected the name of a .sql file beside this one, found \"{name}\""));
         return None;
     }
     let path = Path::new(&*diagnostics.file).with_file_name(name);
     let text = match sql_file(&path) {
         Ok(text) => text,
         Err(why) => {
-            diagnostics.error(at, format!("from_file: {name} cannot be read: {why}"));
+            diagnostics.error(at, format!("{key}: {name} cannot be read: {why}"));
             return None;
         }
     };
@@ -101,14 +107,14 @@ fn read_sql_file(name: &str, at: Position, sql_file: &SqlFile<'_>, diagnostics: 
     let above: usize = text.split_inclusive('\n').take_while(|line| is_comment(line)).map(str::len).sum();
     let query = text[above..].trim().trim_end_matches(';').trim_end();
     if query.is_empty() {
-        diagnostics.error(at, format!("from_file: {name} is blank"));
+        diagnostics.error(at, format!("{key}: {name} is blank"));
         return None;
     }
     Some(query.to_owned())
 }
 
 /// Tells what is wrong with the macros anywhere in a file of that text.
-pub(super) fn check_macros(node: &Node, text: &str, diagnostics: &mut Diagnostics) {
+pub(crate) fn check_macros(node: &Node, text: &str, diagnostics: &mut Diagnostics) {
     match &node.kind {
         Kind::List(items) => items.iter().for_each(|item| check_macros(item, text, diagnostics)),
         Kind::Map(entries) => {

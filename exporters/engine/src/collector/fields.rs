@@ -15,7 +15,7 @@ pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 const NO_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// The entries of one map: each key is known and there once, each value has the type that the table says.
-pub(super) struct Fields<'a>(Vec<Field<'a>>);
+pub(crate) struct Fields<'a>(Vec<Field<'a>>);
 
 struct Field<'a> {
     name: &'static str,

@@ -94,15 +94,15 @@ impl Key {
     }
 
     /// A key that only this suite knows.
-    const fn ours(name: &'static str, kind: KeyType, about: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn ours(name: &'static str, kind: KeyType, about: &'static str, example: &'static str) -> Self {
         Self { inherited: false, ..Self::new(name, kind, about, example) }
     }
 
-    const fn default(self, default: &'static str) -> Self {
+    pub(crate) const fn default(self, default: &'static str) -> Self {
         Self { default, ..self }
     }
 
-    const fn required(self) -> Self {
+    pub(crate) const fn required(self) -> Self {
         Self { required: true, ..self }
     }
 }

@@ -1,7 +1,8 @@
 //! The collector file: one branch is one query and what its columns mean.
 //!
 //! `yaml` reads a text into a tree with places, `read` turns the tree into [`Collector`]s and tells every diagnostic.
-//! `keys` is the table of all keys: `fields` checks against it, `reference` and `schema` print it.
+//! `keys` is the table of all keys: `fields` checks against it, `reference` and `schema` print it. The rules of `doctor` are
+//! read with the same `yaml`, `fields` and `diagnostic`.
 
 mod ask;
 mod change;
@@ -19,14 +20,17 @@ mod scope;
 mod top;
 mod yaml;
 
+pub(crate) use ask::{check_macros, read_sql_file};
 pub(crate) use change::Change;
-pub(crate) use diagnostic::{Diagnostic, Tolerable};
+pub(crate) use diagnostic::{Diagnostic, Diagnostics, Tolerable};
+pub(crate) use fields::Fields;
+pub(crate) use keys::{Item, Key, KeyMap, KeyType};
 pub(crate) use macros::expand as expand_macros;
 pub(crate) use model::{Ask, Collector, Column, Family, Fold, Lookup, MetricKind, Predicate, Top, Usage};
 pub(crate) use read::{CollectorFile, read_file};
 pub(crate) use reference::markdown as keys_page;
 pub(crate) use schema::json_schema;
-pub(crate) use yaml::Position;
+pub(crate) use yaml::{Kind, Node, Position, parse as parse_yaml};
 
 pub(crate) use crate::sql::quote;
 

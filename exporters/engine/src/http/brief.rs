@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::collector_status::{Kind, TO_SEE_EVERYTHING, status};
 use super::explain::explain_head;
 use super::humanize::duration;
@@ -23,7 +25,7 @@ pub(crate) fn explain_briefly<S: Source>(targets: &Targets<S>) -> String {
         explain_head(&mut out, scraper);
         if let Some(view) = scraper.last_snapshot() {
             databases(&mut out, &view);
-            attention(&mut out, scraper, &view);
+            attention_sections(&mut out, scraper, &view);
             longest(&mut out, scraper, &view);
         }
     }
@@ -77,21 +79,37 @@ fn failures(view: &Snapshot, at: usize) -> usize {
     of_database(view, at).filter(|one| one.state.failure.is_some()).count()
 }
 
-/// Collectors that failed or whose samples were dropped, and the grants that would show more.
-pub(super) fn attention<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Snapshot) {
-    let (mut lines, mut grants) = (Vec::new(), BTreeSet::new());
+/// A collector that failed or whose samples were dropped.
+#[derive(Debug, Serialize)]
+pub(crate) struct Attention {
+    pub database: String,
+    pub collector: String,
+    pub status: String,
+}
+
+/// Collectors that need attention, and the grants that would show more.
+pub(crate) fn attention<S: Source>(scraper: &Scraper<S>, view: &Snapshot) -> (Vec<Attention>, BTreeSet<String>) {
+    let (mut found, mut grants) = (Vec::new(), BTreeSet::new());
     for one in &view.shown {
         let (collector, database) = (&scraper.catalog.collectors[one.collector], &view.databases[one.database]);
         let Some(probe) = &database.probe else { continue };
         let status = status(collector, probe, one, view);
-        let place = if database.name.is_empty() { String::new() } else { format!("{} ", database.name) };
         if status.kind != Kind::Ok {
-            lines.push(format!("{place}{}: {}", collector.key, status.text));
+            let (database, collector) = (database.name.to_string(), collector.key.to_string());
+            found.push(Attention { database, collector, status: status.text });
         } else if let Some((_, grant)) = status.text.split_once(TO_SEE_EVERYTHING) {
             grants.insert(format!("{grant};"));
         }
     }
-    section(out, "# needs attention", lines);
+    (found, grants)
+}
+
+/// What needs attention, and the grants that would show more, as text.
+pub(super) fn attention_sections<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Snapshot) {
+    let (attention, grants) = attention(scraper, view);
+    let place = |name: &str| if name.is_empty() { String::new() } else { format!("{name} ") };
+    let line = |one: &Attention| format!("{}{}: {}", place(&one.database), one.collector, one.status);
+    section(out, "# needs attention", attention.iter().map(line));
     section(out, "# to see everything", grants);
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A duration in a suitable unit.
-pub(super) fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
         ..0.01 => format!("{:.1} ms", seconds * 1e3),
@@ -31,7 +31,7 @@ pub(super) fn grouped(number: usize) -> String {
 }
 
 /// A size in a suitable unit.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     match bytes {
         ..1_000 => format!("{bytes} bytes"),
         1_000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),

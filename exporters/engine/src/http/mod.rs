@@ -6,7 +6,7 @@ mod collector_status;
 mod cross_site;
 mod explain;
 mod health;
-mod humanize;
+pub(crate) mod humanize;
 mod landing;
 mod metrics;
 mod pages;
@@ -22,7 +22,7 @@ use axum::routing::{any, get, post};
 
 use crate::source::Source;
 
-pub(crate) use brief::{all_succeeded, explain_briefly};
+pub(crate) use brief::{Attention, all_succeeded, attention, explain_briefly};
 pub(crate) use explain::explain;
 pub(crate) use server_check::check_server;
 pub(crate) use service::Service;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::brief::attention;
+use super::brief::attention_sections;
 use super::explain::explain_head;
 use super::humanize::duration;
 use crate::printable::Lines;
@@ -51,7 +51,7 @@ pub(crate) async fn check_server<S: Source>(targets: &Targets<S>, explain: Optio
         let mut lines: Vec<Line<'_>> = lines.into_values().collect();
         lines.sort_by_key(|line| std::cmp::Reverse(line.took));
         table(&mut out, &lines, in_full);
-        attention(&mut out, scraper, &view);
+        attention_sections(&mut out, scraper, &view);
         out.line("");
         out.line(verdict(&view));
     }
