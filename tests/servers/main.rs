@@ -15,6 +15,7 @@ mod flights;
 mod health;
 mod hostile;
 mod http;
+mod import;
 mod logs;
 mod parity;
 mod pgbackrest;

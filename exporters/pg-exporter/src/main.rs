@@ -48,11 +48,18 @@ fn main() -> ExitCode {
         embedded: vec![EmbeddedFolder::of::<Collectors>("pg")],
         check_query: None,
         grants: Some(GRANTS),
-        tools: &[Tool {
-            name: "mixin",
-            about: "Write a site's alert rules, Alertmanager configuration and dashboards; mixin --help",
-            run: |arguments| mixin::run(arguments.into_iter()),
-        }],
+        tools: &[
+            Tool {
+                name: "mixin",
+                about: "Write a site's alert rules, Alertmanager configuration and dashboards; mixin --help",
+                run: |arguments| mixin::run(arguments.into_iter()),
+            },
+            Tool {
+                name: "import",
+                about: "Write collector files from the query files of another exporter; import --help",
+                run: |arguments| import::run(arguments.into_iter()),
+            },
+        ],
     };
     engine::run(exporter, std::env::args_os(), options::PgOptions::connect)
 }
