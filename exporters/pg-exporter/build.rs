@@ -2,4 +2,5 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=../../collectors/pg");
+    println!("cargo::rerun-if-changed=../../collectors/postgres_exporter");
 }

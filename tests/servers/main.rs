@@ -21,6 +21,7 @@ mod parity;
 mod pgbackrest;
 mod pgbouncer;
 mod pooled;
+mod postgres_exporter;
 mod refused;
 mod runbooks;
 mod settings;

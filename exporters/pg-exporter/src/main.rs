@@ -32,6 +32,11 @@ use rust_embed::RustEmbed;
 #[folder = "../../collectors/pg"]
 struct Collectors;
 
+/// Collectors with the metric names of prometheus-community's postgres_exporter.
+#[derive(RustEmbed)]
+#[folder = "../../collectors/postgres_exporter"]
+struct CommunityCollectors;
+
 /// Creates the role that the exporter connects as.
 const GRANTS: &str = include_str!("../../../collectors/pg/grants.sql");
 
@@ -45,7 +50,10 @@ fn main() -> ExitCode {
         env_prefix: "PG_EXPORTER",
         environment: options::ENVIRONMENT,
         log_crates: &["pg_exporter", "pgclient"],
-        embedded: vec![EmbeddedFolder::of::<Collectors>("pg")],
+        embedded: vec![
+            EmbeddedFolder::of::<Collectors>("pg"),
+            EmbeddedFolder::of::<CommunityCollectors>("postgres_exporter"),
+        ],
         check_query: None,
         grants: Some(GRANTS),
         tools: &[

@@ -20,6 +20,7 @@ enum Item {
     Patroni,
     VictoriaLogs,
     PostgresExporter,
+    NewerPostgresExporter,
 }
 
 /// The commands that [`Cache::fetch`] knows the needs of.
@@ -38,6 +39,7 @@ impl Item {
             Item::Patroni,
             Item::VictoriaLogs,
             Item::PostgresExporter,
+            Item::NewerPostgresExporter,
         ];
         majors.chain(poolers).chain(backups).chain(components).chain(single).collect()
     }
@@ -54,6 +56,7 @@ impl Item {
             Item::Patroni => "patroni".to_owned(),
             Item::VictoriaLogs => "victoria-logs".to_owned(),
             Item::PostgresExporter => "postgres-exporter".to_owned(),
+            Item::NewerPostgresExporter => "postgres-exporter-trixie".to_owned(),
         }
     }
 
@@ -92,6 +95,7 @@ impl Item {
             Item::Patroni => cache.patroni().map(drop),
             Item::VictoriaLogs => cache.victorialogs().map(drop),
             Item::PostgresExporter => cache.postgres_exporter().map(drop),
+            Item::NewerPostgresExporter => cache.newer_postgres_exporter().map(drop),
         }
     }
 }
