@@ -93,6 +93,7 @@ check: $(DENY)
 # All at once, as for the tests: a part alone has other features of its dependencies, which would be built twice.
 	$(CARGO) build --workspace --all-targets
 	./target/debug/pg-exporter check --strict collectors/pg
+	./target/debug/pg-exporter check --strict collectors/postgres_exporter
 	./target/debug/pgbouncer-exporter check --strict collectors/pgbouncer
 	./target/debug/pgbouncer-exporter check --strict collectors/pgbouncer_exporter
 	./target/debug/pgbackrest-exporter check --strict collectors/pgbackrest

@@ -3,4 +3,5 @@
 fn main() {
     println!("cargo::rerun-if-changed=../../collectors/pg");
     println!("cargo::rerun-if-changed=../../findings/pg");
+    println!("cargo::rerun-if-changed=../../collectors/postgres_exporter");
 }

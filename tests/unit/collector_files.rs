@@ -40,9 +40,19 @@ fn embeds_every_collector_of_the_folder() {
         let arguments = ["metrics", "--format=json", "--config", config];
         text(&Command::new(binary()).args(arguments).current_dir(root()).output().unwrap().stdout)
     };
-    let embedded = metrics("builtin:pg");
-    assert!(embedded.contains("pg_db_xact"), "{embedded}");
-    assert!(embedded == metrics("collectors/pg"), "the program has other collectors than collectors/pg");
+    for (folder, metric) in [("pg", "pg_db_xact"), ("postgres_exporter", "pg_stat_activity_count")] {
+        let embedded = metrics(&format!("builtin:{folder}"));
+        assert!(embedded.contains(metric), "{embedded}");
+        let folder = format!("collectors/{folder}");
+        assert!(embedded == metrics(&folder), "the program has other collectors than {folder}");
+    }
+}
+
+#[test]
+fn embedded_folders_have_no_metric_in_common() {
+    let both = check_strictly("builtin:pg,builtin:postgres_exporter", root());
+    assert!(both.status.success(), "{}", text(&both.stderr));
+    assert!(!text(&both.stderr).contains("is replaced by"), "{}", text(&both.stderr));
 }
 
 #[test]

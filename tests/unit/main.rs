@@ -8,6 +8,7 @@ mod collector_files;
 mod command_line;
 mod dashboards;
 mod house;
+mod import;
 mod logs;
 mod mixin;
 mod packaging;

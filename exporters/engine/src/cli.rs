@@ -195,7 +195,9 @@ fn with_name_of_variable(error: clap::Error, command: &Command) -> clap::Error {
 fn foreign_flag(flag: &str) -> Option<&'static str> {
     let name = flag.trim_start_matches('-');
     Some(match name.split('=').next().unwrap_or_default() {
-        "extend.query-path" => "write the queries as collector files and name their folder with --config",
+        "extend.query-path" => {
+            "write collector files with pg-exporter import postgres_exporter FILE --out DIR and name their folder with --config"
+        }
         "auto-discover-databases" => "databases are discovered by default; see --auto-discovery",
         "exclude-databases" => "write --exclude-database",
         "include-databases" => "write --include-database",

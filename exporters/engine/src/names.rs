@@ -1,13 +1,13 @@
 //! Names that Prometheus knows.
 
 /// Whether `name` may name a metric.
-pub(crate) fn is_metric_name(name: &str) -> bool {
+pub fn is_metric_name(name: &str) -> bool {
     let rest = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     name.starts_with(|c: char| rest(c) && !c.is_ascii_digit()) && name.chars().all(rest)
 }
 
 /// Whether `name` may name a label.
-pub(crate) fn is_label_name(name: &str) -> bool {
+pub fn is_label_name(name: &str) -> bool {
     is_metric_name(name) && !name.contains(':') && !name.starts_with("__")
 }
 

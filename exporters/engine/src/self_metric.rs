@@ -63,6 +63,7 @@ self_metrics! {
     SCRAPE_DURATION: Gauge "exporter_scrape_duration" [], "Duration of this scrape in seconds";
     SCRAPE_DURATION_SECONDS: Gauge "exporter_scrape_duration_seconds" [], "Duration of this scrape in seconds";
     SCRAPE_TOTAL_COUNT: Counter "exporter_scrape_total_count" [], "Scrapes served";
+    LAST_SCRAPE_ERROR: Gauge "exporter_last_scrape_error" [], "1 if in this scrape the server was not up or a collector failed, else 0";
     SCRAPE_ERROR_COUNT: Counter "exporter_scrape_error_count" [], "Scrapes served while the server was not up";
     SCRAPES_TOTAL: Counter "exporter_scrapes_total" [], "Scrapes served";
 

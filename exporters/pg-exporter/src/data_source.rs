@@ -8,6 +8,25 @@ use pgclient::Environment;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
+/// Variables of postgres_exporter that are not read, and what to do instead.
+const NOT_READ: [(&str, &str); 9] = [
+    ("PG_EXPORTER_EXTEND_QUERY_PATH", "run pg-exporter import, and set PG_EXPORTER_CONFIG"),
+    ("PG_EXPORTER_DISABLE_DEFAULT_METRICS", "set PG_EXPORTER_CONFIG to the collectors to run"),
+    ("PG_EXPORTER_DISABLE_SETTINGS_METRICS", "set PG_EXPORTER_CONFIG to the collectors to run"),
+    ("PG_EXPORTER_AUTO_DISCOVER_DATABASES", "databases are discovered; see PG_EXPORTER_AUTO_DISCOVERY"),
+    ("PG_EXPORTER_EXCLUDE_DATABASES", "set PG_EXPORTER_EXCLUDE_DATABASE"),
+    ("PG_EXPORTER_INCLUDE_DATABASES", "set PG_EXPORTER_INCLUDE_DATABASE"),
+    ("PG_EXPORTER_CONSTANT_LABELS", "set PG_EXPORTER_LABEL"),
+    ("PG_EXPORTER_METRIC_PREFIX", "names begin with the key of their collector"),
+    ("PG_EXPORTER_WEB_TELEMETRY_PATH", "set PG_EXPORTER_TELEMETRY_PATH"),
+];
+
+/// What to say of variables that are set and not read.
+pub(crate) fn not_read(environment: &Environment) -> impl Iterator<Item = String> {
+    let found = NOT_READ.iter().filter(|(name, _)| environment.value(name).is_some());
+    found.map(|(name, instead)| format!("{name} is not read, since it is postgres_exporter's: {instead}"))
+}
+
 /// The variable that is set, and the conninfo; `None` if none is.
 ///
 /// # Errors
@@ -67,6 +86,14 @@ mod tests {
     fn of(variables: &[(&str, &str)]) -> Result<Option<String>, String> {
         let found = data_source(&Environment::from_variables(variables.iter().copied()));
         found.map(|found| found.map(|(_, conninfo)| conninfo)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_variables_that_are_not_read() {
+        let variables = [("PG_EXPORTER_EXCLUDE_DATABASES", "a"), ("PG_EXPORTER_CONSTANT_LABELS", ""), ("HOME", "/")];
+        let found: Vec<String> = not_read(&Environment::from_variables(variables)).collect();
+        let expected = "PG_EXPORTER_EXCLUDE_DATABASES is not read, since it is postgres_exporter's: set PG_EXPORTER_EXCLUDE_DATABASE";
+        assert_eq!(found, [expected]);
     }
 
     #[test]

@@ -37,6 +37,11 @@ struct Collectors;
 #[folder = "../../findings/pg"]
 struct Rules;
 
+/// Collectors with the metric names of prometheus-community's postgres_exporter.
+#[derive(RustEmbed)]
+#[folder = "../../collectors/postgres_exporter"]
+struct CommunityCollectors;
+
 /// Creates the role that the exporter connects as.
 const GRANTS: &str = include_str!("../../../collectors/pg/grants.sql");
 
@@ -50,16 +55,26 @@ fn main() -> ExitCode {
         env_prefix: "PG_EXPORTER",
         environment: options::ENVIRONMENT,
         log_crates: &["pg_exporter", "pgclient"],
-        embedded: vec![EmbeddedFolder::of::<Collectors>("pg")],
+        embedded: vec![
+            EmbeddedFolder::of::<Collectors>("pg"),
+            EmbeddedFolder::of::<CommunityCollectors>("postgres_exporter"),
+        ],
         rules: EmbeddedFolder::of::<Rules>("findings/pg"),
         check_query: None,
         explain_prefix: Some("EXPLAIN "),
         grants: Some(GRANTS),
-        tools: &[Tool {
-            name: "mixin",
-            about: "Write a site's alert rules, Alertmanager configuration and dashboards; mixin --help",
-            run: |arguments| mixin::run(arguments.into_iter()),
-        }],
+        tools: &[
+            Tool {
+                name: "mixin",
+                about: "Write a site's alert rules, Alertmanager configuration and dashboards; mixin --help",
+                run: |arguments| mixin::run(arguments.into_iter()),
+            },
+            Tool {
+                name: "import",
+                about: "Write collector files from the query files of another exporter; import --help",
+                run: |arguments| import::run(arguments.into_iter()),
+            },
+        ],
     };
     engine::run(exporter, std::env::args_os(), options::PgOptions::connect)
 }

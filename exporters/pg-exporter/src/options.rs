@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 use engine::{Context, Sources, parse_bool};
 use pgclient::{Environment, Target, TargetError};
 
-use crate::data_source::data_source;
+use crate::data_source::{data_source, not_read};
 use crate::databases::Discovery;
 use crate::instance::InstanceReader;
 use crate::pool::connector::Connector;
@@ -85,6 +85,9 @@ impl PgOptions {
     /// The source for these flags and the environment.
     pub(crate) fn connect(self, context: &Context) -> Result<Sources<PostgresSource>, Box<dyn Error + Send + Sync>> {
         let environment = Environment::from_process();
+        for warning in not_read(&environment) {
+            tracing::warn!("{warning}");
+        }
         let (from, conninfo) = self.conninfo(&environment)?;
         let target = Target::parse(&conninfo, &environment).map_err(|error| match error {
             TargetError::Syntax { .. } => format!("{from}: {error}"),

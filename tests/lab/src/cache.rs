@@ -186,6 +186,13 @@ impl Cache {
         Ok(root.join("usr/bin/prometheus-postgres-exporter"))
     }
 
+    /// A newer postgres_exporter than this machine's Debian has, to compare names with; downloaded if need be.
+    pub fn newer_postgres_exporter(&self) -> Result<PathBuf, LabError> {
+        let request = ["download", "prometheus-postgres-exporter"];
+        let root = self.item("postgres-exporter-trixie", |place| fetch::unpack(&["trixie"], "", &request, place))?;
+        Ok(root.join("usr/bin/prometheus-postgres-exporter"))
+    }
+
     /// The thing of that name; `make` puts it at the path it is given if it is not there yet, and says how many bytes it
     /// has downloaded for that.
     fn item(&self, name: &str, make: impl FnOnce(&Path) -> Result<u64, LabError>) -> Result<PathBuf, LabError> {

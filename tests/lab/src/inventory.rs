@@ -21,6 +21,7 @@ enum Item {
     VictoriaLogs,
     PostgresExporter,
     Helm,
+    NewerPostgresExporter,
 }
 
 /// The commands that [`Cache::fetch`] knows the needs of.
@@ -40,6 +41,7 @@ impl Item {
             Item::VictoriaLogs,
             Item::PostgresExporter,
             Item::Helm,
+            Item::NewerPostgresExporter,
         ];
         majors.chain(poolers).chain(backups).chain(components).chain(single).collect()
     }
@@ -57,6 +59,7 @@ impl Item {
             Item::VictoriaLogs => "victoria-logs".to_owned(),
             Item::PostgresExporter => "postgres-exporter".to_owned(),
             Item::Helm => "helm".to_owned(),
+            Item::NewerPostgresExporter => "postgres-exporter-trixie".to_owned(),
         }
     }
 
@@ -100,6 +103,7 @@ impl Item {
             Item::VictoriaLogs => cache.victorialogs().map(drop),
             Item::PostgresExporter => cache.postgres_exporter().map(drop),
             Item::Helm => cache.helm().map(drop),
+            Item::NewerPostgresExporter => cache.newer_postgres_exporter().map(drop),
         }
     }
 }

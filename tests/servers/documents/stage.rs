@@ -73,7 +73,7 @@ impl Stage {
         let listeners = [free(), free(), free()];
         let [postgres_exporter, pgbouncer_exporter, prometheus] =
             listeners.map(|listener| listener.local_addr().unwrap().to_string());
-        let server = Postgres::start(Major::NEWEST).unwrap();
+        let server = Postgres::builder(Major::NEWEST).setting("fsync", "on").start().unwrap();
         let pooler = page.runs(":6432").then(|| PgBouncer::builder(BouncerRelease::NEWEST).start().unwrap());
         let addresses = Addresses { postgres_exporter, pgbouncer_exporter, prometheus };
         let stage = Stage { folder: TempDir::new().unwrap(), addresses, server, pooler };

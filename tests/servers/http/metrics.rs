@@ -152,7 +152,7 @@ fn negotiates_formats_with_the_same_numbers() {
 }
 
 /// The exporter's own families after the prefix, with type and labels.
-const OWN: [(&str, &str, &[&str]); 38] = [
+const OWN: [(&str, &str, &[&str]); 39] = [
     ("up", "gauge", &[]),
     ("version", "gauge", &[]),
     ("in_recovery", "gauge", &[]),
@@ -163,6 +163,7 @@ const OWN: [(&str, &str, &[&str]); 38] = [
     ("exporter_scrape_duration", "gauge", &[]),
     ("exporter_scrape_duration_seconds", "gauge", &[]),
     ("exporter_scrape_total_count", "counter", &[]),
+    ("exporter_last_scrape_error", "gauge", &[]),
     ("exporter_scrape_error_count", "counter", &[]),
     ("exporter_server_scrape_duration", "gauge", &["datname"]),
     ("exporter_server_scrape_total_seconds", "gauge", &["datname"]),

@@ -1,8 +1,21 @@
-//! Keys and values of pg_exporter's files that ours do not have: what an older release knew, and what none ever did.
+//! Keys and values of pg_exporter's files that ours do not have: what an older release knew, and what none ever did. Files of
+//! other exporters.
 
 use super::diagnostic::Diagnostics;
 use super::keys::{Key, KeyMap, KeyType};
-use super::yaml::Node;
+use super::yaml::{Kind, Node, Position};
+
+/// Keys of a query that only another exporter has, with its name for `pg-exporter import`.
+const QUERY_KEYS: [(&str, &str); 6] = [
+    ("target_databases", CLOUDNATIVE_PG),
+    ("predicate_query", CLOUDNATIVE_PG),
+    ("primary", CLOUDNATIVE_PG),
+    ("master", POSTGRES_EXPORTER),
+    ("cache_seconds", POSTGRES_EXPORTER),
+    ("runonserver", POSTGRES_EXPORTER),
+];
+const POSTGRES_EXPORTER: &str = "postgres_exporter";
+const CLOUDNATIVE_PG: &str = "cloudnative-pg";
 
 /// Keys that only describe: a misspelt one costs no more than its text.
 const DESCRIPTIONS: [&str; 2] = ["desc", "description"];
@@ -44,6 +57,57 @@ pub(super) fn is_no_ttl(key: &Key, value: &Node) -> bool {
 /// Whether this is a text without characters: pg_exporter's own dumps have it where a key is not set.
 pub(super) fn is_unset(key: &Key, value: &Node) -> bool {
     key.inherited && matches!(key.kind, KeyType::Text | KeyType::Number) && value.scalar() == Some("")
+}
+
+/// Where a file shows that it is another exporter's, and what to do with it.
+pub(super) fn other_exporter(root: &Node, file: &str) -> Option<(Position, String)> {
+    let (name, position) = manifest(root).or_else(|| collector_or_metrics(root)).or_else(|| queries(root))?;
+    let message = format!(
+        "expected collectors, found a file of {name}: write collector files with \
+         pg-exporter import {name} {file} --out DIR"
+    );
+    Some((position, message))
+}
+
+/// The value of the key and where the key is, if the node is a map.
+fn entry<'a>(node: &'a Node, key: &str) -> Option<(Position, &'a Node)> {
+    let Kind::Map(entries) = &node.kind else { return None };
+    entries.iter().find(|(name, _)| name.scalar() == Some(key)).map(|(name, value)| (name.position, value))
+}
+
+/// An object of Kubernetes.
+fn manifest(root: &Node) -> Option<(&'static str, Position)> {
+    let (position, _) = entry(root, "apiVersion").filter(|_| entry(root, "kind").is_some())?;
+    Some((CLOUDNATIVE_PG, position))
+}
+
+fn collector_or_metrics(root: &Node) -> Option<(&'static str, Position)> {
+    if let Some((position, _)) = entry(root, "collector_name") {
+        return Some(("sql_exporter", position));
+    }
+    if let Some((position, Node { kind: Kind::List(_), .. })) = entry(root, "collectors") {
+        return Some(("sql_exporter", position));
+    }
+    let Kind::Map(metrics) = &entry(root, "metrics")?.1.kind else { return None };
+    metrics.iter().find_map(|(_, metric)| entry(metric, "sqls")).map(|(position, _)| ("pgwatch", position))
+}
+
+/// Queries with keys of another exporter, and without any that only ours have.
+fn queries(root: &Node) -> Option<(&'static str, Position)> {
+    let Kind::Map(branches) = &root.kind else { return None };
+    let is_shared = |key: &str| matches!(key, "query" | "metrics" | "name");
+    let of_other = |branch: &Node| {
+        let Kind::Map(entries) = &branch.kind else { return false };
+        entries
+            .iter()
+            .filter_map(|(key, _)| key.scalar())
+            .all(|key| is_shared(key) || QUERY_KEYS.iter().any(|(known, _)| *known == key))
+    };
+    let found = |(key, name): &(&str, &'static str)| {
+        let mut others = branches.iter().map(|(_, branch)| branch).filter(|branch| of_other(branch));
+        others.find_map(|branch| entry(branch, key)).map(|(position, _)| (*name, position))
+    };
+    QUERY_KEYS.iter().find_map(found)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) use model::{Ask, Collector, Column, Family, Fold, Lookup, MetricKind,
 pub(crate) use read::{CollectorFile, read_file};
 pub(crate) use reference::markdown as keys_page;
 pub(crate) use schema::json_schema;
-pub(crate) use yaml::{Kind, Node, Position, parse as parse_yaml};
+pub use yaml::{Kind as YamlKind, Node as YamlNode, Position, parse as parse_yaml};
 
 pub(crate) use crate::sql::quote;
 

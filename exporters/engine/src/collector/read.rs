@@ -7,6 +7,7 @@ use super::change::Change;
 use super::columns::read_columns;
 use super::diagnostic::{Diagnostics, LEFT_OUT};
 use super::fields::{DEFAULT_TIMEOUT, Fields};
+use super::foreign;
 use super::keys::{COLLECTOR, PREDICATE};
 use super::scope::depends_on_database_only;
 use super::top::{read_lookup, read_top};
@@ -52,6 +53,10 @@ fn read_branches(
             return (collectors, changes);
         }
     };
+    if let Some((position, message)) = foreign::other_exporter(&root, &diagnostics.file) {
+        diagnostics.error(position, message);
+        return (collectors, changes);
+    }
     check_macros(&root, text, diagnostics);
     let branches = match &root.kind {
         Kind::Null => return (collectors, changes),

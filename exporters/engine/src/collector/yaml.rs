@@ -10,14 +10,16 @@ use crate::printable::Printable;
 
 /// Line and column in a file, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Position {
+pub struct Position {
+    /// Line 0 means the file as a whole.
     pub line: u64,
+    /// See `line`.
     pub column: u64,
 }
 
 impl Position {
     /// The position of a byte of the text.
-    pub fn of(text: &str, byte: usize) -> Self {
+    pub(crate) fn of(text: &str, byte: usize) -> Self {
         let before = &text[..byte];
         let last = before.rsplit('\n').next().unwrap_or_default();
         Self { line: 1 + before.matches('\n').count() as u64, column: 1 + last.chars().count() as u64 }
@@ -26,20 +28,29 @@ impl Position {
 
 /// One node. Numbers and booleans keep their spelling, since `1.10` is a version and `on` may be a name.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
+pub struct Node {
+    /// Where it begins.
     pub position: Position,
+    /// What it is.
     pub kind: Kind,
     /// Its bytes in the text.
-    pub range: Option<Range<usize>>,
+    pub(crate) range: Option<Range<usize>>,
 }
 
+/// What a node is.
 #[derive(Debug, Clone)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Nothing.
     Null,
+    /// A truth value and its spelling.
     Bool(bool, String),
+    /// The spelling of a number.
     Number(String),
+    /// Any other scalar.
     Text(String),
+    /// A list.
     List(Vec<Node>),
+    /// The entries of a map in the order of the file; a key may be there twice.
     Map(Vec<(Node, Node)>),
 }
 
@@ -68,7 +79,7 @@ impl Node {
 ///
 /// # Errors
 /// The position and the parser's message, when the text is not YAML.
-pub(crate) fn parse(text: &str) -> Result<(Node, Option<Position>), (Position, String)> {
+pub fn parse(text: &str) -> Result<(Node, Option<Position>), (Position, String)> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,

@@ -7,7 +7,7 @@ use super::condition::{Condition, Template};
 use super::keys::RULE;
 use super::rule::{Rule, Scope, Severity};
 use crate::catalog::{CheckQuery, EmbeddedFolder, LoadError};
-use crate::collector::{Diagnostics, Fields, Kind, Node, Position, check_macros, parse_yaml, read_sql_file};
+use crate::collector::{Diagnostics, Fields, Position, YamlKind, YamlNode, check_macros, parse_yaml, read_sql_file};
 use crate::facts::Role;
 
 /// How long a query may run when its file does not say.
@@ -92,17 +92,17 @@ impl Reader<'_> {
             }
         };
         check_macros(&root, text, diagnostics);
-        let Kind::Map(entries) = &root.kind else {
+        let YamlKind::Map(entries) = &root.kind else {
             diagnostics.error(root.position, format!("expected a map from rule to body, found {}", root.describe()));
             return Vec::new();
         };
-        let read = |(key, body): &(Node, Node)| {
+        let read = |(key, body): &(YamlNode, YamlNode)| {
             self.read_rule(key.scalar().unwrap_or_default(), key.position, body, diagnostics)
         };
         entries.iter().filter_map(read).collect()
     }
 
-    fn read_rule(&self, name: &str, at: Position, body: &Node, diagnostics: &mut Diagnostics) -> Option<Rule> {
+    fn read_rule(&self, name: &str, at: Position, body: &YamlNode, diagnostics: &mut Diagnostics) -> Option<Rule> {
         let what = format!("rule {name}");
         let fields = Fields::read(body, &what, &RULE, diagnostics)?;
         for key in RULE.keys.iter().filter(|key| key.required && fields.get(key.name).is_none()) {
@@ -178,7 +178,7 @@ impl Reader<'_> {
 
     /// The numbers of the file, or those of the command line in their place.
     fn read_thresholds(&self, rule: &str, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Vec<(String, f64)> {
-        let Some(Node { kind: Kind::Map(entries), .. }) = fields.get("thresholds") else { return Vec::new() };
+        let Some(YamlNode { kind: YamlKind::Map(entries), .. }) = fields.get("thresholds") else { return Vec::new() };
         let mut found = Vec::new();
         for (key, value) in entries {
             let number = value.scalar().and_then(|text| text.replace('_', "").parse::<f64>().ok());

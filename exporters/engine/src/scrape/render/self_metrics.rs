@@ -18,6 +18,8 @@ pub(super) fn self_metrics(shared: &Shared, snapshot: &Snapshot, connections: Co
     if shared.settings.disable_intro {
         return out.metrics;
     }
+    let failed = snapshot.up.is_err() || snapshot.shown.iter().any(|one| !one.success);
+    out.gauge(&self_metric::LAST_SCRAPE_ERROR, &[], f64::from(failed));
     server(&mut out, snapshot);
     scrapes(&mut out, shared, connections);
     for view in &snapshot.databases {
