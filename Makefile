@@ -16,7 +16,7 @@ CYCLONEDX = target/tools/sbom/bin/cargo-cyclonedx
 MDBOOK = target/tools/book/bin/mdbook
 
 .DEFAULT_GOAL = help
-.PHONY: help demo lab prove chaos soak preview pictures unit situations check test bench cost bless dashboards doc book packages packages-test demo-programs bench-programs preview-page
+.PHONY: help demo lab prove chaos soak preview pictures browser unit situations check test bench cost bless dashboards doc book packages packages-test demo-programs bench-programs preview-page
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
@@ -60,6 +60,14 @@ pictures:
 	$(CARGO) build --workspace --all-targets
 	./target/debug/lab fetch lab
 	$(CARGO) test --workspace --test architecture pictures -- --ignored
+
+## browser: every panel of the dashboards drawn in Chromium, in health and with faults; all that the demo prints; 8 min
+browser: preview-page
+	@$(LAB_NEEDS)
+	$(CARGO) build --workspace --all-targets
+	./target/debug/lab fetch lab
+	./target/debug/lab fetch demo
+	$(CARGO) test --workspace --test architecture -- --ignored --skip pictures --skip plain::
 
 ## unit: all tests that need no server; 3 min
 unit:

@@ -22,6 +22,7 @@ const SHOWN: [&str; 6] = [
 const LIMIT: Duration = Duration::from_secs(120);
 
 #[test]
+#[ignore = "make browser"]
 fn everything_that_the_demo_prints_works() {
     let _turn = one_at_a_time();
     preview::build();

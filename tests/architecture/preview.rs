@@ -46,12 +46,14 @@ fn plan() -> Plan {
 }
 
 #[test]
+#[ignore = "make browser"]
 fn documents_fit_grafanas_schema() {
     browser::build(root());
     browser::check_schema(root());
 }
 
 #[test]
+#[ignore = "make browser"]
 fn every_panel_renders_and_the_overview_shows_faults() {
     let _turn = one_at_a_time();
     let (architecture, load) = std::thread::scope(|scope| {
