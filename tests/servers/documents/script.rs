@@ -8,7 +8,11 @@ use super::page::{Page, Step};
 const BEFORE: [(&str, &str); 5] = [
     // That an exporter was installed and runs.
     ("docs/guide/first-scrape.md", "PG_EXPORTER_URL=postgres://monitor:secret@db1.example/postgres pg-exporter"),
-    ("docs/guide/migrate.md", "cp -r collectors/pg /etc/pg_exporter"),
+    (
+        "docs/guide/migrate.md",
+        "cp -r collectors/pg /etc/pg_exporter
+echo 'own: { query: select 1 as n, metrics: [ n: { usage: GAUGE, description: One } ] }' >queries.yaml",
+    ),
     ("docs/guide/pgbouncer.md", "echo postgres://monitor:secret@127.0.0.1:6432/ >/etc/pgbouncer-targets"),
     // That Pigsty runs its exporter; ours stands in for it.
     (
