@@ -119,8 +119,9 @@ const CLIENTS: [(&str, &str, &str, &[&str]); 5] = [
     ("posts", "blog", POST, &["--client=1", "--rate=3"]),
 ];
 
-/// Makes the databases.
+/// Makes the databases. The exporters may read their sequences.
 pub(super) fn create(primary: &Postgres) -> Result<(), LabError> {
+    primary.psql("postgres", "grant pg_read_all_data to monitor")?;
     for (database, sql) in DATABASES {
         primary.psql("postgres", &format!("create database {database}"))?;
         primary.psql(database, sql)?;
