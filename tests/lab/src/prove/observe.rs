@@ -9,7 +9,7 @@ use super::setup::{LIMIT, start, wait_for_targets};
 use super::situation::{Observed, Props, Situation};
 use super::situations::SITUATIONS;
 use super::{INTERVAL, table};
-use crate::{Architecture, LabError, Target};
+use crate::{Alert, Architecture, LabError, Target};
 
 /// How long a situation has to be on the pages, longer than most windows of the scaled rules.
 const OBSERVED: Duration = Duration::from_secs(60);
@@ -48,7 +48,11 @@ fn observe(
     let seen = architecture.webhook.alerts().len();
     let observed = (situation.begin)(architecture, programs).and_then(|props| {
         wait_until_observed(architecture, situation, &props)?;
-        Ok(arrived(architecture, seen))
+        let arrived = arrived(architecture, seen, situation);
+        // Before the exporters end: else they would be down.
+        architecture.prometheus.scrape(&architecture.targets())?;
+        wait_for_targets(architecture)?;
+        Ok(arrived)
     });
     // In any case, for the situations to come.
     (situation.end)(architecture)?;
@@ -57,10 +61,15 @@ fn observe(
     observed
 }
 
-fn arrived(architecture: &Architecture, seen: usize) -> BTreeSet<String> {
+/// The alerts since then, without those about servers of former situations.
+fn arrived(architecture: &Architecture, seen: usize, situation: &Situation) -> BTreeSet<String> {
+    let is_former = |alert: &Alert| {
+        let mut servers = SITUATIONS.iter().filter_map(|one| one.server).filter(|one| Some(*one) != situation.server);
+        servers.any(|server| [alert.label("ins"), alert.label("appname")].contains(&server))
+    };
     let alerts = architecture.webhook.alerts();
-    let names = alerts.iter().skip(seen).filter(|alert| alert.firing).map(|alert| alert.label("alertname"));
-    names.filter(|name| !ALWAYS.contains(name)).map(str::to_owned).collect()
+    let new = alerts.iter().skip(seen).filter(|alert| alert.firing && !is_former(alert));
+    new.map(|alert| alert.label("alertname")).filter(|name| !ALWAYS.contains(name)).map(str::to_owned).collect()
 }
 
 /// Waits until the situation was on the pages for long enough, and what it has to bring is there.
@@ -85,8 +94,10 @@ fn wait_until_observed(
     Ok(())
 }
 
-/// Waits until no alert of a former situation is left.
+/// Waits until no alert of a former situation is left but about servers that it had.
 fn wait_until_silent(architecture: &Architecture) -> Result<(), LabError> {
-    let firing = format!(r#"ALERTS{{alertname!~"{}"}}"#, ALWAYS.join("|"));
+    let servers: Vec<&str> = SITUATIONS.iter().filter_map(|situation| situation.server).collect();
+    let (always, servers) = (ALWAYS.join("|"), servers.join("|"));
+    let firing = format!(r#"ALERTS{{alertname!~"{always}",ins!~"{servers}",appname!~"{servers}"}}"#);
     architecture.prometheus.wait_for(&format!("vector(1) unless on () {firing}"), 4 * LIMIT).map(drop)
 }

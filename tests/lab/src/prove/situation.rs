@@ -13,6 +13,9 @@ pub struct Situation {
     pub what: &'static str,
     /// The alerts that have to arrive. No other may.
     pub alerts: &'static [&'static str],
+    /// The instance or `application_name` of the server that it adds to the cluster, if any. When the situation is over,
+    /// alerts about it are right.
+    pub server: Option<&'static str>,
     /// PromQL with a result while the situation is on the pages.
     pub seen: &'static str,
     /// Brings it about with the exporters of a folder.

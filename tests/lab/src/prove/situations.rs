@@ -15,6 +15,7 @@ pub const SITUATIONS: &[Situation] = &[
     Situation {
         what: "a standby streams from a replica",
         alerts: &[],
+        server: Some("cascade"),
         seen: r#"pg_recv_state{ins="cascade"} == 0 and on () pg_in_recovery{ins="cascade"} == 1"#,
         begin: |lab, programs| {
             let from = &lab.nodes[replica(lab)?].member;
@@ -25,6 +26,7 @@ pub const SITUATIONS: &[Situation] = &[
     Situation {
         what: "a standby replays everything an hour late",
         alerts: &[],
+        server: Some("delayed"),
         seen: r#"pg_setting_recovery_min_apply_delay{ins="delayed"} > 0 and on () pg_in_recovery{ins="delayed"} == 1"#,
         begin: |lab, programs| {
             let plan = plan("delayed", &["recovery_min_apply_delay=1h"], true)?;
@@ -38,6 +40,7 @@ pub const SITUATIONS: &[Situation] = &[
     Situation {
         what: "a standby reads WAL from the archive only",
         alerts: &[],
+        server: Some("archived"),
         seen: r#"pg_standby_archive_only{ins="archived"} == 1"#,
         begin: |lab, programs| {
             let member = primary(lab)?;
@@ -52,6 +55,7 @@ pub const SITUATIONS: &[Situation] = &[
     Situation {
         what: "a new standby is copied from the primary, slowly",
         alerts: &[],
+        server: None,
         seen: "pg_backup_elapsed_seconds",
         begin: |lab, _| {
             let folder = primary(lab)?.socket_dir().join("clone").display().to_string();
@@ -63,6 +67,7 @@ pub const SITUATIONS: &[Situation] = &[
     Situation {
         what: "pg_receivewal keeps a second archive",
         alerts: &[],
+        server: None,
         seen: r#"count(pg_repl_state{appname="pg_receivewal"} == 0)"#,
         begin: |lab, _| {
             let folder = primary(lab)?.socket_dir().join("received");
@@ -77,6 +82,7 @@ pub const SITUATIONS: &[Situation] = &[
     Situation {
         what: "the exporter of the primary hangs",
         alerts: &["ExporterDown"],
+        server: None,
         seen: r#"up{job="pg"} == 0"#,
         begin: |lab, _| {
             let at = lab.primary().ok_or_else(no_primary)?;
@@ -88,6 +94,7 @@ pub const SITUATIONS: &[Situation] = &[
     Situation {
         what: "another region has a cluster of the same name",
         alerts: &[],
+        server: None,
         seen: r#"pg_in_recovery{region="west"} == 0"#,
         begin: |_, programs| {
             let server = Postgres::start(Major::V18)?;
