@@ -69,7 +69,11 @@ fn arrived(architecture: &Architecture, seen: usize, situation: &Situation) -> B
     };
     let alerts = architecture.webhook.alerts();
     let new = alerts.iter().skip(seen).filter(|alert| alert.firing && !is_former(alert));
-    new.map(|alert| alert.label("alertname")).filter(|name| !ALWAYS.contains(name)).map(str::to_owned).collect()
+    let new: Vec<&Alert> = new.filter(|alert| !ALWAYS.contains(&alert.label("alertname"))).collect();
+    for alert in new.iter().filter(|alert| !situation.alerts.contains(&alert.label("alertname"))) {
+        eprintln!("lab: not expected: {:?}", alert.labels);
+    }
+    new.into_iter().map(|alert| alert.label("alertname").to_owned()).collect()
 }
 
 /// Waits until the situation was on the pages for long enough, and what it has to bring is there.

@@ -62,7 +62,11 @@ pub const SITUATIONS: &[Situation] = &[
             let rate = ["-D", &folder, "-X", "stream", "-c", "fast", "--max-rate", "256k"];
             Ok(Props { processes: vec![primary(lab)?.start_client("pg_basebackup", &rate)?], ..Props::default() })
         },
-        end: |lab| remove(lab, "clone"),
+        end: |lab| {
+            // It has a second process, which goes on streaming.
+            end_walsenders(lab, "pg_basebackup")?;
+            remove(lab, "clone")
+        },
     },
     Situation {
         what: "pg_receivewal keeps a second archive",
@@ -77,7 +81,10 @@ pub const SITUATIONS: &[Situation] = &[
             let processes = vec![primary(lab)?.start_client("pg_receivewal", &["-D", &folder])?];
             Ok(Props { processes, ..Props::default() })
         },
-        end: |lab| remove(lab, "received"),
+        end: |lab| {
+            end_walsenders(lab, "pg_receivewal")?;
+            remove(lab, "received")
+        },
     },
     Situation {
         what: "the exporter of the primary hangs",
@@ -143,6 +150,11 @@ fn target(exporter: &Exporter, instance: &str) -> Target {
 fn write_wal(member: &Member) -> Result<(), LabError> {
     let write = "select pg_logical_emit_message(true, 'situation', 'a record'), pg_switch_wal();\n";
     member.psql("postgres", &write.repeat(2)).map(drop)
+}
+
+fn end_walsenders(lab: &Architecture, name: &str) -> Result<(), LabError> {
+    let end = format!("select pg_terminate_backend(pid) from pg_stat_replication where application_name = '{name}'");
+    primary(lab)?.psql("postgres", &end).map(drop)
 }
 
 /// Removes what a situation left beside a member's data; what still runs there ends with the props.
