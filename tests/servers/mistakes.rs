@@ -83,6 +83,7 @@ fn mistakes(server: &Postgres, pooler: &PgBouncer, good: &str, taken: &str, fold
             .with("PGHOST", folder.display().to_string()),
         flag("a wrong value in a variable", &["explain"]).with("PG_EXPORTER_CACHE_TTLS", "fast".into()),
         flag("a flag of postgres_exporter", &["--extend.query-path=queries.yaml"]),
+        flag("postgres_exporter’s queries.yaml as collectors", &["check", &file("queries.yaml", QUERIES)]),
         flag("a collector folder that is not there", &["--config", "/nonexistent"]),
         flag("a misspelt key in a collector", &["check", &file("typo.yml", TYPO)]),
         flag("a query that the server refuses", &["check", "--server", &file("query.yml", QUERY)]),
@@ -91,6 +92,7 @@ fn mistakes(server: &Postgres, pooler: &PgBouncer, good: &str, taken: &str, fold
 }
 
 const TYPO: &str = "pg_x:\n  query: select 1 as n\n  metric:\n    - n: { usage: GAUGE }\n";
+const QUERIES: &str = "pg_x:\n  query: select 1 as n\n  master: true\n  metrics:\n    - n: { usage: GAUGE }\n";
 const QUERY: &str = "pg_x:\n  query: select n from orders\n  metrics:\n    - n: { usage: GAUGE }\n";
 
 impl Mistake {
