@@ -43,6 +43,9 @@ class Server(Target):
         values = dict(state=state, sync_state=sync, write_lsn=LSN, flush_diff=behind, replay_lag=lag)
         if replays:
             values |= dict(replay_lsn=LSN, replay_diff=behind)
+        else:
+            # PostgreSQL counts the time since it could have replayed something.
+            values |= dict(replay_lag=900)
         for metric, value in values.items():
             if value is not None:
                 self.set(f"pg_repl_{metric}", between(value, start, end), **own)
