@@ -72,6 +72,8 @@ enum Task {
     Situations {
         #[command(flatten)]
         proof: Proof,
+        /// Only those whose names have one of these words.
+        only: Vec<String>,
     },
     /// A planned restart and the loss of a primary, and that no alert arrives but those about it.
     Failover {
@@ -123,7 +125,9 @@ fn main() -> ExitCode {
         Task::Architecture { programs, alerts, preview, seconds } => stand::run(&programs, &alerts, &preview, seconds),
         Task::Vip { seconds } => address::run(seconds),
         Task::Prove { proof, only } => prove::series(&proof.programs, &proof.alerts, &only, proof.table.as_deref()),
-        Task::Situations { proof } => prove::situations(&proof.programs, &proof.alerts, proof.table.as_deref()),
+        Task::Situations { proof, only } => {
+            prove::situations(&proof.programs, &proof.alerts, &only, proof.table.as_deref())
+        }
         Task::Failover { proof } => prove::failover(&proof.programs, &proof.alerts, proof.table.as_deref()),
         Task::Chaos { programs, collectors, table, only } => {
             let sources = chaos::Sources { exporter: programs.join("pg-exporter"), collectors };

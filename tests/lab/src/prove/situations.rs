@@ -104,7 +104,7 @@ pub const SITUATIONS: &[Situation] = &[
         server: None,
         seen: r#"pg_in_recovery{region="west"} == 0"#,
         begin: |_, programs| {
-            let server = Postgres::start(Major::V18)?;
+            let server = Postgres::builder(Major::V18).setting("fsync", "on").start()?;
             let exporter = exporter(programs, &server.url("monitor", "postgres"))?;
             let target = target(&exporter, &format!("{SCOPE}-1")).label("region", "west");
             Ok(Props { exporters: vec![(exporter, target)], servers: vec![server], ..Props::default() })

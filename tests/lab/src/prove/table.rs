@@ -38,12 +38,20 @@ pub(super) fn write_failover(page: &Path, shortlived: &[Shortlived]) -> Result<(
     FAILOVER.write(page, &table)
 }
 
-/// Writes which alerts arrived in each situation.
-pub(super) fn write_situations(page: &Path, all: &[Observed]) -> Result<(), LabError> {
+/// Writes which alerts arrived in each situation. Rows of others stay.
+pub(super) fn write_situations(page: &Path, observed: &[Observed]) -> Result<(), LabError> {
+    let text = read(page)?;
+    let old = SITUATIONS.of(&text).unwrap_or_default();
     let mut table = "| situation | expected | arrived |\n|---|---|---|\n".to_owned();
-    for Observed { situation, arrived } in all {
-        let arrived = arrived.as_ref().map_or_else(|_| "not observed".to_owned(), names);
-        table.push_str(&format!("| {} | {} | {arrived} |\n", situation.what, names(situation.alerts)));
+    for situation in super::SITUATIONS {
+        let begin = format!("| {} | {} |", situation.what, names(situation.alerts));
+        match observed.iter().find(|one| one.situation.what == situation.what) {
+            Some(Observed { arrived: Ok(arrived), .. }) => table.push_str(&format!("{begin} {} |\n", names(arrived))),
+            Some(Observed { arrived: Err(_), .. }) => table.push_str(&format!("{begin} not observed |\n")),
+            None => {
+                old.lines().filter(|row| row.starts_with(&begin)).for_each(|row| table.push_str(&format!("{row}\n")))
+            }
+        }
     }
     SITUATIONS.write(page, &table)
 }
