@@ -37,7 +37,7 @@ pub fn situations(
         all.push(observed);
     }
     if let Some(page) = table {
-        table::write_situations(page, &all)?;
+        table::write_situations(page, SITUATIONS, &all)?;
     }
     let wrong = all.iter().filter(|observed| !observed.is_right()).count();
     println!("\n{wrong} of {} situations brought other alerts than expected", all.len());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::situation::{Observed, names};
+use super::situation::{Observed, Situation, names};
 use super::{Arrival, INTERVAL, Outcome, SCALE, Shortlived, faults};
 use crate::{LabError, Marked, rule_files};
 
@@ -39,11 +39,11 @@ pub(super) fn write_failover(page: &Path, shortlived: &[Shortlived]) -> Result<(
 }
 
 /// Writes which alerts arrived in each situation. Rows of others stay.
-pub(super) fn write_situations(page: &Path, observed: &[Observed]) -> Result<(), LabError> {
+pub(super) fn write_situations(page: &Path, all: &[Situation], observed: &[Observed]) -> Result<(), LabError> {
     let text = read(page)?;
     let old = SITUATIONS.of(&text).unwrap_or_default();
     let mut table = "| situation | expected | arrived |\n|---|---|---|\n".to_owned();
-    for situation in super::SITUATIONS {
+    for situation in all {
         let begin = format!("| {} | {} |", situation.what, names(situation.alerts));
         match observed.iter().find(|one| one.situation.what == situation.what) {
             Some(Observed { arrived: Ok(arrived), .. }) => table.push_str(&format!("{begin} {} |\n", names(arrived))),
