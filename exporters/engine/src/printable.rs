@@ -58,6 +58,17 @@ impl Lines {
         }
     }
 
+    /// Adds lines below a title, if there are any.
+    pub fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
+        for (at, line) in lines.into_iter().enumerate() {
+            if at == 0 {
+                self.line("");
+                self.line(title);
+            }
+            self.line(line);
+        }
+    }
+
     /// All of it.
     pub fn into_text(self) -> String {
         self.0

@@ -114,23 +114,21 @@ fn shown(name: &str, value: &Cell) -> String {
 fn rest(out: &mut Lines, server: &ServerReport) {
     let place = |database: &str| if database.is_empty() { String::new() } else { format!("{database} ") };
     let attention = server.collectors.attention.iter();
-    section(
-        out,
+    out.section(
         "# collectors that need attention",
         attention.map(|one| format!("{}{}: {}", place(&one.database), one.collector, one.status)),
     );
     let optional = server.collectors.skipped.iter().filter(|one| one.optional);
-    section(out, "# collectors not planned", optional.map(|one| format!("{}: {}", one.collector, one.reason)));
+    out.section("# collectors not planned", optional.map(|one| format!("{}: {}", one.collector, one.reason)));
     let unread = server.unread.iter();
-    section(out, "# rules not read", unread.map(|one| format!("{}{}: {}", place(&one.database), one.name, one.error)));
-    section(out, "# advice", server.advice.iter().cloned());
-    section(out, "# to see everything", server.grants.iter().cloned());
+    out.section("# rules not read", unread.map(|one| format!("{}{}: {}", place(&one.database), one.name, one.error)));
+    out.section("# advice", server.advice.iter().cloned());
+    out.section("# to see everything", server.grants.iter().cloned());
     let cost = &server.cost;
     let time = |seconds: f64| humanize::duration(Duration::try_from_secs_f64(seconds).unwrap_or_default());
     let longest = cost.longest.iter();
     let longest = longest.map(|one| format!("{} {}", one.collector, time(one.seconds))).collect::<Vec<_>>().join(", ");
-    section(
-        out,
+    out.section(
         "# cost",
         [
             format!(
@@ -143,17 +141,6 @@ fn rest(out: &mut Lines, server: &ServerReport) {
             format!("longest: {longest}"),
         ],
     );
-}
-
-/// Lines below a title, if there are any.
-fn section(out: &mut Lines, title: &str, lines: impl IntoIterator<Item = String>) {
-    for (at, line) in lines.into_iter().enumerate() {
-        if at == 0 {
-            out.line("");
-            out.line(title);
-        }
-        out.line(line);
-    }
 }
 
 #[cfg(test)]

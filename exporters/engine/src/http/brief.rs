@@ -109,19 +109,8 @@ pub(super) fn attention_sections<S: Source>(out: &mut Lines, scraper: &Scraper<S
     let (attention, grants) = attention(scraper, view);
     let place = |name: &str| if name.is_empty() { String::new() } else { format!("{name} ") };
     let line = |one: &Attention| format!("{}{}: {}", place(&one.database), one.collector, one.status);
-    section(out, "# needs attention", attention.iter().map(line));
-    section(out, "# to see everything", grants);
-}
-
-/// Lines below a title, if there are any.
-fn section(out: &mut Lines, title: &str, lines: impl IntoIterator<Item = String>) {
-    for (at, line) in lines.into_iter().enumerate() {
-        if at == 0 {
-            out.line("");
-            out.line(title);
-        }
-        out.line(line);
-    }
+    out.section("# needs attention", attention.iter().map(line));
+    out.section("# to see everything", grants);
 }
 
 fn longest<S: Source>(out: &mut Lines, scraper: &Scraper<S>, view: &Snapshot) {
