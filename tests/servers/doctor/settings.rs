@@ -15,6 +15,7 @@ pub const RULES: &[&str] = &[
     "synchronous_commit_off",
     "track_io_timing_off",
     "logging_sparse",
+    "idle_in_transaction_unlimited",
     "password_encryption_md5",
     "archive_command_empty",
     "slots_without_limit",
