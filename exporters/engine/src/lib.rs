@@ -5,6 +5,7 @@
 //! - `scrape` answers one request before its deadline: it opens sessions of a [`Source`], probes the server,
 //!   makes a `plan` (pure: which collectors run here, and why the others do not), fetches what is due;
 //! - `store` remembers results, failures and what is in flight, and alone decides what is fresh;
+//! - `accumulate` sums up in the exporter what samples and log lines bring;
 //! - `top` keeps the busiest label sets of a result and sums the others, `lookup` keeps details of the label sets shown;
 //! - `exposition` encodes the rows as they arrive (it is a [`RowSink`]), and joins the encoded families to a page;
 //! - `doctor` runs rules on a server and reports what is wrong there, with what the collection shows;
@@ -15,6 +16,7 @@
 //!
 //! An exporter implements [`Source`] and [`Session`] and calls [`run()`]. Nothing here knows a database driver.
 
+mod accumulate;
 mod build_info;
 mod catalog;
 mod cli;

@@ -86,6 +86,7 @@ self_metrics! {
     COLLECTOR_ROWS: Gauge "exporter_collector_rows" ["collector", "datname"], "Rows in the exposed result";
     COLLECTOR_SERIES: Gauge "exporter_collector_series" ["collector", "datname"], "Series in the exposed result";
     COLLECTOR_OTHER_ROWS: Gauge "exporter_collector_other_rows" ["collector", "datname"], "Rows of the result that are aggregated into the series with the label value other";
+    COLLECTOR_OVERFLOWED_TOTAL: Counter "exporter_collector_overflowed_total" ["collector", "datname"], "Observations of an accumulated collector that were summed into the label value other, since their label set was above max_series";
     COLLECTOR_ERRORS_TOTAL: Counter "exporter_collector_errors_total" ["collector", "datname", "reason"], "Collector runs that failed, by reason";
     DROPPED_SAMPLES_TOTAL: Counter "exporter_dropped_samples_total" ["collector", "reason"], "Samples dropped from responses, by reason";
 

@@ -19,12 +19,12 @@ const SHARED: [&str; 11] = [
     "search_path",
     "tags",
     "ttl",
+    "sample",
     "timeout",
     "depends_on",
     "min_version",
     "max_version",
     "version_of",
-    "top",
     "lookup",
 ];
 /// The keys whose values may have macros.

@@ -179,6 +179,13 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         )
         .default("0: never"),
         Key::ours(
+            "sample",
+            KeyType::Number,
+            "Seconds between samples. The query runs at that pace, whoever scrapes; each COUNTER value is multiplied by the seconds since the last sample and summed up in the exporter. Needs the tag `cluster`.",
+            "1",
+        )
+        .default("fetched by scrapes"),
+        Key::ours(
             "depends_on",
             KeyType::Word(&["database", "server"], false),
             "`database`: not queried again while nothing happens in its database, for at most the tier `slowest`. `server`: queried after each ttl.",
@@ -214,10 +221,10 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::ours(
             "max_series",
             KeyType::Count,
-            "Series above this number are dropped and counted. Order the rows by importance.",
+            "Series above this number are dropped and counted. Order the rows by importance. With `sample` it is the number of label sets, and further ones are summed into `other`.",
             "500",
         )
-        .default("no limit"),
+        .default("no limit; 1000 with `sample`"),
         Key::ours(
             "top",
             KeyType::Map(&TOP),

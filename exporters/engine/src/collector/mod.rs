@@ -15,6 +15,7 @@ mod macros;
 mod model;
 mod read;
 mod reference;
+mod sample;
 mod schema;
 mod scope;
 mod top;
@@ -29,6 +30,7 @@ pub(crate) use macros::expand as expand_macros;
 pub(crate) use model::{Ask, Collector, Column, Family, Fold, Lookup, MetricKind, Predicate, Top, Usage};
 pub(crate) use read::{CollectorFile, read_file};
 pub(crate) use reference::markdown as keys_page;
+pub(crate) use sample::{no_counter, not_sampled};
 pub(crate) use schema::json_schema;
 pub use yaml::{Kind as YamlKind, Node as YamlNode, Position, parse as parse_yaml};
 

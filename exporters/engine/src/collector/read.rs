@@ -9,6 +9,7 @@ use super::diagnostic::{Diagnostics, LEFT_OUT};
 use super::fields::{DEFAULT_TIMEOUT, Fields};
 use super::foreign;
 use super::keys::{COLLECTOR, PREDICATE};
+use super::sample::{check_sampled, read_sample};
 use super::scope::depends_on_database_only;
 use super::top::{read_lookup, read_top};
 use super::yaml::{self, Kind, Node, Position};
@@ -129,6 +130,7 @@ fn read_collector(
         search_path: read_search_path(&fields, diagnostics),
         tags: read_tags(&fields, &mut runs, diagnostics),
         ttl: fields.period("ttl", tiers).unwrap_or_default(),
+        sample: read_sample(key, &fields, diagnostics),
         stale: fields.period("stale", tiers).unwrap_or_default(),
         of_database_only,
         timeout: fields.timeout().unwrap_or(DEFAULT_TIMEOUT),
@@ -148,6 +150,9 @@ fn read_collector(
     };
     read_columns(&mut collector, position, fields.get("metrics"), diagnostics);
     collector.top = read_top(&collector, &fields, diagnostics);
+    if collector.sample.is_some() {
+        check_sampled(&collector, &fields, diagnostics);
+    }
     if collector.skip && diagnostics.errors.len() > before {
         diagnostics.tolerate_since(before, "the branch has skip: true and is left out");
         return None;

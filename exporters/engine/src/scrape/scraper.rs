@@ -13,6 +13,7 @@ use super::server::ProbeResult;
 use super::settings::ScrapeSettings;
 use super::shared::Shared;
 use crate::catalog::Catalog;
+use crate::collector::Collector;
 use crate::counters::Counters;
 use crate::error::SourceError;
 use crate::exposition::{Compressors, DropReason};
@@ -41,14 +42,15 @@ impl<S: Source> Scraper<S> {
         Self { catalog, source, counters, shared: Arc::new(shared), collection: Mutex::default() }
     }
 
-    /// The same server with other collectors. What is remembered of a `top` that has not changed is taken over: else the
-    /// counters of `other` would begin anew.
+    /// The same server with other collectors. What is remembered of a `top` that has not changed, and what was accumulated, is
+    /// taken over: else counters would begin anew.
     pub fn with(&self, catalog: Arc<Catalog>) -> Self {
         let (settings, compressors) = (self.shared.settings.clone(), self.shared.compressors.clone());
         let new = Self::new(catalog, self.source.clone(), settings, self.counters.clone(), compressors);
         new.shared.store.inherit(&self.shared.store, |index| {
             let old = &self.catalog.collectors[index];
-            new.catalog.index_of(&old.key).filter(|index| new.catalog.collectors[*index].top == old.top)
+            let is_same = |new: &Collector| new.top == old.top && new.sample.is_some() == old.sample.is_some();
+            new.catalog.index_of(&old.key).filter(|index| is_same(&new.catalog.collectors[*index]))
         });
         new
     }

@@ -58,7 +58,9 @@ impl Shared {
 
     /// The time to live that holds for a collector.
     pub fn ttl(&self, collector: usize) -> Duration {
-        if self.settings.disable_cache { Duration::ZERO } else { self.catalog.collectors[collector].ttl }
+        let collector = &self.catalog.collectors[collector];
+        // What is accumulated is there at once, and newer at each scrape.
+        if self.settings.disable_cache || collector.is_accumulated() { Duration::ZERO } else { collector.ttl }
     }
 
     pub fn plan(&self, facts: &ServerFacts, main: bool) -> Plan {

@@ -63,10 +63,15 @@ impl<'a> Writer<'a> {
         self.metrics.gauge(&metric.full_name(self.namespace), metric.help, labels, value);
     }
 
-    /// Adds a sample of a counter.
+    /// Adds a sample of a counter without labels.
     pub fn counter(&mut self, metric: &SelfMetric, value: u64) {
+        self.labelled_counter(metric, &[], value);
+    }
+
+    /// Adds a sample of a counter.
+    pub fn labelled_counter(&mut self, metric: &SelfMetric, labels: &[(&str, &str)], value: u64) {
         debug_assert_eq!(metric.kind, SelfMetricKind::Counter, "{}", metric.name);
-        self.metrics.counter(&metric.full_name(self.namespace), metric.help, &[], value);
+        self.metrics.counter(&metric.full_name(self.namespace), metric.help, labels, value);
     }
 }
 
@@ -114,6 +119,9 @@ fn collector(out: &mut Writer<'_>, shared: &Shared, one: &CollectorView, datname
     out.gauge(&self_metric::COLLECTOR_SERIES, labels, result.map_or(0, |result| result.series) as f64);
     if let Some(others) = result.and_then(|result| result.others) {
         out.gauge(&self_metric::COLLECTOR_OTHER_ROWS, labels, others as f64);
+    }
+    if let Some(overflowed) = result.and_then(|result| result.overflowed) {
+        out.labelled_counter(&self_metric::COLLECTOR_OVERFLOWED_TOTAL, labels, overflowed);
     }
     if let Some(age) = one.age {
         out.gauge(&self_metric::COLLECTOR_AGE_SECONDS, labels, age.as_secs_f64());

@@ -6,6 +6,7 @@
 mod databases;
 mod encodings;
 mod failures;
+mod sampled;
 mod script;
 mod self_metrics;
 mod shared_query;
@@ -23,6 +24,7 @@ use super::{ScrapeSettings, Snapshot, Targets};
 use crate::build_info::BuildInfo;
 use crate::catalog::{Catalog, EmbeddedFolder, Origin};
 use crate::exposition::{Format, Page};
+use crate::facts::Role;
 use crate::plan::Selection;
 use crate::status::ProcessStatus;
 use crate::tiers::Tiers;
