@@ -124,7 +124,7 @@ test: check book
 	./target/debug/lab fetch tests
 	$(CARGO) test --workspace
 
-## bench: what a scrape costs; PEER=path of a pg_exporter, SAME_YAML=its collectors; BENCH=--scale or --texts; 10 min
+## bench: what a scrape costs; PEER=path of a pg_exporter, SAME_YAML=its collectors; BENCH=--scale, --texts or --samples; 10 min
 bench: bench-programs
 	./target/release/lab bench --pg-exporter target/release/pg-exporter \
 		$(if $(PEER),--peer $(PEER)) $(if $(SAME_YAML),--same-yaml $(SAME_YAML)) $(BENCH)

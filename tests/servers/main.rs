@@ -37,3 +37,4 @@ mod truths;
 mod unchanged;
 mod unprivileged;
 mod versions;
+mod waits;

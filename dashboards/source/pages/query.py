@@ -1,6 +1,7 @@
 """Queries of one instance: All is a ranking, one query shows its trends."""
 
 from common import texts_of
+from load import COLORS
 from page import Page, marks, unlabelled
 from panels import graph, stat
 from promql import top_rates
@@ -53,6 +54,8 @@ page.row(
     graph("Mean execution time", "Now and 1 day ago. A step is a new plan, or waits.", (ratio("pg_query_exec_time", "pg_query_calls"), "Now"),
           (f"sum(rate(pg_query_exec_time{{{Q}}}[R] offset 1d)) / (sum(rate(pg_query_calls{{{Q}}}[R] offset 1d)) > 0)", "1 day ago"), unit="s", none=NEEDS),
     graph("DB time by query (avg active sessions), top 10", "Average active sessions in each query.", (f"({top_rates(10, f'pg_query_exec_time{{{Q}}}', 'query')}) * on (query) group_left (text) {TEXT}", "{{text}} ({{query}})"), unit="short", link=("query", "query"), none=NEEDS),
+    graph("DB load by wait event type (avg active sessions)", "Sessions that execute the selected queries, by what they wait for. Running: on a CPU or waiting for one.",
+          ('sum by (wait_event_type) (rate(pg_session_query_seconds_total{@ins,datname=~"$datname|",query=~"$query"}[R]))', "{{wait_event_type}}"), unit="short", stack=True, colors=COLORS, none="None, or sampling is off"),
     graph("Rows per call", "Rows that an execution returns or changes. If it grows, the table grew or a filter changed.", (ratio("pg_query_rows", "pg_query_calls"), "Rows"), unit="short", none=NEEDS),
     graph("Shared blocks per call", "Blocks found in shared buffers, and blocks read. A step up at the same rows per call is another plan.", (ratio("pg_query_sblk_hit", "pg_query_calls"), "Hit"), (ratio("pg_query_sblk_read", "pg_query_calls"), "Read"), unit="short", none=NEEDS),
     graph("Blocks dirtied/written per call", "Blocks that an execution dirties, and blocks that it writes itself because no clean buffer was available.", (ratio("pg_query_sblk_dirtied", "pg_query_calls"), "Dirtied"), (ratio("pg_query_sblk_written", "pg_query_calls"), "Written"), unit="short", none=NEEDS),

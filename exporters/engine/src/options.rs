@@ -31,6 +31,10 @@ pub struct Options {
     #[arg(long, short = 'C', help_heading = COLLECTORS, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub disable_cache: bool,
 
+    /// Do not run sampled collectors, which query the server at their own pace
+    #[arg(long, help_heading = COLLECTORS, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
+    pub disable_sampling: bool,
+
     /// Largest result of a collector in one database, in MiB; what is beyond is dropped and counted
     #[arg(long, help_heading = COLLECTORS, value_name = "MIB", default_value = "128", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_result_size: u16,
@@ -112,6 +116,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("label", "LABEL"),
     ("tag", "TAG"),
     ("disable_cache", "DISABLE_CACHE"),
+    ("disable_sampling", "DISABLE_SAMPLING"),
     ("disable_intro", "DISABLE_INTRO"),
     ("namespace", "NAMESPACE"),
     ("fail_fast", "FAIL_FAST"),

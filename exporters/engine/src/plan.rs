@@ -18,6 +18,8 @@ pub(crate) struct Selection {
     pub product: String,
     /// The tags that `--tag` gives.
     pub tags: BTreeSet<String>,
+    /// Whether sampled collectors run.
+    pub samples: bool,
 }
 
 /// The plan for one database.
@@ -56,6 +58,8 @@ pub(crate) enum SkipReason {
     Membership { role: String, user: String },
     TagMissing(String),
     TagPresent(String),
+    ExtensionPresent(String),
+    SamplingDisabled,
 }
 
 impl fmt::Display for SkipReason {
@@ -77,6 +81,8 @@ impl fmt::Display for SkipReason {
             }
             Self::TagMissing(tag) => write!(f, "requires --tag {tag}"),
             Self::TagPresent(tag) => write!(f, "excluded by --tag {tag}"),
+            Self::ExtensionPresent(name) => write!(f, "not needed where the extension {name} is installed"),
+            Self::SamplingDisabled => f.write_str("sampling is off (--disable-sampling)"),
         }
     }
 }
@@ -166,6 +172,9 @@ fn skipped(collector: &Collector, facts: &ServerFacts, selection: &Selection, ma
     if !collector.versions.contains(facts.version) {
         return Some(SkipReason::Version(collector.versions));
     }
+    if collector.sample.is_some() && !selection.samples {
+        return Some(SkipReason::SamplingDisabled);
+    }
     collector.tags.iter().find_map(|tag| unmet(tag, facts, selection, main))
 }
 
@@ -179,6 +188,10 @@ fn unmet(tag: &str, facts: &ServerFacts, selection: &Selection, main: bool) -> O
             facts.roles.as_ref().is_none_or(|roles| roles.contains(role)),
             SkipReason::Membership { role: role.into(), user: facts.user.clone() },
         ),
+        Some(("not", name)) if name.starts_with("extension:") => {
+            let name = &name["extension:".len()..];
+            (!facts.extensions.contains_key(name), SkipReason::ExtensionPresent(name.into()))
+        }
         Some(("not", name)) => (!selection.tags.contains(name), SkipReason::TagPresent(name.into())),
         _ => match tag {
             "pgbouncer" => (true, SkipReason::Skipped),
@@ -217,7 +230,7 @@ mod tests {
 
     #[test]
     fn each_tag_holds_or_gives_its_reason() {
-        let selection = Selection { product: "pg".into(), tags: ["extra".to_owned()].into() };
+        let selection = Selection { product: "pg".into(), tags: ["extra".to_owned()].into(), samples: true };
         for (tag, reason) in [
             ("cluster", None),
             ("primary", None),
@@ -232,6 +245,8 @@ mod tests {
             ("other", Some(SkipReason::TagMissing("other".into()))),
             ("not:extra", Some(SkipReason::TagPresent("extra".into()))),
             ("not:other", None),
+            ("not:extension:citus", None),
+            ("not:extension:pg_stat_statements", Some(SkipReason::ExtensionPresent("pg_stat_statements".into()))),
             ("member:pg_read_all_stats", None),
             (
                 "member:pg_read_all_data",

@@ -223,7 +223,7 @@ fn settings(exporter: &Exporter, options: &Options, namespace: String, status: P
     ScrapeSettings {
         namespace,
         build: exporter.build,
-        selection: Selection { product: exporter.namespace.to_owned(), tags },
+        selection: Selection { product: exporter.namespace.to_owned(), tags, samples: !options.disable_sampling },
         constant_labels: options.label.clone().unwrap_or_else(|| Arc::from([])),
         disable_cache: options.disable_cache,
         most_result_bytes: usize::from(options.max_result_size) << 20,
@@ -267,6 +267,7 @@ async fn serve<S: Source>(
     );
     let service = Service::new(exporter.name, exporter.build, options, probe_timeout, targets, status, load);
     service.targets().begin_first_probes(probe_timeout);
+    service.targets().begin_sampling();
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
     let alive = tokio::spawn(service_manager::keep_alive());
     let stop = stop_signal()?;

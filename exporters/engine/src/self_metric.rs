@@ -100,6 +100,12 @@ self_metrics! {
     RECEIVED_BYTES_TOTAL: Counter "exporter_received_bytes_total" [], "Bytes of rows received from the server";
     QUERY_SECONDS_TOTAL: Counter "exporter_query_seconds_total" [], "Time that the server spent on queries, in seconds";
 
+    SAMPLES_TOTAL: Counter "exporter_samples_total" ["collector"], "Samples taken of a sampled collector";
+    SAMPLES_SKIPPED_TOTAL: Counter "exporter_samples_skipped_total" ["reason"], "Samples not taken: busy is that a scrape used the connection, down that the server was down, error that the query failed or there was no session";
+    SAMPLE_INTERVAL_SECONDS: Gauge "exporter_sample_interval_seconds" ["collector"], "Time between samples now, in seconds; longer than the collector asks for while samples are slow or fail";
+    SAMPLE_UNCOUNTED_SECONDS_TOTAL: Counter "exporter_sample_uncounted_seconds_total" ["collector"], "Time that no sample stands for since one failed or came too late, in seconds";
+    SAMPLE_SECONDS_TOTAL: Counter "exporter_sample_seconds_total" [], "Time that the server spent on samples, in seconds";
+
     CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "exporter_config_last_reload_successful" [], "1 if the last reload of the collector files succeeded, else 0";
     CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: Gauge "exporter_config_last_reload_success_timestamp_seconds" [], "Unix time of the last successful reload of the collector files in seconds";
     WEB_CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "exporter_web_config_last_reload_successful" [], "1 if the last reload of the web configuration file succeeded, else 0";

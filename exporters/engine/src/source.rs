@@ -19,6 +19,12 @@ pub trait Source: Send + Sync + 'static {
     /// more of them than its budget, so this may wait for a free one.
     fn open(&self, database: Option<&str>) -> impl Future<Output = Result<Self::Session, SourceError>> + Send;
 
+    /// Opens a session with the main database for a sample. It uses the connection of [`Source::open`] and waits while
+    /// that is used, rather than opening another one.
+    fn open_for_sample(&self) -> impl Future<Output = Result<Self::Session, SourceError>> + Send {
+        self.open(None)
+    }
+
     /// Queries the server's role, and with `with_lag` a standby's lag. Load balancers act on the result, so a source runs
     /// nothing here that can wait for a lock.
     fn health(&self, with_lag: bool) -> impl Future<Output = Result<Health, SourceError>> + Send {

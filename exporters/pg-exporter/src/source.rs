@@ -35,6 +35,10 @@ impl Source for PostgresSource {
         self.session(&Purpose::of(database)).await
     }
 
+    async fn open_for_sample(&self) -> Result<PgSession, SourceError> {
+        self.session(&Purpose::Sample).await
+    }
+
     async fn health(&self, with_lag: bool) -> Result<Health, SourceError> {
         self.session(&Purpose::Health).await?.health(with_lag).await
     }

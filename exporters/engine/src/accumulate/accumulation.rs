@@ -18,6 +18,8 @@ pub(crate) struct Accumulation {
     accumulator: Option<Accumulator>,
     /// When it was last read.
     read_at: Option<Instant>,
+    /// Whether something has failed since, so that nobody knows what was in between.
+    has_gap: bool,
     /// How long the source worked on that.
     took: Duration,
     /// The failures since, and the last one.
@@ -43,15 +45,27 @@ impl Accumulation {
 
     /// Notes that it was read.
     pub fn succeeded(&mut self, now: Instant, took: Duration) {
-        (self.read_at, self.took, self.failures) = (Some(now), took, None);
+        (self.read_at, self.has_gap, self.took, self.failures) = (Some(now), false, took, None);
     }
 
-    /// Notes that it could not be read. Returns whether that is news.
-    pub fn failed(&mut self, error: SourceError) -> bool {
-        let before = self.failures.take();
-        let news = before.as_ref().is_none_or(|(_, before)| before.reason != error.reason);
-        self.failures = Some((before.map_or(1, |(count, _)| count.saturating_add(1)), error));
-        news
+    /// Notes that it could not be read.
+    pub fn failed(&mut self, error: SourceError) {
+        let before = self.failures.take().map_or(0, |(count, _)| count);
+        self.failures = Some((before.saturating_add(1), error));
+        self.has_gap = true;
+    }
+
+    /// Notes that there is nothing to be read for a while.
+    pub fn interrupted(&mut self) {
+        self.has_gap = true;
+    }
+
+    /// The time since it was read that a sample of now stands for, `most` at most, and the rest. After a failure it stands
+    /// for none of it.
+    pub fn since_last(&self, now: Instant, most: Duration) -> (Duration, Duration) {
+        let Some(since) = self.read_at.map(|at| now - at) else { return (Duration::ZERO, Duration::ZERO) };
+        let counted = if self.has_gap { Duration::ZERO } else { since.min(most) };
+        (counted, since - counted)
     }
 
     /// Why it cannot be read, unless that may pass.

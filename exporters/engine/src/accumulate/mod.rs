@@ -95,7 +95,8 @@ impl Accumulator {
     }
 
     /// Adds a row, its cells in the order of [`Accumulator::columns`]: COUNTER values times `weight` to the totals, and
-    /// each HISTOGRAM value `weight` times to its histogram. NULL adds the column's default, or nothing.
+    /// each HISTOGRAM value `weight` times to its histogram. NULL adds the column's default, or nothing; a row of nothing else
+    /// makes no label set.
     ///
     /// A row whose labels or numbers cannot be read, and a number below 0, add nothing and are counted.
     pub fn add(&mut self, cells: &[Value<'_>], weight: f64, now: Instant) {
@@ -127,6 +128,9 @@ impl Accumulator {
     fn try_add(&mut self, cells: &[Value<'_>], weight: f64, now: Instant) -> Result<(), (DropReason, String)> {
         self.shape.write_key(cells, &mut self.key)?;
         self.shape.read_numbers(cells, &mut self.numbers)?;
+        if self.numbers.iter().all(Option::is_none) {
+            return Ok(());
+        }
         let has_room = self.series.contains_key(&*self.key) || self.make_room(now);
         let new = || Series { totals: self.shape.no_totals(), grown_at: now, is_shown: false };
         let series = if has_room {

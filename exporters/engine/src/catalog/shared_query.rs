@@ -97,7 +97,7 @@ impl Collector {
             selected: Some(selected),
             predicates: owner.predicates.clone(),
             search_path: owner.search_path.clone(),
-            tags: owner.tags.clone(),
+            tags: owner.tags.iter().chain(&self.tags).cloned().collect(),
             ttl: owner.ttl,
             sample: owner.sample,
             of_database_only: owner.of_database_only,

@@ -14,10 +14,9 @@ pub(crate) type SqlFile<'a> = dyn Fn(&Path) -> Result<String, String> + 'a;
 /// The keys of which a collector has one.
 pub(super) const ASKS: [&str; 4] = ["query", "from", "from_file", "query_of"];
 /// The keys that a collector with `query_of` takes from the other one.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 10] = [
     "predicate_queries",
     "search_path",
-    "tags",
     "ttl",
     "sample",
     "timeout",

@@ -146,7 +146,7 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::ours(
             "query_of",
             KeyType::Text,
-            "Collector with `from` or `from_file` whose query it shares, with its columns in the select list: when both are due, it runs once. Of rows with equal labels the first counts. Its `ttl`, `tags`, versions and the like are of that collector.",
+            "Collector with `from` or `from_file` whose query it shares, with its columns in the select list: when both are due, it runs once. Of rows with equal labels the first counts. Its `ttl` or `sample`, versions and the like are of that collector, and its `tags` are added to those. When that one is sampled it may have a `top` of its own.",
             "pg_autovacuum_table",
         ),
         Key::new(

@@ -150,7 +150,8 @@ fn read_collector(
     };
     read_columns(&mut collector, position, fields.get("metrics"), diagnostics);
     collector.top = read_top(&collector, &fields, diagnostics);
-    if collector.sample.is_some() {
+    // With query_of it is told that the pace is that of the other.
+    if collector.sample.is_some() && collector.query_of.is_none() {
         check_sampled(&collector, &fields, diagnostics);
     }
     if collector.skip && diagnostics.errors.len() > before {

@@ -83,6 +83,7 @@ impl<S: Source> Service<S> {
                 let count = catalog.collectors.len();
                 tracing::info!(origin = catalog.origin, collectors = count, "collector files reloaded");
                 let new = Arc::new(self.targets().with(catalog));
+                new.begin_sampling();
                 *self.targets.write() = new;
                 Ok(count)
             }

@@ -8,6 +8,7 @@
 mod collect;
 mod health;
 mod history;
+mod pace;
 mod page_time;
 mod render;
 mod schedule;

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use reason::Reason;
 use tokio::time::Instant;
 
-use super::collect::Collection;
+use super::collect::{Collection, Sampling};
 use super::render::{Snapshot, TargetPage, target_page};
 use super::server::ProbeResult;
 use super::settings::ScrapeSettings;
@@ -28,6 +28,7 @@ pub(crate) struct Scraper<S: Source> {
     pub counters: Arc<Counters>,
     pub(super) shared: Arc<Shared>,
     collection: Mutex<Option<Collection>>,
+    sampling: Mutex<Option<Sampling>>,
 }
 
 impl<S: Source> Scraper<S> {
@@ -39,7 +40,14 @@ impl<S: Source> Scraper<S> {
         compressors: Arc<Compressors>,
     ) -> Self {
         let shared = Shared::new(catalog.clone(), settings, counters.clone(), source.target(), compressors);
-        Self { catalog, source, counters, shared: Arc::new(shared), collection: Mutex::default() }
+        Self {
+            catalog,
+            source,
+            counters,
+            shared: Arc::new(shared),
+            collection: Mutex::default(),
+            sampling: Mutex::default(),
+        }
     }
 
     /// The same server with other collectors. What is remembered of a `top` that has not changed, and what was accumulated, is
@@ -132,6 +140,11 @@ impl<S: Source> Scraper<S> {
             shared.server.note_probe(&found.map(Arc::new), begun, &shared.target);
             drop(turn);
         });
+    }
+
+    /// Takes samples from now on, until it is dropped.
+    pub fn begin_sampling(&self) {
+        *self.sampling.lock() = Sampling::start(self.source.clone(), self.shared.clone());
     }
 
     /// The time to live that holds for a collector.

@@ -117,6 +117,11 @@ impl<S: Source> Targets<S> {
         self.scrapers.iter().for_each(|scraper| scraper.begin_first_probe(timeout));
     }
 
+    /// Takes the samples of every server from now on.
+    pub fn begin_sampling(&self) {
+        self.scrapers.iter().for_each(|scraper| scraper.begin_sampling());
+    }
+
     /// Collects once if nothing was collected yet, so that a person who looks first sees something.
     pub async fn ensure_collected(&self, timeout: Duration) {
         if self.scrapers.iter().any(|scraper| scraper.last_snapshot().is_none()) {

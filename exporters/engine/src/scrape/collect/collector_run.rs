@@ -147,6 +147,16 @@ impl<T: Session> CollectorRun<'_, T> {
         Ok(result)
     }
 
+    /// The rows of a sample and what they cost; `None` if a predicate does not hold.
+    pub async fn sample(&self) -> Result<Option<(Rows, Fetched)>, SourceError> {
+        if self.unmet_predicate().await?.is_some() {
+            return Ok(None);
+        }
+        let mut rows = self.rows();
+        let fetched = self.ask(&self.planned.query, &mut rows).await?;
+        Ok(Some((rows, fetched)))
+    }
+
     /// The busiest label sets, and the sum of the others.
     async fn busiest(&self, top: &Top) -> Result<EncodedResult, SourceError> {
         let mut rows = self.rows();

@@ -55,7 +55,7 @@ impl Bench {
         let settings = ScrapeSettings {
             namespace: "pg".to_owned(),
             build: BuildInfo { revision: "unknown", date: "unknown" },
-            selection: Selection { product: "pg".to_owned(), tags: Default::default() },
+            selection: Selection { product: "pg".to_owned(), tags: Default::default(), samples: true },
             constant_labels: Arc::from([]),
             disable_cache: false,
             most_result_bytes: 1 << 20,
