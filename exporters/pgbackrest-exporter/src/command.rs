@@ -36,6 +36,8 @@ pub(crate) struct Program {
     pub user: Option<RunAs>,
     /// Prefixes of variables that it does not inherit: it would read them as options.
     pub hidden_prefixes: Vec<&'static str>,
+    /// Programs and their arguments that run it: see [`Program::in_background`].
+    pub wrapper: Vec<OsString>,
 }
 
 /// The output of a child that ended by itself.
@@ -118,9 +120,20 @@ impl Program {
         }
     }
 
+    /// The same program for long work: with the lowest priority for processor and disk, and killed when the exporter is.
+    /// Of the programs for that, those that are not installed are left out.
+    pub fn in_background(&self) -> Self {
+        let installed = BACKGROUND.iter().filter(|(name, _)| is_installed(name));
+        let wrapper =
+            installed.flat_map(|(name, arguments)| std::iter::once(name).chain(*arguments)).map(OsString::from);
+        Self { wrapper: wrapper.collect(), ..self.clone() }
+    }
+
     fn command(&self, arguments: &[OsString]) -> Command {
-        let mut command = Command::new(&self.path);
-        command.args(arguments).process_group(0).kill_on_drop(true);
+        let mut words = self.wrapper.iter().cloned().chain([self.path.clone().into()]);
+        // Never empty: the path is the last of them.
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).args(arguments).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, _) in std::env::vars_os() {
             if self.hidden_prefixes.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
@@ -135,6 +148,14 @@ impl Program {
         }
         command
     }
+}
+
+/// Programs that run another one, of coreutils and util-linux, and their arguments.
+const BACKGROUND: [(&str, &[&str]); 3] =
+    [("nice", &["-n", "19"]), ("ionice", &["-c", "3"]), ("setpriv", &["--pdeathsig", "KILL"])];
+
+fn is_installed(name: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
 }
 
 async fn timed_out(group: ProcessGroup, mut child: Child, what: String, limit: Duration) -> RunError {

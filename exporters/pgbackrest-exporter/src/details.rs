@@ -8,15 +8,16 @@ use jaq_json::Val;
 
 use crate::backup::stop;
 use crate::backups::PreparedDocument;
+use crate::jobs::{ProofState, local_time};
 use crate::json::{elements, member, text};
 use crate::shorten::shorten;
 use crate::snapshot::{InfoSnapshot, RunTarget};
 
 /// Every run, and the stanzas and repositories of the documents that are not stale.
-pub(crate) fn details(snapshot: &InfoSnapshot, stale: Duration) -> Vec<Detail> {
+pub(crate) fn details(snapshot: &InfoSnapshot, proofs: &ProofState, stale: Duration) -> Vec<Detail> {
     let runs = snapshot.targets.iter().map(run);
     let documents = snapshot.documents(stale);
-    runs.chain(documents.into_iter().flat_map(stanzas)).collect()
+    runs.chain(documents.into_iter().flat_map(stanzas)).chain(verifications(proofs)).collect()
 }
 
 fn run(target: &RunTarget) -> Detail {
@@ -31,6 +32,30 @@ fn run(target: &RunTarget) -> Detail {
         Some(error) => format!("failed ({}) after {took}: {}", error.reason, shorten(&error.message)),
     };
     Detail { name, state, well: last.error.is_none(), since: Some(last.begun.at) }
+}
+
+/// When the repositories are verified next, and what the last run found in each.
+fn verifications(proofs: &ProofState) -> Vec<Detail> {
+    let job = &proofs.verify;
+    if !job.enabled {
+        return Vec::new();
+    }
+    let state = match job.next_timestamp_seconds {
+        _ if job.running => "runs now".to_owned(),
+        Some(next) => format!("next run at {}", local_time(next)),
+        None => "not planned".to_owned(),
+    };
+    let schedule = Detail { name: "verify".into(), state, well: true, since: None };
+    let results = job.results.iter().map(|record| Detail {
+        name: format!("verify stanza {}, repository {}", record.stanza, record.repo_key),
+        state: match &record.message {
+            Some(message) => message.clone(),
+            None => format!("no error, in {:.1} s", record.duration_seconds),
+        },
+        well: record.clean,
+        since: instant(record.started_timestamp_seconds),
+    });
+    std::iter::once(schedule).chain(results).collect()
 }
 
 fn stanzas(document: &PreparedDocument) -> Vec<Detail> {

@@ -2,7 +2,7 @@
 //!
 //! `collect` runs pgBackRest at an interval: `command` runs the process, `output` and `redact` read what it printed, `document`,
 //! `repair` and `shape` read the JSON, `backup`, `backups`, `slots`, `clusters` and `wal` prepare it, and `snapshot` has the results. `source` runs
-//! jq filters (`filter`, `filter_cache`, `interrupt`, `native`) on the snapshot at a scrape. `details` is for the status page, `options` has the flags.
+//! jq filters (`filter`, `filter_cache`, `interrupt`, `native`) on the snapshot at a scrape. `jobs` runs `verify` on a schedule. `details` is for the status page, `options` has the flags.
 
 mod backup;
 mod backups;
@@ -16,6 +16,7 @@ mod filter_cache;
 #[cfg(test)]
 mod fuzz;
 mod interrupt;
+mod jobs;
 mod json;
 mod native;
 mod options;
@@ -29,6 +30,7 @@ mod shorten;
 mod slots;
 mod snapshot;
 mod source;
+mod verify;
 mod version;
 mod wal;
 

@@ -10,8 +10,10 @@ use engine::{Context, Sources, parse_bool};
 
 use crate::backups::BackupSelection;
 use crate::command::{Program, RunAs};
+use crate::jobs::{Schedules, StateFolder};
 use crate::settings::{DatabaseCount, Settings};
 use crate::source::BackrestSource;
+use crate::verify::VerifyOptions;
 
 /// The prefix of our environment variables. pgBackRest would read those with its own name as options.
 pub(crate) const ENV_PREFIX: &str = "BACKREST_EXPORTER";
@@ -99,6 +101,13 @@ pub(crate) struct BackrestOptions {
     /// Run pgBackRest; if false, only the exporter's own metrics are exported
     #[arg(long = "collector.pgbackrest", id = "collector", help_heading = COLLECTION, action = ArgAction::Set, value_parser = parse_bool, default_value = "true")]
     collector: bool,
+
+    /// Folder for the results of verifications, which are kept over a restart. Default: $STATE_DIRECTORY, which systemd sets
+    #[arg(long = "state-dir", id = "state_dir", help_heading = COLLECTION, value_name = "PATH", default_value = "")]
+    state_dir: OsString,
+
+    #[command(flatten)]
+    verify: VerifyOptions,
 }
 
 // Headings of the flags in the help.
@@ -145,6 +154,11 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("collect_stale", "COLLECT_STALE"),
     ("collector", "COLLECTOR_PGBACKREST"),
     ("listen_address", "LISTEN_ADDRESS"),
+    ("state_dir", "STATE_DIR"),
+    ("verify_every", "VERIFY_EVERY"),
+    ("verify_at", "VERIFY_AT"),
+    ("verify_timeout", "VERIFY_TIMEOUT"),
+    ("verify_process_max", "VERIFY_PROCESS_MAX"),
 ];
 
 impl BackrestOptions {
@@ -170,7 +184,7 @@ impl BackrestOptions {
         }
         let documents = included_stanzas.len();
         let settings = Settings {
-            program: Program { path: self.binary, user, hidden_prefixes: HIDDEN_PREFIXES.into() },
+            program: Program { path: self.binary, user, hidden_prefixes: HIDDEN_PREFIXES.into(), wrapper: Vec::new() },
             config,
             arguments: self.argument,
             included_stanzas,
@@ -192,11 +206,20 @@ impl BackrestOptions {
             timeout: self.collect_timeout,
             stale: self.collect_stale,
             enabled: self.collector,
+            verify: self.verify.settings(),
+            schedules: Schedules { verify: self.verify.schedule() },
+            state: StateFolder::new(state_dir(self.state_dir)),
         };
         // A probe takes no time, unless it waits for the first collection.
         let probe_timeout = settings.timeout + Duration::from_secs(5);
         Ok(Sources { sources: vec![BackrestSource::start(settings, context.wait_for_first)], probe_timeout })
     }
+}
+
+/// The folder for results; systemd names several with colons, of which the first is ours.
+fn state_dir(given: OsString) -> Option<PathBuf> {
+    let variable = || std::env::var("STATE_DIRECTORY").ok()?.split(':').next().map(PathBuf::from);
+    Some(given).filter(|given| !given.is_empty()).map(PathBuf::from).or_else(variable).filter(|path| path.is_absolute())
 }
 
 fn run_as(name: &str) -> Result<RunAs, String> {

@@ -19,6 +19,7 @@ use crate::collect::InfoCollector;
 use crate::details::details;
 use crate::filter::{FilterError, Variables};
 use crate::filter_cache::FilterCache;
+use crate::jobs::{JobRunner, ProofState, to_val};
 use crate::json::object;
 use crate::settings::Settings;
 use crate::snapshot::{InfoSnapshot, Timestamp};
@@ -29,7 +30,9 @@ pub(crate) struct BackrestSource {
     snapshots: watch::Receiver<Arc<InfoSnapshot>>,
     filters: Arc<FilterCache>,
     processors: Arc<Semaphore>,
-    collecting: Mutex<Option<JoinHandle<()>>>,
+    proofs: watch::Receiver<Arc<ProofState>>,
+    /// The tasks that run pgBackRest.
+    running: Mutex<Vec<JoinHandle<()>>>,
     /// Whether a session waits for the first collection.
     wait_for_first: bool,
 }
@@ -39,10 +42,16 @@ impl BackrestSource {
     pub fn start(settings: Settings, wait_for_first: bool) -> Self {
         let settings = Arc::new(settings);
         let (collector, snapshots) = InfoCollector::new(settings.clone());
-        let collecting = Mutex::new(Some(tokio::spawn(collector.run())));
+        let (jobs, proofs) = JobRunner::new(settings.clone(), snapshots.clone());
+        let mut running = vec![tokio::spawn(collector.run())];
+        // A command looks once and ends.
+        if !wait_for_first {
+            running.push(tokio::spawn(jobs.run()));
+        }
+        let running = Mutex::new(running);
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let processors = Arc::new(Semaphore::new(processors));
-        Self { settings, snapshots, filters: Arc::default(), processors, collecting, wait_for_first }
+        Self { settings, snapshots, filters: Arc::default(), processors, proofs, running, wait_for_first }
     }
 }
 
@@ -62,6 +71,7 @@ impl Source for BackrestSource {
         Ok(BackrestSession {
             settings: self.settings.clone(),
             snapshot,
+            proofs: self.proofs.borrow().clone(),
             filters: self.filters.clone(),
             processors: self.processors.clone(),
             input: OnceLock::new(),
@@ -81,12 +91,12 @@ impl Source for BackrestSource {
     }
 
     fn close(&self) -> impl Future<Output = ()> + Send {
-        let collecting = self.collecting.lock().take();
+        let running = std::mem::take(&mut *self.running.lock());
         async {
-            if let Some(collecting) = collecting {
-                collecting.abort();
+            for task in running {
+                task.abort();
                 // A running child is killed with the task.
-                collecting.await.ok();
+                task.await.ok();
             }
         }
     }
@@ -96,6 +106,7 @@ impl Source for BackrestSource {
 pub(crate) struct BackrestSession {
     settings: Arc<Settings>,
     snapshot: Arc<InfoSnapshot>,
+    proofs: Arc<ProofState>,
     filters: Arc<FilterCache>,
     /// As many filters run at a time: a filter's limit is for its own work, and not for its wait behind others.
     processors: Arc<Semaphore>,
@@ -134,6 +145,7 @@ impl BackrestSession {
             all(|document| &document.repo_last).collect(),
             all(|document| &document.clusters).collect(),
             Val::obj(documents.iter().flat_map(|document| document.index.iter().cloned()).collect()),
+            to_val(&self.proofs.verify),
         ];
         (all(|document| &document.stanzas).collect(), variables)
     }
@@ -148,7 +160,7 @@ impl Session for BackrestSession {
             user: user.unwrap_or_default(),
             ..ServerFacts::default()
         };
-        let details = details(&self.snapshot, self.settings.stale);
+        let details = details(&self.snapshot, &self.proofs, self.settings.stale);
         let notes = ServerNotes { details, ..ServerNotes::default() };
         Ok(ServerProbe { facts, notes, fault: self.snapshot.fault(), ..ServerProbe::default() })
     }
