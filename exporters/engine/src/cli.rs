@@ -114,6 +114,11 @@ pub(crate) fn command<O: Args>(exporter: &Exporter) -> Command {
     command.subcommands(exporter.tools.iter().map(|tool| Command::new(tool.name).about(tool.about)))
 }
 
+/// A command of its own with flags of an exporter, each with its environment variable, default and spellings.
+pub fn with_variables(command: Command, exporter: &Exporter) -> Command {
+    command.mut_args(|arg| complete(arg, exporter))
+}
+
 /// The flag with its environment variable, the spellings of true and false, and its notes in `--help`.
 fn complete(arg: Arg, exporter: &Exporter) -> Arg {
     let id = arg.get_id().as_str().to_owned();

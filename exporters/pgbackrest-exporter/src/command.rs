@@ -3,12 +3,13 @@
 use engine::Reason;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
@@ -129,6 +130,26 @@ impl Program {
         Self { wrapper: wrapper.collect(), ..self.clone() }
     }
 
+    /// The same program, which gets this signal instead of SIGKILL when the exporter is gone.
+    pub fn ended_by(mut self, signal: &str) -> Self {
+        if let Some(word) = self.wrapper.iter_mut().find(|word| *word == DEATH_SIGNAL) {
+            *word = signal.into();
+        }
+        self
+    }
+
+    /// Starts it and lets it run. What it prints goes into a file.
+    pub fn start(&self, arguments: &[OsString], log: &File) -> Result<RunningProcess, RunError> {
+        let start = || {
+            let mut command = self.command(arguments);
+            command.stdout(log.try_clone()?).stderr(log.try_clone()?);
+            command.spawn()
+        };
+        let child = start().map_err(|source| RunError::Start { program: self.path.display().to_string(), source })?;
+        let group = ProcessGroup::of(&child);
+        Ok(RunningProcess { group, child })
+    }
+
     fn command(&self, arguments: &[OsString]) -> Command {
         let mut words = self.wrapper.iter().cloned().chain([self.path.clone().into()]);
         // Never empty: the path is the last of them.
@@ -152,10 +173,48 @@ impl Program {
 
 /// Programs that run another one, of coreutils and util-linux, and their arguments.
 const BACKGROUND: [(&str, &[&str]); 3] =
-    [("nice", &["-n", "19"]), ("ionice", &["-c", "3"]), ("setpriv", &["--pdeathsig", "KILL"])];
+    [("nice", &["-n", "19"]), ("ionice", &["-c", "3"]), ("setpriv", &["--pdeathsig", DEATH_SIGNAL])];
+
+/// What a process gets when the exporter is gone.
+const DEATH_SIGNAL: &str = "KILL";
 
 fn is_installed(name: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
+}
+
+/// A process that runs while other things are done. Its group is killed on drop.
+pub(crate) struct RunningProcess {
+    group: ProcessGroup,
+    child: Child,
+}
+
+impl RunningProcess {
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        let ended = !matches!(self.child.try_wait(), Ok(None));
+        if ended {
+            // It has been reaped.
+            self.group.0 = None;
+        }
+        ended
+    }
+
+    /// Sends a signal: SIGKILL to its group, others to itself.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group.0 {
+            // It may just have ended.
+            if signal == Signal::SIGKILL { killpg(group, signal) } else { kill(group, signal) }.ok();
+        }
+    }
+
+    /// Waits for its end; returns whether it came in time.
+    pub async fn wait(&mut self, limit: Duration) -> bool {
+        let ended = timeout(limit, self.child.wait()).await.is_ok();
+        if ended {
+            self.group.0 = None;
+        }
+        ended
+    }
 }
 
 async fn timed_out(group: ProcessGroup, mut child: Child, what: String, limit: Duration) -> RunError {

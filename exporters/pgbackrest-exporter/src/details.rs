@@ -8,7 +8,7 @@ use jaq_json::Val;
 
 use crate::backup::stop;
 use crate::backups::PreparedDocument;
-use crate::jobs::{ProofState, local_time};
+use crate::jobs::{JobState, ProofState, local_time};
 use crate::json::{elements, member, text};
 use crate::shorten::shorten;
 use crate::snapshot::{InfoSnapshot, RunTarget};
@@ -17,7 +17,7 @@ use crate::snapshot::{InfoSnapshot, RunTarget};
 pub(crate) fn details(snapshot: &InfoSnapshot, proofs: &ProofState, stale: Duration) -> Vec<Detail> {
     let runs = snapshot.targets.iter().map(run);
     let documents = snapshot.documents(stale);
-    runs.chain(documents.into_iter().flat_map(stanzas)).chain(verifications(proofs)).collect()
+    runs.chain(documents.into_iter().flat_map(stanzas)).chain(verifications(proofs)).chain(drills(proofs)).collect()
 }
 
 fn run(target: &RunTarget) -> Detail {
@@ -37,15 +37,6 @@ fn run(target: &RunTarget) -> Detail {
 /// When the repositories are verified next, and what the last run found in each.
 fn verifications(proofs: &ProofState) -> Vec<Detail> {
     let job = &proofs.verify;
-    if !job.enabled {
-        return Vec::new();
-    }
-    let state = match job.next_timestamp_seconds {
-        _ if job.running => "runs now".to_owned(),
-        Some(next) => format!("next run at {}", local_time(next)),
-        None => "not planned".to_owned(),
-    };
-    let schedule = Detail { name: "verify".into(), state, well: true, since: None };
     let results = job.results.iter().map(|record| Detail {
         name: format!("verify stanza {}, repository {}", record.stanza, record.repo_key),
         state: match &record.message {
@@ -55,7 +46,28 @@ fn verifications(proofs: &ProofState) -> Vec<Detail> {
         well: record.clean,
         since: instant(record.started_timestamp_seconds),
     });
-    std::iter::once(schedule).chain(results).collect()
+    next_run("verify", job).into_iter().chain(results.filter(|_| job.enabled)).collect()
+}
+
+/// When the next drill is, and the sentence about the last one of each stanza.
+fn drills(proofs: &ProofState) -> Vec<Detail> {
+    let results = proofs.drill.results.iter().map(|record| Detail {
+        name: format!("drill of stanza {}", record.stanza),
+        state: record.sentence(),
+        well: record.success,
+        since: instant(record.started_timestamp_seconds),
+    });
+    next_run("drill", &proofs.drill).into_iter().chain(results).collect()
+}
+
+/// When a job runs next, if it has a schedule.
+fn next_run<T>(name: &str, job: &JobState<T>) -> Option<Detail> {
+    let state = match job.next_timestamp_seconds {
+        _ if job.running => "runs now".to_owned(),
+        Some(next) => format!("next run at {}", local_time(next)),
+        None => "not planned".to_owned(),
+    };
+    job.enabled.then(|| Detail { name: name.to_owned(), state, well: true, since: None })
 }
 
 fn stanzas(document: &PreparedDocument) -> Vec<Detail> {

@@ -68,6 +68,7 @@ fn variables(prepared: &PreparedDocument) -> Variables {
         list(&prepared.clusters),
         Val::obj(prepared.index.iter().cloned().collect()),
         Val::Null,
+        Val::Null,
     ]
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `collect` runs pgBackRest at an interval: `command` runs the process, `output` and `redact` read what it printed, `document`,
 //! `repair` and `shape` read the JSON, `backup`, `backups`, `slots`, `clusters` and `wal` prepare it, and `snapshot` has the results. `source` runs
-//! jq filters (`filter`, `filter_cache`, `interrupt`, `native`) on the snapshot at a scrape. `jobs` runs `verify` on a schedule. `details` is for the status page, `options` has the flags.
+//! jq filters (`filter`, `filter_cache`, `interrupt`, `native`) on the snapshot at a scrape. `jobs` runs `verify` and `drill` on a schedule; `drill_command` is the command of that name. `details` is for the status page, `options` has the flags.
 
 mod backup;
 mod backups;
@@ -11,6 +11,8 @@ mod collect;
 mod command;
 mod details;
 mod document;
+mod drill;
+mod drill_command;
 mod filter;
 mod filter_cache;
 #[cfg(test)]
@@ -36,7 +38,7 @@ mod wal;
 
 use std::process::ExitCode;
 
-use engine::{BuildInfo, EmbeddedFolder, Exporter};
+use engine::{BuildInfo, EmbeddedFolder, Exporter, Tool};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -48,8 +50,9 @@ struct Collectors;
 #[folder = "../../findings/pgbackrest"]
 struct Rules;
 
-fn main() -> ExitCode {
-    let exporter = Exporter {
+/// What makes this exporter different from the others.
+fn exporter() -> Exporter {
+    Exporter {
         name: "pgbackrest-exporter",
         about: "Prometheus exporter for pgBackRest: stanzas, repositories, backups and WAL archives",
         build: BuildInfo { revision: build_info::REVISION, date: build_info::DATE },
@@ -63,7 +66,14 @@ fn main() -> ExitCode {
         check_query: Some(filter::check),
         explain_prefix: None,
         grants: None,
-        tools: &[],
-    };
-    engine::run(exporter, std::env::args_os(), options::BackrestOptions::connect)
+        tools: &[Tool {
+            name: "drill",
+            about: "Restore a backup into a scratch folder, recover it, check it, measure it, and remove it",
+            run: drill_command::run,
+        }],
+    }
+}
+
+fn main() -> ExitCode {
+    engine::run(exporter(), std::env::args_os(), options::BackrestOptions::connect)
 }

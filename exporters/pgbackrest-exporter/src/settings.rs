@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::backups::BackupSelection;
 use crate::command::Program;
+use crate::drill::DrillSettings;
 use crate::jobs::{Schedules, StateFolder};
 use crate::snapshot::RunTarget;
 use crate::verify::VerifySettings;
@@ -30,8 +31,9 @@ pub(crate) struct Settings {
     /// Whether `info` is run at all.
     pub enabled: bool,
     pub verify: VerifySettings,
+    pub drill: DrillSettings,
     pub schedules: Schedules,
-    /// Where results of verifications are kept.
+    /// Where results of verifications and drills are kept.
     pub state: StateFolder,
 }
 

@@ -31,8 +31,9 @@ pub(crate) struct BackrestSource {
     filters: Arc<FilterCache>,
     processors: Arc<Semaphore>,
     proofs: watch::Receiver<Arc<ProofState>>,
-    /// The tasks that run pgBackRest.
-    running: Mutex<Vec<JoinHandle<()>>>,
+    collecting: Mutex<Option<JoinHandle<()>>>,
+    /// Runs jobs, and removes what they have made when it is told to stop.
+    jobs: Mutex<Option<(watch::Sender<bool>, JoinHandle<()>)>>,
     /// Whether a session waits for the first collection.
     wait_for_first: bool,
 }
@@ -43,15 +44,13 @@ impl BackrestSource {
         let settings = Arc::new(settings);
         let (collector, snapshots) = InfoCollector::new(settings.clone());
         let (jobs, proofs) = JobRunner::new(settings.clone(), snapshots.clone());
-        let mut running = vec![tokio::spawn(collector.run())];
+        let collecting = Mutex::new(Some(tokio::spawn(collector.run())));
+        let (stop, stopped) = watch::channel(false);
         // A command looks once and ends.
-        if !wait_for_first {
-            running.push(tokio::spawn(jobs.run()));
-        }
-        let running = Mutex::new(running);
+        let jobs = Mutex::new((!wait_for_first).then(|| (stop, tokio::spawn(jobs.run(stopped)))));
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let processors = Arc::new(Semaphore::new(processors));
-        Self { settings, snapshots, filters: Arc::default(), processors, proofs, running, wait_for_first }
+        Self { settings, snapshots, filters: Arc::default(), processors, proofs, collecting, jobs, wait_for_first }
     }
 }
 
@@ -91,12 +90,16 @@ impl Source for BackrestSource {
     }
 
     fn close(&self) -> impl Future<Output = ()> + Send {
-        let running = std::mem::take(&mut *self.running.lock());
+        let (collecting, jobs) = (self.collecting.lock().take(), self.jobs.lock().take());
         async {
-            for task in running {
-                task.abort();
+            if let Some(collecting) = collecting {
+                collecting.abort();
                 // A running child is killed with the task.
-                task.await.ok();
+                collecting.await.ok();
+            }
+            if let Some((stop, jobs)) = jobs {
+                stop.send_replace(true);
+                jobs.await.ok();
             }
         }
     }
@@ -146,6 +149,7 @@ impl BackrestSession {
             all(|document| &document.clusters).collect(),
             Val::obj(documents.iter().flat_map(|document| document.index.iter().cloned()).collect()),
             to_val(&self.proofs.verify),
+            to_val(&self.proofs.drill),
         ];
         (all(|document| &document.stanzas).collect(), variables)
     }

@@ -6,11 +6,12 @@ mod schedule;
 mod state;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::watch;
 
+use crate::drill::{drill, remove_leftover, stanzas};
 use crate::settings::Settings;
 use crate::snapshot::InfoSnapshot;
 use crate::verify::{targets, verify};
@@ -25,6 +26,7 @@ const MAX_SLEEP: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub(crate) struct Schedules {
     pub verify: Schedule,
+    pub drill: Schedule,
 }
 
 /// Runs jobs, and publishes their results.
@@ -33,7 +35,16 @@ pub(crate) struct JobRunner {
     snapshots: watch::Receiver<Arc<InfoSnapshot>>,
     published: watch::Sender<Arc<ProofState>>,
     state: ProofState,
+    /// When the file with the results was written last, as far as known: the command `drill` writes it, too.
+    modified: Option<SystemTime>,
     zone: TimeZone,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Job {
+    Verify,
+    Drill,
 }
 
 impl JobRunner {
@@ -42,75 +53,133 @@ impl JobRunner {
         settings: Arc<Settings>,
         snapshots: watch::Receiver<Arc<InfoSnapshot>>,
     ) -> (Self, watch::Receiver<Arc<ProofState>>) {
-        let state = settings.state.read().unwrap_or_else(|error| {
-            tracing::warn!("{error}");
-            ProofState::default()
-        });
-        let mut runner =
-            Self { settings, snapshots, published: watch::channel(Arc::default()).0, state, zone: TimeZone::system() };
+        let published = watch::channel(Arc::default()).0;
+        let state = ProofState::default();
+        let mut runner = Self { settings, snapshots, published, state, modified: None, zone: TimeZone::system() };
+        runner.read();
         let now = Timestamp::now();
         enable(&mut runner.state.verify, &runner.settings.schedules.verify, now);
+        enable(&mut runner.state.drill, &runner.settings.schedules.drill, now);
         runner.plan(now);
         let proofs = runner.published.subscribe();
         (runner, proofs)
     }
 
-    /// Runs what is due, forever.
-    pub async fn run(mut self) {
-        if !self.state.verify.enabled {
-            return;
+    /// Runs what is due until it is told to stop; what it has made is gone then.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        if self.settings.drill.path.is_some() {
+            self.remove_leftover().await;
         }
         // What is verified is known from the first collection.
-        self.snapshots.wait_for(|snapshot| snapshot.complete).await.ok();
-        loop {
+        tokio::select! {
+            _ = self.snapshots.wait_for(|snapshot| snapshot.complete) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        while !*stop.borrow() {
             let now = Timestamp::now();
             let next = self.plan(now);
-            let Some(next) = next else { return };
-            let left = Duration::try_from(next.duration_since(now)).unwrap_or_default();
-            if left.is_zero() {
-                self.verify(now).await;
-            } else {
-                tokio::time::sleep(left.min(MAX_SLEEP)).await;
+            let left = next.map(|(at, _)| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+            let sleep = match (next, left, self.settings.state.lock()) {
+                (Some((_, job)), Some(Duration::ZERO), Ok(_lock)) => {
+                    self.run_job(job, now, &mut stop).await;
+                    continue;
+                }
+                // Another process runs one.
+                (_, Some(Duration::ZERO), Err(_)) | (_, None, _) => MAX_SLEEP,
+                (_, Some(left), _) => left.min(MAX_SLEEP),
+            };
+            tokio::select! {
+                () = tokio::time::sleep(sleep) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
             }
+            self.read_again();
         }
     }
 
-    /// Publishes when each job is due, and returns the earliest time.
-    fn plan(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let job = &mut self.state.verify;
-        let next =
-            self.settings.schedules.verify.next(job.started_timestamp_seconds.and_then(from_unix), now, &self.zone);
-        // A time of day that has come is due until it is run.
-        let planned = job.next_timestamp_seconds.and_then(from_unix).filter(|planned| *planned <= now);
-        let is_at = matches!(self.settings.schedules.verify, Schedule::At(_));
-        let next = if is_at && planned.is_some() { planned } else { next };
-        job.next_timestamp_seconds = next.map(unix_seconds);
+    async fn run_job(&mut self, job: Job, now: Timestamp, stop: &mut watch::Receiver<bool>) {
+        match job {
+            Job::Verify => {
+                let mut stopped = stop.clone();
+                // A run that is dropped is killed.
+                tokio::select! {
+                    () = self.verify(now) => {}
+                    _ = stopped.wait_for(|stop| *stop) => {}
+                }
+            }
+            Job::Drill => self.drill(now, stop).await,
+        }
+    }
+
+    /// A drill that was killed left its folder behind.
+    async fn remove_leftover(&self) {
+        let Some(path) = &self.settings.drill.path else { return };
+        if let Err(error) = remove_leftover(path).await {
+            tracing::warn!("cannot remove what a drill has left: {error}");
+        }
+    }
+
+    fn read(&mut self) {
+        self.modified = self.settings.state.modified();
+        match self.settings.state.read() {
+            Ok(state) => self.state = state,
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+
+    /// Takes in results of the command `drill`.
+    fn read_again(&mut self) {
+        let modified = self.settings.state.modified();
+        if modified == self.modified {
+            return;
+        }
+        self.modified = modified;
+        if let Ok(state) = self.settings.state.read() {
+            self.state.drill.results = state.drill.results;
+        }
+    }
+
+    /// Publishes when each job is due, and returns the first.
+    fn plan(&mut self, now: Timestamp) -> Option<(Timestamp, Job)> {
+        let Schedules { verify, drill } = &self.settings.schedules;
+        let verify = plan(&mut self.state.verify, verify, now, &self.zone).map(|at| (at, Job::Verify));
+        let drill = plan(&mut self.state.drill, drill, now, &self.zone).map(|at| (at, Job::Drill));
         self.publish();
-        next
+        verify.into_iter().chain(drill).min_by_key(|(at, _)| *at)
     }
 
     async fn verify(&mut self, now: Timestamp) {
-        self.state.verify.running = true;
-        self.state.verify.started_timestamp_seconds = Some(unix_seconds(now));
-        self.state.verify.next_timestamp_seconds = None;
+        begin(&mut self.state.verify, now);
         self.keep();
         let snapshot = self.snapshots.borrow().clone();
         let targets = targets(&snapshot, &self.settings, &self.state.verify.results);
         for target in &targets {
-            let of_target = |record: &&crate::verify::VerifyRecord| {
-                (&record.stanza, record.repo_key) == (&target.stanza, target.repo_key)
-            };
-            let before = self.state.verify.results.iter().find(of_target).cloned();
+            let before = self.state.verify.results.iter().find(|record| target.is_of(record)).cloned();
             let record = verify(&self.settings, target, &snapshot, before.as_ref()).await;
-            self.state.verify.results.retain(|record| !of_target(&record));
+            self.state.verify.results.retain(|record| !target.is_of(record));
             self.state.verify.results.push(record);
             self.keep();
         }
         // A repository that is gone is not reported for ever.
-        self.state.verify.results.retain(|record| {
-            targets.iter().any(|target| (&record.stanza, record.repo_key) == (&target.stanza, target.repo_key))
-        });
+        self.state.verify.results.retain(|record| targets.iter().any(|target| target.is_of(record)));
         self.state.verify.running = false;
+        self.keep();
+    }
+
+    async fn drill(&mut self, now: Timestamp, stop: &mut watch::Receiver<bool>) {
+        begin(&mut self.state.drill, now);
+        self.keep();
+        let snapshot = self.snapshots.borrow().clone();
+        for stanza in stanzas(&snapshot, &self.settings) {
+            let before = self.state.drill.results.iter().find(|record| record.stanza == stanza).cloned();
+            let record = drill(&self.settings, &stanza, &snapshot, before.as_ref(), stop).await;
+            if *stop.borrow() {
+                // A drill that was stopped says nothing about the backup.
+                break;
+            }
+            self.state.drill.keep(&[record]);
+            self.keep();
+        }
+        self.state.drill.running = false;
         self.keep();
     }
 
@@ -119,12 +188,30 @@ impl JobRunner {
     }
 
     /// Publishes the results and keeps them.
-    fn keep(&self) {
+    fn keep(&mut self) {
         self.publish();
         if let Err(error) = self.settings.state.write(&self.state) {
             tracing::warn!("{error}");
         }
+        self.modified = self.settings.state.modified();
     }
+}
+
+/// When a job is due. A time of day that has come is due until it is run.
+fn plan<T>(job: &mut JobState<T>, schedule: &Schedule, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    let planned = job.next_timestamp_seconds.and_then(from_unix).filter(|planned| *planned <= now);
+    let next = match schedule {
+        Schedule::At(_) if planned.is_some() => planned,
+        _ => schedule.next(job.started_timestamp_seconds.and_then(from_unix), now, zone),
+    };
+    job.next_timestamp_seconds = next.map(unix_seconds);
+    next
+}
+
+fn begin<T>(job: &mut JobState<T>, now: Timestamp) {
+    job.running = true;
+    job.started_timestamp_seconds = Some(unix_seconds(now));
+    job.next_timestamp_seconds = None;
 }
 
 /// A job that gets a schedule has had none before, as far as the kept results say.

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::{Error, ErrorKind, Write};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use jaq_json::Val;
 use serde::{Deserialize, Serialize};
 
+use crate::drill::DrillRecord;
 use crate::verify::VerifyRecord;
 
 /// The largest file that is read.
@@ -20,6 +22,7 @@ const FILE: &str = "proofs.json";
 #[serde(default)]
 pub(crate) struct ProofState {
     pub verify: JobState<VerifyRecord>,
+    pub drill: JobState<DrillRecord>,
 }
 
 /// One job.
@@ -52,6 +55,14 @@ impl<T> Default for JobState<T> {
     }
 }
 
+impl JobState<DrillRecord> {
+    /// Takes in new results, each in place of that for the same stanza.
+    pub fn keep(&mut self, records: &[DrillRecord]) {
+        self.results.retain(|known| records.iter().all(|new| new.stanza != known.stanza));
+        self.results.extend(records.iter().cloned());
+    }
+}
+
 /// The folder where results are kept, if there is one.
 #[derive(Debug, Clone)]
 pub(crate) struct StateFolder(Option<PathBuf>);
@@ -61,6 +72,8 @@ pub(crate) struct StateFolder(Option<PathBuf>);
 pub(crate) enum StateError {
     #[error("cannot read the results of earlier runs from {path}: {source} (they count as never run)")]
     Read { path: String, source: Error },
+    #[error("a verification or a drill runs already ({path} is locked)")]
+    Busy { path: String },
     #[error("cannot keep results in {path}: {source} (a restart forgets them; see --state-dir)")]
     Write { path: String, source: Error },
 }
@@ -96,6 +109,24 @@ impl StateFolder {
             fs::rename(new, &path)
         };
         write().map_err(|source| StateError::Write { path: path.display().to_string(), source })
+    }
+
+    /// Takes the lock of heavy runs, of which there is one at a time. Without a folder there is none.
+    ///
+    /// # Errors
+    /// If another process has it.
+    pub fn lock(&self) -> Result<Option<fs::File>, StateError> {
+        let Some(folder) = &self.0 else { return Ok(None) };
+        let path = folder.join("running.lock");
+        let file = fs::File::create(&path);
+        let file = file.map_err(|source| StateError::Write { path: path.display().to_string(), source })?;
+        file.try_lock().map_err(|_| StateError::Busy { path: path.display().to_string() })?;
+        Ok(Some(file))
+    }
+
+    /// When the file was written last.
+    pub fn modified(&self) -> Option<SystemTime> {
+        fs::metadata(self.file()?).ok()?.modified().ok()
     }
 
     fn file(&self) -> Option<PathBuf> {

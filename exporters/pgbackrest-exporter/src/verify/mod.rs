@@ -40,6 +40,12 @@ pub(crate) struct VerifyTarget {
     pub repo_key: u64,
 }
 
+impl VerifyTarget {
+    pub fn is_of(&self, record: &VerifyRecord) -> bool {
+        (&self.stanza, self.repo_key) == (&record.stanza, record.repo_key)
+    }
+}
+
 /// The last run for a stanza in a repository.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
