@@ -3,6 +3,7 @@
 mod bounds;
 mod coverage;
 mod doctor;
+mod drill;
 mod faults;
 mod landing;
 mod many;

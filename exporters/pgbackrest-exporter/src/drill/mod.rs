@@ -77,6 +77,8 @@ pub(crate) async fn drill(
         Ok(()) => record.last_success_timestamp_seconds = Some(begun.unix_seconds),
         Err(error) => {
             record.failures += 1;
+            // What it measured before it failed is no promise.
+            (record.rto_seconds, record.rpo_seconds) = (None, None);
             record.reason = Some(error.reason().to_owned());
             record.message = Some(shorten(&error.to_string()));
         }

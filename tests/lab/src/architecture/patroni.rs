@@ -105,7 +105,12 @@ impl Member {
         &self.process
     }
 
-    /// The data directory.
+    /// The folder with the programs of its PostgreSQL.
+    pub fn bin_dir(&self) -> PathBuf {
+        self.installation.root.join("bin")
+    }
+
+    /// Its data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }
