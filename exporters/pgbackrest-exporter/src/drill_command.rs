@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::collect::InfoCollector;
 use crate::drill::{DrillRecord, drill, remove_leftover, stanzas};
-use crate::options::BackrestOptions;
+use crate::options::{BackrestOptions, ENV_PREFIX, ENVIRONMENT};
 use crate::settings::Settings;
 use crate::snapshot::InfoSnapshot;
 
@@ -43,10 +43,9 @@ struct DrillCommand {
 
 /// Runs the command with the arguments after its name.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
-    let exporter = crate::exporter();
-    let command = engine::with_variables(DrillCommand::command(), &exporter);
-    let arguments = std::iter::once("drill".into()).chain(arguments);
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| DrillCommand::from_arg_matches(&matches));
+    let arguments = std::iter::once("pgbackrest-exporter drill".into()).chain(arguments);
+    let matches = engine::read_flags(DrillCommand::command(), ENV_PREFIX, ENVIRONMENT, arguments);
+    let parsed = matches.and_then(|matches| DrillCommand::from_arg_matches(&matches));
     let command = match parsed {
         Ok(command) => command,
         Err(text) => {

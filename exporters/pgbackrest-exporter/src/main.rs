@@ -50,9 +50,8 @@ struct Collectors;
 #[folder = "../../findings/pgbackrest"]
 struct Rules;
 
-/// What makes this exporter different from the others.
-fn exporter() -> Exporter {
-    Exporter {
+fn main() -> ExitCode {
+    let exporter = Exporter {
         name: "pgbackrest-exporter",
         about: "Prometheus exporter for pgBackRest: stanzas, repositories, backups and WAL archives",
         build: BuildInfo { revision: build_info::REVISION, date: build_info::DATE },
@@ -71,9 +70,6 @@ fn exporter() -> Exporter {
             about: "Restore a backup into a scratch folder, recover it, check it, measure it, and remove it",
             run: drill_command::run,
         }],
-    }
-}
-
-fn main() -> ExitCode {
-    engine::run(exporter(), std::env::args_os(), options::BackrestOptions::connect)
+    };
+    engine::run(exporter, std::env::args_os(), options::BackrestOptions::connect)
 }

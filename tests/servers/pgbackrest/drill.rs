@@ -70,7 +70,6 @@ impl Rehearsal {
         let mut flags = vec![
             format!("--drill.path={}", self.scratch().display()),
             format!("--drill.pg-bin-path={}", self.server.bin_dir().display()),
-            "--drill.reserve=1".to_owned(),
         ];
         flags.extend(self.backrest.user().map(|user| format!("--backrest.user={user}")));
         flags
@@ -78,7 +77,9 @@ impl Rehearsal {
 
     fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(pgbackrest_exporter());
-        command.arg("drill").args(self.flags());
+        // No flag is taken twice.
+        let is_given = |flag: &String| more.iter().any(|other| flag.split('=').next() == other.split('=').next());
+        command.arg("drill").args(self.flags().iter().filter(|flag| !is_given(flag)));
         command.arg(format!("--backrest.binary={}", self.backrest.program().display()));
         command.arg(format!("--backrest.config={}", self.backrest.config().display())).args(more);
         command
@@ -182,7 +183,12 @@ fn targets_backups_and_checks_are_followed() {
     rehearsal.fails(&["--drill.query=select false"], 1, "query", "it returned false");
     rehearsal.fails(&["--drill.query=select 'a-secret-of'::int"], 1, "query", "SQLSTATE 22P02");
     rehearsal.fails(&["--drill.target=2100-01-01 00:00:00+00"], 1, "recovery", "before configured recovery target");
-    rehearsal.fails(&["--drill.target=2000-01-01 00:00:00+00"], 2, "backup", "it has to end before");
+    rehearsal.fails(
+        &["--drill.target=2000-01-01 00:00:00+00"],
+        2,
+        "backup",
+        "has no backup that ended before this time",
+    );
     rehearsal.fails(&["--drill.backup=20000101-000000F"], 2, "backup", "has no backup 20000101-000000F");
     rehearsal.fails(&["--drill.stanza=nowhere"], 2, "info", "there is no stanza nowhere");
     rehearsal.fails(&["--drill.timeout=0.5s"], 1, "timeout", "did not end within");

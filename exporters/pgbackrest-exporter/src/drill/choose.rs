@@ -41,7 +41,7 @@ pub(crate) struct ChosenBackup {
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub(crate) enum NoBackup {
-    #[error("stanza {0} has no backup that can be restored{1}")]
+    #[error("stanza {0} has no backup{1}")]
     None(String, &'static str),
     #[error("stanza {0} has no backup {1}")]
     Label(String, String),
@@ -69,7 +69,7 @@ pub(crate) fn choose(
     };
     let usable: Vec<&Val> = backups.filter(usable).collect();
     let newest = || usable.iter().max_by(|a, b| time_of(a, "stop").total_cmp(&time_of(b, "stop"))).copied();
-    let hint = if matches!(target, Target::Time(..)) { " to this time: it has to end before" } else { "" };
+    let hint = if matches!(target, Target::Time(..)) { " that ended before this time" } else { "" };
     let found = match choice {
         BackupChoice::Newest => newest(),
         // A newer cluster may have other tables of contents: any backup is as good as any other.

@@ -30,7 +30,7 @@ pub(crate) enum DrillError {
     Space { path: String, free: String, needed: String, size: String },
     #[error("the file system of {path} has less than {reserve} left: the drill was ended (--drill.reserve)")]
     Full { path: String, reserve: String },
-    #[error("the drill did not end within {0:.0} s and was ended (--drill.timeout)")]
+    #[error("the drill did not end within {0} s and was ended (--drill.timeout)")]
     Late(f64),
     #[error("the exporter was stopped")]
     Stopped,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,6 +53,13 @@ impl Scratch {
         }
         match fs::symlink_metadata(path) {
             Ok(found) if !found.is_dir() => return Err(refuse("expected a folder, and no link to one")),
+            // Where anyone may make folders, as in /tmp, it could be a trap.
+            Ok(found)
+                if found.uid() != nix::unistd::Uid::effective().as_raw()
+                    && Some(found.uid()) != user.map(|user| user.uid) =>
+            {
+                return Err(refuse("it belongs to another user"));
+            }
             Ok(_) => remove_leftover(path).await?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 DirBuilder::new().mode(0o700).create(path).map_err(DrillError::io(path))?;

@@ -16,18 +16,11 @@ use crate::settings::Settings;
 use crate::snapshot::InfoSnapshot;
 use crate::verify::{targets, verify};
 
-pub(crate) use schedule::{Schedule, TimeOfDay, local_time, parse_duration, schedule};
+pub(crate) use schedule::{Schedule, Schedules, TimeOfDay, local_time, parse_duration, schedule};
 pub(crate) use state::{JobState, ProofState, StateFolder, to_val};
 
 /// The longest sleep: the clock may be set, and a suspended machine does not count the time.
 const MAX_SLEEP: Duration = Duration::from_secs(20);
-
-/// When each job runs.
-#[derive(Debug, Clone)]
-pub(crate) struct Schedules {
-    pub verify: Schedule,
-    pub drill: Schedule,
-}
 
 /// Runs jobs, and publishes their results.
 pub(crate) struct JobRunner {

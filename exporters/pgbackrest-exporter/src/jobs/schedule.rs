@@ -17,6 +17,13 @@ pub(crate) enum Schedule {
     At(Vec<Time>),
 }
 
+/// When each job runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Schedules {
+    pub verify: Schedule,
+    pub drill: Schedule,
+}
+
 /// A schedule by its two flags, of which one at most is given.
 pub(crate) fn schedule(every: Option<Duration>, at: &[TimeOfDay]) -> Schedule {
     match every {

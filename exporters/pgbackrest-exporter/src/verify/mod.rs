@@ -1,16 +1,18 @@
 //! Runs `pgbackrest verify` for one stanza in one repository after another.
 //!
-//! `output` reads what it prints, `report` says what that means, `options` has the flags.
+//! `output` reads what it prints, `report` says what that means, `record` is the result. `options`
+//! and `settings` say how.
 
 mod options;
 mod output;
+mod record;
 mod report;
+mod settings;
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use engine::Reason;
-use serde::{Deserialize, Serialize};
 
 use crate::json::{elements, member, number, text};
 use crate::output::failure;
@@ -20,18 +22,12 @@ use crate::snapshot::{InfoSnapshot, Timestamp};
 
 pub(crate) use options::VerifyOptions;
 use output::report;
+pub(crate) use record::VerifyRecord;
 use report::{BackupSegments, VerifyReport};
+pub(crate) use settings::VerifySettings;
 
 /// The name under which pgBackRest reports repositories that cannot be read, if it knows no stanza.
 const NO_STANZA: &str = "[invalid]";
-
-/// How to verify.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct VerifySettings {
-    /// For each run.
-    pub timeout: Duration,
-    pub process_max: u16,
-}
 
 /// A stanza in a repository; 0 before 2.32, which has no more than one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,28 +40,6 @@ impl VerifyTarget {
     pub fn is_of(&self, record: &VerifyRecord) -> bool {
         (&self.stanza, self.repo_key) == (&record.stanza, record.repo_key)
     }
-}
-
-/// The last run for a stanza in a repository.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct VerifyRecord {
-    pub stanza: String,
-    pub repo_key: u64,
-    pub started_timestamp_seconds: f64,
-    pub duration_seconds: f64,
-    /// Whether there is a report.
-    pub success: bool,
-    /// Whether the report has nothing that a restore would miss.
-    pub clean: bool,
-    /// When the last run without a finding began, in Unix seconds.
-    pub last_clean_timestamp_seconds: Option<f64>,
-    /// Why there is no report, or `invalid`.
-    pub reason: Option<String>,
-    pub message: Option<String>,
-    pub runs: u64,
-    pub failures: u64,
-    pub report: Option<VerifyReport>,
 }
 
 /// The stanzas and repositories that `info` reports, and those of earlier results if it cannot read any.

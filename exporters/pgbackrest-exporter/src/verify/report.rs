@@ -91,7 +91,7 @@ impl VerifyReport {
             }
         }
         // Expiration leaves gaps between older backups on purpose (repo-retention-archive), but none after the newest one.
-        let newest = self.backups.iter().rfind(|backup| backup.status == "valid");
+        let newest = self.backups.iter().rfind(|backup| backup.status != "in-progress");
         if let Some(backup) = newest.filter(|backup| backup.wal_continuous == Some(false)) {
             findings.push(format!("archive: a gap in the WAL after backup {}", backup.label));
         }
