@@ -121,13 +121,18 @@ impl Program {
         }
     }
 
-    /// The same program for long work: with the lowest priority for processor and disk, and killed when the exporter is.
-    /// Of the programs for that, those that are not installed are left out.
-    pub fn in_background(&self) -> Self {
-        let installed = BACKGROUND.iter().filter(|(name, _)| is_installed(name));
-        let wrapper =
-            installed.flat_map(|(name, arguments)| std::iter::once(name).chain(*arguments)).map(OsString::from);
-        Self { wrapper: wrapper.collect(), ..self.clone() }
+    /// The same program for long work: with a lower priority for processor and disk, the lowest with [`LOWEST`], and killed
+    /// when the exporter is. Of the programs for that, those that are not installed are left out.
+    pub fn in_background(&self, nice: u8) -> Self {
+        let nice_text = nice.to_string();
+        // The idle class of the disk gets nothing while anybody else uses it.
+        let ionice: &[&str] = if nice == LOWEST { &["ionice", "-c", "3"] } else { &["ionice", "-c", "2", "-n", "7"] };
+        let nice_words = ["nice", "-n", &nice_text];
+        let priority: &[&[&str]] = if nice == 0 { &[] } else { &[&nice_words, ionice] };
+        let death: &[&str] = &["setpriv", "--pdeathsig", DEATH_SIGNAL];
+        let installed = priority.iter().chain([&death]).filter(|words| is_installed(words[0]));
+        let wrapper = installed.flat_map(|words| words.iter()).map(OsString::from).collect();
+        Self { wrapper, ..self.clone() }
     }
 
     /// The same program, which gets this signal instead of SIGKILL when the exporter is gone.
@@ -171,9 +176,8 @@ impl Program {
     }
 }
 
-/// Programs that run another one, of coreutils and util-linux, and their arguments.
-const BACKGROUND: [(&str, &[&str]); 3] =
-    [("nice", &["-n", "19"]), ("ionice", &["-c", "3"]), ("setpriv", &["--pdeathsig", DEATH_SIGNAL])];
+/// The lowest priority.
+pub(crate) const LOWEST: u8 = 19;
 
 /// What a process gets when the exporter is gone.
 const DEATH_SIGNAL: &str = "KILL";

@@ -178,6 +178,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("drill_amcheck", "DRILL_AMCHECK"),
     ("drill_checksums", "DRILL_CHECKSUMS"),
     ("drill_process_max", "DRILL_PROCESS_MAX"),
+    ("drill_nice", "DRILL_NICE"),
     ("drill_space_factor", "DRILL_SPACE_FACTOR"),
     ("drill_reserve", "DRILL_RESERVE"),
     ("drill_timeout", "DRILL_TIMEOUT"),

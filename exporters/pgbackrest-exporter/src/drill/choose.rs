@@ -42,7 +42,7 @@ pub(crate) struct ChosenBackup {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub(crate) enum NoBackup {
     #[error("stanza {0} has no backup{1}")]
-    None(String, &'static str),
+    None(String, String),
     #[error("stanza {0} has no backup {1}")]
     Label(String, String),
     #[error("backup {0} is of PostgreSQL {1}: drills need 12 or later")]
@@ -69,7 +69,10 @@ pub(crate) fn choose(
     };
     let usable: Vec<&Val> = backups.filter(usable).collect();
     let newest = || usable.iter().max_by(|a, b| time_of(a, "stop").total_cmp(&time_of(b, "stop"))).copied();
-    let hint = if matches!(target, Target::Time(..)) { " that ended before this time" } else { "" };
+    let hint = || match target {
+        Target::Time(..) => " that ended before this time".to_owned(),
+        Target::Latest | Target::Immediate => problem(stanza).map(|text| format!(": {text}")).unwrap_or_default(),
+    };
     let found = match choice {
         BackupChoice::Newest => newest(),
         // A newer cluster may have other tables of contents: any backup is as good as any other.
@@ -80,7 +83,14 @@ pub(crate) fn choose(
                 .map_or_else(|| Err(NoBackup::Label(name.clone(), label.clone())), |it| chosen(stanza, &name, it));
         }
     };
-    found.map_or_else(|| Err(NoBackup::None(name.clone(), hint)), |backup| chosen(stanza, &name, backup))
+    found.map_or_else(|| Err(NoBackup::None(name.clone(), hint())), |backup| chosen(stanza, &name, backup))
+}
+
+/// What pgBackRest says of the first repository that it cannot read.
+fn problem(stanza: &Val) -> Option<String> {
+    let repositories = member(stanza, "repo").map(elements).unwrap_or_default().iter();
+    let mut statuses = repositories.filter_map(|repository| member(repository, "status"));
+    text(statuses.find(|status| number(status, "code") > 0)?, "message")
 }
 
 fn chosen(stanza: &Val, name: &str, backup: &Val) -> Result<ChosenBackup, NoBackup> {
@@ -144,8 +154,8 @@ mod tests {
         );
         for (choice, target, repository, expected) in [
             (newest, Target::Latest, None, NoBackup::Version("c".into(), "9.6".into())),
-            (newest, Target::Latest, Some(3), NoBackup::None("demo".into(), "")),
-            (random, Target::Latest, Some(3), NoBackup::None("demo".into(), "")),
+            (newest, Target::Latest, Some(3), NoBackup::None("demo".into(), String::new())),
+            (random, Target::Latest, Some(3), NoBackup::None("demo".into(), String::new())),
             (&BackupChoice::Label("x".into()), Target::Latest, None, NoBackup::Label("demo".into(), "x".into())),
         ] {
             assert_eq!(label(choice, &target, repository, 0), Err(expected));

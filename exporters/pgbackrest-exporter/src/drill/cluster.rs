@@ -13,6 +13,7 @@ use crate::drill::choose::{ChosenBackup, Target};
 use crate::drill::error::DrillError;
 use crate::drill::recovery::{self, Recovery};
 use crate::drill::scratch::Scratch;
+use crate::settings::Settings;
 
 /// The port in the name of the socket.
 pub(crate) const PORT: &str = "5432";
@@ -61,7 +62,7 @@ pub(crate) struct ControlData {
 
 impl Binaries {
     /// Those of a version: in the given folder, or where Debian and RPM packages have them.
-    pub fn find(major: u32, given: Option<&Path>, program: &Program) -> Result<Self, DrillError> {
+    pub fn find(major: u32, given: Option<&Path>, settings: &Settings) -> Result<Self, DrillError> {
         let places = [format!("/usr/lib/postgresql/{major}/bin"), format!("/usr/pgsql-{major}/bin")];
         let places: Vec<PathBuf> = match given {
             Some(given) => vec![given.to_owned()],
@@ -70,7 +71,7 @@ impl Binaries {
         let found = places.iter().find(|place| ["postgres", "psql"].iter().all(|name| place.join(name).is_file()));
         let searched = || places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
         let folder = found.cloned().ok_or_else(|| DrillError::Programs { major, searched: searched() })?;
-        let mut base = program.in_background();
+        let mut base = settings.program.in_background(settings.drill.nice);
         base.hidden_prefixes.extend(LIBPQ_PREFIXES);
         Ok(Self { folder, base })
     }

@@ -142,7 +142,7 @@ fn chosen(settings: &Settings, snapshot: &InfoSnapshot, name: &str) -> Result<Ch
 
 async fn binaries(settings: &Settings, backup: &ChosenBackup, deadline: Instant) -> Result<Binaries, DrillError> {
     let given = settings.drill.pg_bin_path.as_deref();
-    let binaries = Binaries::find(backup.major, given, &settings.program)?;
+    let binaries = Binaries::find(backup.major, given, settings)?;
     let found = binaries.major(deadline).await;
     if found == Some(backup.major) {
         return Ok(binaries);
@@ -208,7 +208,7 @@ impl Drill<'_> {
     }
 
     async fn restore(&self) -> Result<(), DrillError> {
-        let program: Program = self.settings.program.in_background();
+        let program: Program = self.settings.program.in_background(self.settings.drill.nice);
         let arguments = restore::arguments(self.settings, self.backup, self.scratch);
         let output = program.run(&arguments, self.deadline).await;
         let output = output.map_err(|source| DrillError::Run { what: "pgbackrest restore", source })?;

@@ -79,6 +79,10 @@ pub(crate) struct DrillOptions {
     #[arg(long = "drill.process-max", id = "drill_process_max", help_heading = DRILL, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=999))]
     process_max: u16,
 
+    /// Priority of the processes of a drill, from 0, that of the exporter, to 19, the lowest. With a low one a drill takes longer on a busy host than a restore would
+    #[arg(long = "drill.nice", id = "drill_nice", help_heading = DRILL, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u8).range(0..=19))]
+    nice: u8,
+
     /// Space that has to be free before a drill, as a multiple of the size of the backup
     #[arg(long = "drill.space-factor", id = "drill_space_factor", help_heading = DRILL, value_name = "FACTOR", default_value = "1.2", value_parser = parse_factor)]
     space_factor: f64,
@@ -115,6 +119,7 @@ impl DrillOptions {
             checksums: self.checksums,
             settings: self.setting,
             process_max: self.process_max,
+            nice: self.nice,
             space_factor: self.space_factor,
             reserve_bytes: u64::from(self.reserve_mib) << 20,
             timeout: self.timeout,

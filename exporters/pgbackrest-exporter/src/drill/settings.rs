@@ -23,6 +23,8 @@ pub(crate) struct DrillSettings {
     /// More settings of the scratch server.
     pub settings: Vec<(String, String)>,
     pub process_max: u16,
+    /// Priority of its processes: 0 is that of the exporter, 19 the lowest.
+    pub nice: u8,
     /// What has to be free, as a multiple of the backup's size.
     pub space_factor: f64,
     /// What stays free.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use engine::Reason;
 
+use crate::command::LOWEST;
 use crate::json::{elements, member, number, text};
 use crate::output::failure;
 use crate::settings::Settings;
@@ -113,7 +114,7 @@ pub(crate) async fn verify(
 }
 
 async fn read(settings: &Settings, target: &VerifyTarget) -> Result<VerifyReport, (Reason, String)> {
-    let program = settings.program.in_background();
+    let program = settings.program.in_background(LOWEST);
     let deadline = Instant::now() + settings.verify.timeout;
     let output = program.run(&arguments(settings, target), deadline).await;
     let output = output.map_err(|error| (error.reason(), format!("pgbackrest verify: {error}")))?;
