@@ -17,6 +17,7 @@ use crate::snapshot::InfoSnapshot;
 use crate::verify::{targets, verify};
 
 pub(crate) use schedule::{Schedule, Schedules, TimeOfDay, local_time, parse_duration, schedule};
+use state::StateError;
 pub(crate) use state::{JobState, ProofState, StateFolder, to_val};
 
 /// The longest sleep: the clock may be set, and a suspended machine does not count the time.
@@ -72,15 +73,15 @@ impl JobRunner {
             let now = Timestamp::now();
             let next = self.plan(now);
             let left = next.map(|(at, _)| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-            let sleep = match (next, left, self.settings.state.lock()) {
-                (Some((_, job)), Some(Duration::ZERO), Ok(_lock)) => {
+            if let (Some((_, job)), Some(Duration::ZERO)) = (next, left) {
+                let lock = self.settings.state.lock();
+                // While another process runs one, it waits; without a folder for results it does not.
+                if !matches!(lock, Err(StateError::Busy { .. })) {
                     self.run_job(job, now, &mut stop).await;
                     continue;
                 }
-                // Another process runs one.
-                (_, Some(Duration::ZERO), Err(_)) | (_, None, _) => MAX_SLEEP,
-                (_, Some(left), _) => left.min(MAX_SLEEP),
-            };
+            }
+            let sleep = left.filter(|left| !left.is_zero()).unwrap_or(MAX_SLEEP).min(MAX_SLEEP);
             tokio::select! {
                 () = tokio::time::sleep(sleep) => {}
                 _ = stop.wait_for(|stop| *stop) => return,

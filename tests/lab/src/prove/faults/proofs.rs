@@ -52,15 +52,14 @@ fn drills(lab: &mut Architecture, at: usize) -> Result<Vec<Process>, LabError> {
         "--drill.every=5s".to_owned(),
         "--drill.reserve=1".to_owned(),
         format!("--drill.path={}", lab.backrest.folder().join("drill").display()),
-        format!("--drill.pg-bin-path={}", lab.nodes[at].member.bin_dir().display()),
+        format!("--drill.pg-bin-path={}", server_programs(lab, at)?.display()),
     ];
     exporter(lab, &flags)
 }
 
 /// Starts one more exporter of the repository, and has it scraped.
 fn exporter(lab: &Architecture, flags: &[String]) -> Result<Vec<Process>, LabError> {
-    let own = PathBuf::from(format!("/proc/{}/exe", lab.backrest_exporter.process().pid()));
-    let program = fs::read_link(&own).map_err(LabError::io(format!("reading {}", own.display())))?;
+    let program = program_of(&lab.backrest_exporter.process().pid().to_string())?;
     let mut args = vec![
         format!("--backrest.binary={}", lab.backrest.program().display()),
         format!("--backrest.config={}", lab.backrest.config().display()),
@@ -76,6 +75,19 @@ fn exporter(lab: &Architecture, flags: &[String]) -> Result<Vec<Process>, LabErr
     targets.push(target.label("ip", &address.ip().to_string()));
     lab.prometheus.scrape(&targets)?;
     Ok(vec![exporter.into_process()])
+}
+
+/// The folder with the programs of a member's PostgreSQL.
+fn server_programs(lab: &Architecture, at: usize) -> Result<PathBuf, LabError> {
+    let file = lab.nodes[at].member.data_dir().join("postmaster.pid");
+    let text = fs::read_to_string(&file).map_err(LabError::io(format!("reading {}", file.display())))?;
+    let program = program_of(text.lines().next().unwrap_or_default())?;
+    Ok(program.parent().map(Path::to_owned).unwrap_or_default())
+}
+
+fn program_of(pid: &str) -> Result<PathBuf, LabError> {
+    let link = PathBuf::from(format!("/proc/{pid}/exe"));
+    fs::read_link(&link).map_err(LabError::io(format!("reading {}", link.display())))
 }
 
 /// Puts the file back, and ends the scrapes of the exporter.
