@@ -58,6 +58,7 @@ mod top;
 
 pub use build_info::BuildInfo;
 pub use catalog::{CheckQuery, EmbeddedFolder};
+pub use cli::read_flags;
 pub use collector::{Position, YamlKind, YamlNode, parse_yaml};
 pub use error::SourceError;
 pub use exporter::{Context, Exporter, Sources, Tool};

@@ -10,8 +10,11 @@ use engine::{Context, Sources, parse_bool};
 
 use crate::backups::BackupSelection;
 use crate::command::{Program, RunAs};
+use crate::drill::DrillOptions;
+use crate::jobs::{Schedule, Schedules, StateFolder};
 use crate::settings::{DatabaseCount, Settings};
 use crate::source::BackrestSource;
+use crate::verify::VerifyOptions;
 
 /// The prefix of our environment variables. pgBackRest would read those with its own name as options.
 pub(crate) const ENV_PREFIX: &str = "BACKREST_EXPORTER";
@@ -99,6 +102,16 @@ pub(crate) struct BackrestOptions {
     /// Run pgBackRest; if false, only the exporter's own metrics are exported
     #[arg(long = "collector.pgbackrest", id = "collector", help_heading = COLLECTION, action = ArgAction::Set, value_parser = parse_bool, default_value = "true")]
     collector: bool,
+
+    /// Folder for the results of verifications and drills, which are kept over a restart. Default: $STATE_DIRECTORY, which systemd sets
+    #[arg(long = "state-dir", id = "state_dir", help_heading = COLLECTION, value_name = "PATH", default_value = "")]
+    state_dir: OsString,
+
+    #[command(flatten)]
+    verify: VerifyOptions,
+
+    #[command(flatten)]
+    drill: DrillOptions,
 }
 
 // Headings of the flags in the help.
@@ -145,11 +158,43 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("collect_stale", "COLLECT_STALE"),
     ("collector", "COLLECTOR_PGBACKREST"),
     ("listen_address", "LISTEN_ADDRESS"),
+    ("state_dir", "STATE_DIR"),
+    ("verify_every", "VERIFY_EVERY"),
+    ("verify_at", "VERIFY_AT"),
+    ("verify_timeout", "VERIFY_TIMEOUT"),
+    ("verify_process_max", "VERIFY_PROCESS_MAX"),
+    ("drill_every", "DRILL_EVERY"),
+    ("drill_at", "DRILL_AT"),
+    ("drill_path", "DRILL_PATH"),
+    ("drill_stanza", "DRILL_STANZA"),
+    ("drill_repo", "DRILL_REPO"),
+    ("drill_backup", "DRILL_BACKUP"),
+    ("drill_target", "DRILL_TARGET"),
+    ("drill_pg_bin_path", "DRILL_PG_BIN_PATH"),
+    ("drill_db_user", "DRILL_DB_USER"),
+    ("drill_database", "DRILL_DATABASE"),
+    ("drill_query", "DRILL_QUERY"),
+    ("drill_heartbeat_query", "DRILL_HEARTBEAT_QUERY"),
+    ("drill_amcheck", "DRILL_AMCHECK"),
+    ("drill_checksums", "DRILL_CHECKSUMS"),
+    ("drill_process_max", "DRILL_PROCESS_MAX"),
+    ("drill_nice", "DRILL_NICE"),
+    ("drill_space_factor", "DRILL_SPACE_FACTOR"),
+    ("drill_reserve", "DRILL_RESERVE"),
+    ("drill_timeout", "DRILL_TIMEOUT"),
 ];
 
 impl BackrestOptions {
     /// The source for these flags. It starts to collect at once.
     pub(crate) fn connect(self, context: &Context) -> Result<Sources<BackrestSource>, Box<dyn Error + Send + Sync>> {
+        let settings = self.settings()?;
+        // A probe takes no time, unless it waits for the first collection.
+        let probe_timeout = settings.timeout + Duration::from_secs(5);
+        Ok(Sources { sources: vec![BackrestSource::start(settings, context.wait_for_first)], probe_timeout })
+    }
+
+    /// The settings for these flags.
+    pub(crate) fn settings(self) -> Result<Settings, Box<dyn Error + Send + Sync>> {
         let user = if self.user.is_empty() { None } else { Some(run_as(&self.user)?) };
         let given = |name: &str, value: &OsString| {
             let mut option = OsString::from(format!("--{name}="));
@@ -169,8 +214,13 @@ impl BackrestOptions {
             return Err("--backrest.stanza-exclude excludes every stanza of --backrest.stanza-include".into());
         }
         let documents = included_stanzas.len();
-        let settings = Settings {
-            program: Program { path: self.binary, user, hidden_prefixes: HIDDEN_PREFIXES.into() },
+        let schedules = Schedules { verify: self.verify.schedule(), drill: self.drill.schedule() };
+        let drill = self.drill.settings();
+        if schedules.drill != Schedule::Off && drill.path.is_none() {
+            return Err("--drill.every and --drill.at need a folder: set --drill.path".into());
+        }
+        Ok(Settings {
+            program: Program { path: self.binary, user, hidden_prefixes: HIDDEN_PREFIXES.into(), wrapper: Vec::new() },
             config,
             arguments: self.argument,
             included_stanzas,
@@ -192,11 +242,18 @@ impl BackrestOptions {
             timeout: self.collect_timeout,
             stale: self.collect_stale,
             enabled: self.collector,
-        };
-        // A probe takes no time, unless it waits for the first collection.
-        let probe_timeout = settings.timeout + Duration::from_secs(5);
-        Ok(Sources { sources: vec![BackrestSource::start(settings, context.wait_for_first)], probe_timeout })
+            verify: self.verify.settings(),
+            drill,
+            schedules,
+            state: StateFolder::new(state_dir(self.state_dir)),
+        })
     }
+}
+
+/// The folder for results; systemd names several with colons, of which the first is ours.
+fn state_dir(given: OsString) -> Option<PathBuf> {
+    let variable = || std::env::var("STATE_DIRECTORY").ok()?.split(':').next().map(PathBuf::from);
+    Some(given).filter(|given| !given.is_empty()).map(PathBuf::from).or_else(variable).filter(|path| path.is_absolute())
 }
 
 fn run_as(name: &str) -> Result<RunAs, String> {

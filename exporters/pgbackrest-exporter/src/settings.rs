@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::backups::BackupSelection;
 use crate::command::Program;
+use crate::drill::DrillSettings;
+use crate::jobs::{Schedules, StateFolder};
 use crate::snapshot::RunTarget;
+use crate::verify::VerifySettings;
 
 /// What to run, how often, and what to read.
 #[derive(Debug, Clone)]
@@ -27,6 +30,11 @@ pub(crate) struct Settings {
     pub stale: Duration,
     /// Whether `info` is run at all.
     pub enabled: bool,
+    pub verify: VerifySettings,
+    pub drill: DrillSettings,
+    pub schedules: Schedules,
+    /// Where results of verifications and drills are kept.
+    pub state: StateFolder,
 }
 
 /// The backups whose databases are counted.
