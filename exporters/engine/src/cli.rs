@@ -129,7 +129,9 @@ pub fn read_flags(
     environment: &[(&str, &str)],
     arguments: impl Iterator<Item = OsString>,
 ) -> Result<ArgMatches, clap::Error> {
-    let mut command = command.mut_args(|arg| complete(arg, prefix, environment));
+    // A flag without a value has neither a variable nor a default.
+    let completed = |arg: Arg| if arg.get_action().takes_values() { complete(arg, prefix, environment) } else { arg };
+    let mut command = command.mut_args(completed);
     let arguments = with_plain_negations(&command, arguments);
     command.try_get_matches_from_mut(arguments).map_err(|error| with_name_of_variable(error, &command))
 }
@@ -137,7 +139,7 @@ pub fn read_flags(
 /// The flag with its environment variable, the spellings of true and false, and its notes in `--help`.
 fn complete(arg: Arg, prefix: &str, environment: &[(&str, &str)]) -> Arg {
     let id = arg.get_id().as_str().to_owned();
-    let arg = if is_bool(&arg) && arg.get_action().takes_values() {
+    let arg = if is_bool(&arg) {
         arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
     } else {
         arg

@@ -200,7 +200,7 @@ fn targets_backups_and_checks_are_followed() {
 fn damage_is_named() {
     let rehearsal = Rehearsal::build(BackrestRelease::Newest);
     let segments = rehearsal.segments();
-    let (removed, at) = (&segments[segments.len() - 2], rehearsal.folder.path().join("removed"));
+    let (removed, at) = (&segments[segments.len() - 2], rehearsal.backrest.folder().join("removed"));
     fs::rename(removed, &at).unwrap();
     rehearsal.fails(&[], 1, "wal_missing", "is missing or damaged");
     fs::rename(&at, removed).unwrap();

@@ -105,7 +105,7 @@ impl Member {
         &self.process
     }
 
-    /// Its data directory.
+    /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -163,8 +163,8 @@ impl Member {
 
     /// Creates pgbench's tables in a database.
     pub fn pgbench_init(&self, database: &str, scale: u32) -> Result<(), LabError> {
-        let scale = scale.to_string();
-        run(self.client("pgbench", None).args(["--initialize", "--quiet", "--scale", &scale, database])).map(drop)
+        let mut pgbench = self.client("pgbench", None);
+        run(pgbench.args(["--initialize", "--quiet", "--scale", &scale.to_string(), database])).map(drop)
     }
 
     /// Starts pgbench on the database `postgres` through a port on 127.0.0.1, such as that of a service: 20 transactions a
