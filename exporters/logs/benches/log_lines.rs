@@ -1,9 +1,13 @@
-//! Lines per second and core: `cargo bench --workspace --bench log_lines`.
+//! Lines per second and core, with the patterns of all embedded collectors of the log of PostgreSQL tried on each:
+//! `cargo bench --workspace --bench log_lines`.
 
+use std::fs;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use logs::{Decoder, Field, Format};
+use regex::Regex;
 
 /// How long each format is measured.
 const TIME: Duration = Duration::from_secs(2);
@@ -16,6 +20,8 @@ fn main() {
         ("stderr", Format::stderr(prefix), stderr),
         ("pgbouncer", Some(Format::pgbouncer()), pgbouncer),
     ];
+    let patterns = patterns();
+    println!("{} patterns", patterns.len());
     for (name, format, line) in formats {
         let Some(format) = format else { continue };
         let text: String = (0..2000).map(line).collect();
@@ -25,7 +31,8 @@ fn main() {
             for chunk in text.as_bytes().chunks(256 * 1024) {
                 decoder.feed(chunk, &mut |line| {
                     events += 1;
-                    black_box(line.get(Field::Message));
+                    let message = line.get(Field::Message).unwrap_or_default();
+                    black_box(patterns.iter().filter(|pattern| pattern.captures(message).is_some()).count());
                 });
             }
         }
@@ -37,6 +44,17 @@ fn main() {
             events * bytes / seconds / 1e6
         );
     }
+}
+
+/// The patterns that the collectors have for messages.
+fn patterns() -> Vec<Regex> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../collectors/pg"));
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let of_logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("pg_log_"));
+    let texts: Vec<String> = of_logs.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let quoted = lines.filter_map(|line| line.trim().strip_prefix("message: '/")?.strip_suffix("/'"));
+    quoted.filter_map(|pattern| Regex::new(pattern).ok()).collect()
 }
 
 /// What a busy server logs: statements over the threshold, connections, errors, temporary files, lock waits.

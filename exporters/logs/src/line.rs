@@ -14,6 +14,8 @@ pub enum Field {
     Severity,
     /// SQLSTATE; the error number of pgBackRest.
     Code,
+    /// The class of the SQLSTATE: its first two characters.
+    CodeClass,
     /// The message, all its lines.
     Message,
     /// DETAIL of PostgreSQL.
@@ -54,10 +56,11 @@ pub enum Field {
 
 impl Field {
     /// All fields, in the order of their definition.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Timestamp,
         Self::Severity,
         Self::Code,
+        Self::CodeClass,
         Self::Message,
         Self::Detail,
         Self::Hint,
@@ -84,6 +87,7 @@ impl Field {
             Self::Timestamp => "timestamp",
             Self::Severity => "severity",
             Self::Code => "code",
+            Self::CodeClass => "code_class",
             Self::Message => "message",
             Self::Detail => "detail",
             Self::Hint => "hint",
@@ -121,6 +125,16 @@ impl<'a> Line<'a> {
     /// The text of a field, at most [`MAX_TEXT`] bytes of it; `None` where the line has none.
     pub fn get(&self, field: Field) -> Option<&str> {
         self.values[field as usize].as_deref()
+    }
+
+    /// Sets the class of the SQLSTATE, if there is one.
+    pub(crate) fn set_code_class(&mut self) {
+        let class = match &self.values[Field::Code as usize] {
+            Some(Cow::Borrowed(code)) => code.get(..2).map(Cow::Borrowed),
+            Some(Cow::Owned(code)) => code.get(..2).map(|class| Cow::Owned(class.to_owned())),
+            None => None,
+        };
+        self.values[Field::CodeClass as usize] = class;
     }
 
     /// Sets a field; an empty text is no value.

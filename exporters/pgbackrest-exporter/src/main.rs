@@ -17,6 +17,7 @@ mod filter_cache;
 mod fuzz;
 mod interrupt;
 mod json;
+mod log_files;
 mod native;
 mod options;
 mod output;

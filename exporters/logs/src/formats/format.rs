@@ -1,5 +1,6 @@
 //! The formats of log files.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::formats::events::Kind;
@@ -72,12 +73,24 @@ impl Format {
         let mut line = match self {
             Self::Json => json::parse(event)?,
             Self::Csv => csv::parse(event)?,
-            Self::Stderr(prefix) => return stderr::parse(prefix, event),
+            Self::Stderr(prefix) => stderr::parse(prefix, event)?,
             Self::Program(pattern) => return pattern.parse(event, file_name),
         };
+        line.set_code_class();
         if let Some(Severity::Message(english)) = line.get(Field::Severity).and_then(severity::severity) {
             line.set(Field::Severity, english);
         }
         Some(line)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json => f.write_str("jsonlog"),
+            Self::Csv => f.write_str("csvlog"),
+            Self::Stderr(_) => f.write_str("stderr"),
+            Self::Program(_) => f.write_str("text"),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Where a log is, and which files are there.
 
 use std::fs::{self, Metadata};
-use std::io::{ErrorKind, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -94,6 +94,31 @@ impl Place {
         let name = path.file_name().and_then(|name| name.to_str()).ok_or(ErrorKind::InvalidFilename)?;
         let directory = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Ok(Self { directory: directory.to_owned(), pattern: Pattern::Name(name.to_owned()) })
+    }
+
+    /// What a user names: a folder, of which the names that match `pattern`, or one file.
+    ///
+    /// # Errors
+    /// The path names no file, or the pattern is no glob.
+    pub fn given(path: &Path, pattern: &str) -> Result<Self> {
+        if !path.is_dir() {
+            return Self::file(path);
+        }
+        let pattern = Pattern::glob(pattern).map_err(Error::other)?;
+        Ok(Self { directory: path.to_owned(), pattern })
+    }
+
+    /// Whether the folder can be read, and the newest file in it.
+    ///
+    /// # Errors
+    /// Errors of the system, with the path.
+    pub fn check(&self) -> Result<()> {
+        let described = |path: &Path, error: &Error| Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let entries = self.entries().map_err(|error| described(&self.directory, &error))?;
+        let files = entries.iter().filter(|entry| self.pattern.matches(&entry.name));
+        let Some(newest) = files.max_by_key(|entry| entry.modified) else { return Ok(()) };
+        let path = self.directory.join(&newest.name);
+        files::open(&path).map(drop).map_err(|error| described(&path, &error))
     }
 
     /// The regular files that belong to the log, or did under another name.
