@@ -20,6 +20,7 @@ mod health;
 mod hostile;
 mod http;
 mod import;
+mod log_metrics;
 mod logs;
 mod mistakes;
 mod parity;

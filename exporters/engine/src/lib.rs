@@ -62,7 +62,10 @@ pub use cli::read_flags;
 pub use collector::{Position, YamlKind, YamlNode, parse_yaml};
 pub use error::SourceError;
 pub use exporter::{Context, Exporter, Sources, Tool};
-pub use facts::{Detail, Extension, Health, OtherDatabase, Role, ServerFacts, ServerNotes, ServerProbe, Version};
+pub use facts::{
+    Detail, Extension, Health, LogLocation, LogProgram, OtherDatabase, Role, ServerFacts, ServerNotes, ServerProbe,
+    Version,
+};
 pub use names::{is_label_name, is_metric_name};
 pub use options::parse_bool;
 pub use reason::Reason;

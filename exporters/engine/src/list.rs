@@ -210,9 +210,10 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
         let labels = if labels.is_empty() { "none".into() } else { labels };
         let tags =
             if collector.tags.is_empty() { "none, so in every database".into() } else { collector.tags.join(", ") };
-        let pace = match collector.sample {
-            Some(sample) => format!("sampled | every {} s", sample.as_secs_f64()),
-            None => format!("ttl | {} s", collector.ttl.as_secs_f64()),
+        let pace = match (collector.sample, &collector.log) {
+            (Some(sample), _) => format!("sampled | every {} s", sample.as_secs_f64()),
+            (None, Some(log)) => format!("log | {}", log.program.word()),
+            (None, None) => format!("ttl | {} s", collector.ttl.as_secs_f64()),
         };
         writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| Tags | {tags} |\n| {pace} |").ok();
         if let Some(source) = &collector.source {

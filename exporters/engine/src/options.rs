@@ -83,6 +83,15 @@ pub struct Options {
           default_value = "false")]
     pub openmetrics: bool,
 
+    /// Folder in which to save how far logs were read, and what was counted in them
+    ///
+    /// systemd sets it for a unit with StateDirectory=. Without it, a restarted exporter
+    /// continues at the end of a log, and its counters of logs start at 0.
+    /// [env: STATE_DIRECTORY]
+    #[arg(long, id = "state_directory", help_heading = COLLECTORS, value_name = "PATH", env = "STATE_DIRECTORY", hide_env = true,
+          verbatim_doc_comment)]
+    pub state_directory: Option<PathBuf>,
+
     /// Log level: debug, info, warn or error
     #[arg(long = "log.level", id = "log_level", help_heading = LOG, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
@@ -102,6 +111,14 @@ pub struct Options {
     /// Connect, print what is planned and exit, like explain --all
     #[arg(long = "explain", short = 'E', id = "explain_flag", action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub explain: bool,
+}
+
+impl Options {
+    /// Where to save state; systemd gives several folders if a unit has several.
+    pub(crate) fn state_directory(&self) -> Option<PathBuf> {
+        let given = self.state_directory.as_ref()?.to_str()?;
+        given.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from)
+    }
 }
 
 // Headings of the flags in the help.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, SqlTexts, text_hash};
 use crate::collector::{Collector, quote};
-use crate::facts::{Role, ServerFacts, Version, VersionRange};
+use crate::facts::{LogProgram, Role, ServerFacts, Version, VersionRange};
 use crate::qualify::qualify;
 use crate::source::Query;
 
@@ -60,6 +60,7 @@ pub(crate) enum SkipReason {
     TagPresent(String),
     ExtensionPresent(String),
     SamplingDisabled,
+    Log(String),
 }
 
 impl fmt::Display for SkipReason {
@@ -83,7 +84,23 @@ impl fmt::Display for SkipReason {
             Self::TagPresent(tag) => write!(f, "excluded by --tag {tag}"),
             Self::ExtensionPresent(name) => write!(f, "not needed where the extension {name} is installed"),
             Self::SamplingDisabled => f.write_str("sampling is off (--disable-sampling)"),
+            Self::Log(reason) => f.write_str(reason),
         }
+    }
+}
+
+impl Plan {
+    /// Leaves out collectors of logs that are not read, for the reason that `obstacle` gives.
+    pub fn without_logs(mut self, catalog: &Catalog, obstacle: impl Fn(LogProgram) -> Option<String>) -> Self {
+        let log_of = |planned: &Planned| catalog.collectors[planned.collector].log.as_ref().map(|log| log.program);
+        self.planned.retain(|planned| match log_of(planned).and_then(&obstacle) {
+            Some(reason) => {
+                self.skipped.push((planned.collector, SkipReason::Log(reason)));
+                false
+            }
+            None => true,
+        });
+        self
     }
 }
 
@@ -174,6 +191,9 @@ fn skipped(collector: &Collector, facts: &ServerFacts, selection: &Selection, ma
     }
     if collector.sample.is_some() && !selection.samples {
         return Some(SkipReason::SamplingDisabled);
+    }
+    if collector.log.is_some() && !main {
+        return Some(SkipReason::MainDatabaseOnly);
     }
     collector.tags.iter().find_map(|tag| unmet(tag, facts, selection, main))
 }

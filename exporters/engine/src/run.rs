@@ -148,6 +148,7 @@ fn act<O: Args, S: Source>(
         distinct(&sources)?;
         let targets = Targets::new(catalog, sources, settings(exporter, &options, namespace, status.clone()));
         if doctor || explains {
+            targets.find_logs().await;
             targets.scrape(tokio::time::Instant::now() + options.scrape_timeout, Format::Text, false).await;
             if let Some(Task::Doctor { json, .. }) = command {
                 let report = doctor::examine(exporter.name, &targets, &rules).await;
@@ -229,6 +230,7 @@ fn settings(exporter: &Exporter, options: &Options, namespace: String, status: P
         most_result_bytes: usize::from(options.max_result_size) << 20,
         unchanged_limit: options.cache_ttls.slowest(),
         disable_intro: options.disable_intro,
+        state_directory: options.state_directory(),
         started: Instant::now(),
         status,
     }
@@ -268,6 +270,7 @@ async fn serve<S: Source>(
     let service = Service::new(exporter.name, exporter.build, options, probe_timeout, targets, status, load);
     service.targets().begin_first_probes(probe_timeout);
     service.targets().begin_sampling();
+    service.targets().begin_logs();
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
     let alive = tokio::spawn(service_manager::keep_alive());
     let stop = stop_signal()?;

@@ -91,6 +91,12 @@ self_metrics! {
     DROPPED_SAMPLES_TOTAL: Counter "exporter_dropped_samples_total" ["collector", "reason"], "Samples dropped from responses, by reason";
 
     ROLE_PRIVILEGED: Gauge "exporter_role_privileged" [], "1 if the exporter's role sees all sessions, settings and statements, as with pg_monitor, else 0; collectors that would then export false values are left out";
+    LOG_READ: Gauge "exporter_log_read" ["program"], "1 if the log of the program is read, 0 if it cannot be read";
+    LOG_EVENTS_TOTAL: Counter "exporter_log_events_total" ["program"], "Events read from the log of the program";
+    LOG_NOT_UNDERSTOOD_TOTAL: Counter "exporter_log_not_understood_total" ["program"], "Lines of the log of the program that are not in its format";
+    LOG_READ_BYTES_TOTAL: Counter "exporter_log_read_bytes_total" ["program"], "Bytes read from the log of the program";
+    LOG_LAG_BYTES: Gauge "exporter_log_lag_bytes" ["program"], "Bytes written to the log of the program and not read yet";
+    LOG_STATE_SAVED: Gauge "exporter_log_state_saved" ["program"], "1 if the position in the log of the program is saved for a restart, else 0";
     CONNECTIONS: Gauge "exporter_connections" [], "Open connections to the server";
     CONNECTIONS_BUDGET: Gauge "exporter_connections_budget" [], "Maximum number of open connections to the server";
     CONNECTIONS_OPENED_TOTAL: Counter "exporter_connections_opened_total" [], "Connections opened to the server";

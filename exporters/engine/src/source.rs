@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::SourceError;
-use crate::facts::{Health, ServerProbe};
+use crate::facts::{Health, LogLocation, ServerProbe};
 use crate::rows::{Fetched, RowSink};
 
 /// A server that rows come from.
@@ -47,6 +47,14 @@ pub trait Source: Send + Sync + 'static {
 
     /// The name of the server in pages, logs and, with several servers, the label `target`; without a password.
     fn target(&self) -> String;
+
+    /// Where the logs of the server are, if they can be read on this host. Queried at start and once a minute.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    fn logs(&self) -> impl Future<Output = Result<Vec<LogLocation>, SourceError>> + Send {
+        async { Ok(Vec::new()) }
+    }
 
     /// Stops the background work of the source, when the exporter stops.
     fn close(&self) -> impl Future<Output = ()> + Send {

@@ -12,6 +12,7 @@ mod facts;
 mod fuzz;
 mod health;
 mod instance;
+mod logs;
 mod options;
 mod pool;
 mod pooler;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use engine::{Connections, Health, Source, SourceError};
+use engine::{Connections, Health, LogLocation, Source, SourceError};
 
 use crate::instance::InstanceReader;
+use crate::logs::{self, LogPaths};
 use crate::pool::Pool;
 use crate::pool::purpose::Purpose;
 use crate::session::PgSession;
@@ -13,11 +14,12 @@ use crate::session::PgSession;
 pub(crate) struct PostgresSource {
     pool: Pool,
     reader: Arc<InstanceReader>,
+    log_paths: LogPaths,
 }
 
 impl PostgresSource {
-    pub(crate) fn new(pool: Pool, reader: InstanceReader) -> Self {
-        Self { pool, reader: Arc::new(reader) }
+    pub(crate) fn new(pool: Pool, reader: InstanceReader, log_paths: LogPaths) -> Self {
+        Self { pool, reader: Arc::new(reader), log_paths }
     }
 
     async fn session(&self, purpose: &Purpose) -> Result<PgSession, SourceError> {
@@ -41,6 +43,11 @@ impl Source for PostgresSource {
 
     async fn health(&self, with_lag: bool) -> Result<Health, SourceError> {
         self.session(&Purpose::Health).await?.health(with_lag).await
+    }
+
+    async fn logs(&self) -> Result<Vec<LogLocation>, SourceError> {
+        let settings = self.session(&Purpose::of(None)).await?.log_settings().await?;
+        Ok(logs::locate(&settings, &self.log_paths))
     }
 
     fn max_parallel_databases(&self) -> usize {

@@ -20,6 +20,7 @@ mod fuzz;
 mod interrupt;
 mod jobs;
 mod json;
+mod log_files;
 mod native;
 mod options;
 mod output;

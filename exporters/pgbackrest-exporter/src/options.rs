@@ -99,6 +99,10 @@ pub(crate) struct BackrestOptions {
     #[arg(long = "collect.stale", id = "collect_stale", help_heading = COLLECTION, value_name = "SECONDS", default_value = "3600", value_parser = parse_seconds)]
     collect_stale: Duration,
 
+    /// Folder of the log files of pgBackRest (log-path)
+    #[arg(long = "log.pgbackrest-path", id = "log_pgbackrest_path", help_heading = COLLECTION, value_name = "PATH", default_value = "/var/log/pgbackrest")]
+    log_path: PathBuf,
+
     /// Run pgBackRest; if false, only the exporter's own metrics are exported
     #[arg(long = "collector.pgbackrest", id = "collector", help_heading = COLLECTION, action = ArgAction::Set, value_parser = parse_bool, default_value = "true")]
     collector: bool,
@@ -156,6 +160,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("collect_interval", "COLLECT_INTERVAL"),
     ("collect_timeout", "COLLECT_TIMEOUT"),
     ("collect_stale", "COLLECT_STALE"),
+    ("log_pgbackrest_path", "LOG_PGBACKREST_PATH"),
     ("collector", "COLLECTOR_PGBACKREST"),
     ("listen_address", "LISTEN_ADDRESS"),
     ("state_dir", "STATE_DIR"),
@@ -241,6 +246,7 @@ impl BackrestOptions {
             interval: self.collect_interval,
             timeout: self.collect_timeout,
             stale: self.collect_stale,
+            log_path: self.log_path,
             enabled: self.collector,
             verify: self.verify.settings(),
             drill,

@@ -1,6 +1,7 @@
 //! The settings of the collection.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::backups::BackupSelection;
@@ -28,6 +29,8 @@ pub(crate) struct Settings {
     pub interval: Duration,
     pub timeout: Duration,
     pub stale: Duration,
+    /// The folder of the log files.
+    pub log_path: PathBuf,
     /// Whether `info` is run at all.
     pub enabled: bool,
     pub verify: VerifySettings,

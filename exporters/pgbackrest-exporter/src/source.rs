@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use engine::{
-    Connections, Fetched, Query, Reason, Role, RowSink, ServerFacts, ServerNotes, ServerProbe, Session, Source,
-    SourceError,
+    Connections, Fetched, LogLocation, Query, Reason, Role, RowSink, ServerFacts, ServerNotes, ServerProbe, Session,
+    Source, SourceError,
 };
 use jaq_json::Val;
 use parking_lot::Mutex;
@@ -21,6 +21,7 @@ use crate::filter::{FilterError, Variables};
 use crate::filter_cache::FilterCache;
 use crate::jobs::{JobRunner, ProofState, to_val};
 use crate::json::object;
+use crate::log_files::locate;
 use crate::settings::Settings;
 use crate::snapshot::{InfoSnapshot, Timestamp};
 
@@ -56,6 +57,10 @@ impl BackrestSource {
 
 impl Source for BackrestSource {
     type Session = BackrestSession;
+
+    async fn logs(&self) -> Result<Vec<LogLocation>, SourceError> {
+        Ok(vec![locate(&self.settings.log_path)])
+    }
 
     async fn open(&self, database: Option<&str>) -> Result<BackrestSession, SourceError> {
         if let Some(name) = database {

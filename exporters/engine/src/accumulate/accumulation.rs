@@ -33,6 +33,11 @@ impl Accumulation {
         self.accumulator.insert(fitting.unwrap_or_else(|| Accumulator::new(collector, version)))
     }
 
+    /// Its totals as they are, if there are some.
+    pub fn existing(&mut self) -> Option<&mut Accumulator> {
+        self.accumulator.as_mut()
+    }
+
     /// When it was last read.
     pub fn read_at(&self) -> Option<Instant> {
         self.read_at

@@ -185,7 +185,6 @@ impl Accumulator {
     }
 
     /// The totals, to be written to a file.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the state file of log collectors"))]
     pub fn save(&self) -> SavedTotals {
         let of = |(key, series): (&String, &Series)| (key.clone(), series.totals.clone());
         SavedTotals {
@@ -197,7 +196,6 @@ impl Accumulator {
     }
 
     /// Takes over totals that were saved. Returns whether they were of the same columns; else nothing is taken.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the state file of log collectors"))]
     pub fn restore(&mut self, saved: SavedTotals, now: Instant) -> bool {
         if saved.shape != self.shape.total_names() || saved.bounds != self.shape.bounds() {
             return false;

@@ -12,7 +12,7 @@ use super::yaml::{Kind, Node, Position};
 pub(crate) type SqlFile<'a> = dyn Fn(&Path) -> Result<String, String> + 'a;
 
 /// The keys of which a collector has one.
-pub(super) const ASKS: [&str; 4] = ["query", "from", "from_file", "query_of"];
+pub(super) const ASKS: [&str; 5] = ["query", "from", "from_file", "query_of", "log"];
 /// The keys that a collector with `query_of` takes from the other one.
 const SHARED: [&str; 10] = [
     "predicate_queries",
@@ -63,6 +63,8 @@ pub(super) fn read_ask(
             // Until the catalog knows the other one's.
             Some(Ask::From(String::new()))
         }
+        // It asks nothing: lines come to it.
+        "log" => Some(Ask::From(String::new())),
         "from" => {
             let from = text.trim();
             let bare = from.get(..5).filter(|word| word.eq_ignore_ascii_case("from ")).map_or(from, |_| &from[5..]);

@@ -40,6 +40,8 @@ pub(crate) enum KeyType {
     /// One of these words, in any case if `true`.
     Word(&'static [&'static str], bool),
     List(Item),
+    /// A text, a list of texts, or a regular expression between slashes.
+    Match,
     Map(&'static KeyMap),
 }
 
@@ -82,6 +84,7 @@ impl KeyType {
             Self::Word([word], _) => (*word).into(),
             Self::Word(words, _) => format!("one of {}", words.join(", ")),
             Self::List(_) => "a list".into(),
+            Self::Match => "a text, a list of texts or a /regular expression/".into(),
             Self::Map(_) => "a map".into(),
         }
     }
@@ -110,7 +113,7 @@ impl Key {
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
-    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file` and `query_of`.",
+    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file`, `query_of` and `log`.",
     keys: &[
         Key::new(
             "name",
@@ -149,6 +152,19 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
             "Collector with `from` or `from_file` whose query it shares, with its columns in the select list: when both are due, it runs once. Of rows with equal labels the first counts. Its `ttl` or `sample`, versions and the like are of that collector, and its `tags` are added to those. When that one is sampled it may have a `top` of its own.",
             "pg_autovacuum_table",
         ),
+        Key::ours(
+            "log",
+            KeyType::Word(LOG_PROGRAMS, false),
+            "Program whose log it reads. Each line that `lines` selects is counted in the exporter: a COUNTER adds the field or group of its name, or 1; a HISTOGRAM observes it.",
+            "postgres",
+        ),
+        Key::ours(
+            "lines",
+            KeyType::Map(&LINES),
+            "Which lines of the log it counts: all of these must hold.",
+            "{ severity: [ERROR, FATAL, PANIC] }",
+        )
+        .default("all lines"),
         Key::new(
             "predicate_queries",
             KeyType::List(Item::Map(&PREDICATE)),
@@ -332,5 +348,43 @@ pub(crate) const COLUMN: KeyMap = KeyMap {
     ],
 };
 
+/// The programs of `log`.
+const LOG_PROGRAMS: &[&str] = &["postgres", "patroni", "pgbouncer", "pgbackrest"];
+
+/// A field of a log line.
+const fn field(name: &'static str, about: &'static str, example: &'static str) -> Key {
+    Key::ours(name, KeyType::Match, about, example)
+}
+
+/// The value of `lines`.
+pub(crate) const LINES: KeyMap = KeyMap {
+    title: "Lines",
+    about: "The keys of `lines`: fields of a log line. A value is a text, a list of texts of which one must be equal, or a regular expression between slashes; its named groups are fields, too.",
+    keys: &[
+        field("timestamp", "Time, as the program wrote it.", "/ UTC$/"),
+        field("severity", "Severity in English, as `LOG`, `WARNING`, `ERROR`, `FATAL`, `PANIC`.", "[ERROR, FATAL]"),
+        field("code", "SQLSTATE of PostgreSQL, or number of an error of pgBackRest.", "40P01"),
+        field("code_class", "Class of the SQLSTATE: its first two characters.", "'28'"),
+        field("message", "The message, with all its lines.", "'/^duration: (?<ms>[0-9.]+) ms/'"),
+        field("detail", "DETAIL of PostgreSQL.", "/^Process holding the lock/"),
+        field("hint", "HINT of PostgreSQL.", "/GRANT/"),
+        field("context", "CONTEXT of PostgreSQL.", "/^while updating tuple/"),
+        field("query", "The statement that caused the line. Do not make it a label.", "/^COPY/"),
+        field("internal_query", "The statement inside of a function that caused the line.", "/^SELECT/"),
+        field("datname", "Database.", "shop"),
+        field("user", "User.", "app"),
+        field("application_name", "Name of the client's application.", "psql"),
+        field("remote_host", "Address of the client, without its port.", "'[local]'"),
+        field("backend_type", "Kind of the server process.", "client backend"),
+        field("query_id", "Query identifier.", "/^[1-9]/"),
+        field("session_id", "Session.", "/^6/"),
+        field("pid", "Process.", "/^7/"),
+        field("command", "Command tag of PostgreSQL, or command of pgBackRest.", "backup"),
+        field("stanza", "Stanza of pgBackRest.", "main"),
+        field("process", "Number of the process of pgBackRest.", "'00'"),
+        field("side", "`C` for a client connection of PgBouncer, `S` for a server connection.", "C"),
+    ],
+};
+
 /// All maps, in the order of the reference page.
-pub(crate) const MAPS: &[&KeyMap] = &[&COLLECTOR, &COLUMN, &PREDICATE, &TOP, &LOOKUP];
+pub(crate) const MAPS: &[&KeyMap] = &[&COLLECTOR, &COLUMN, &PREDICATE, &TOP, &LOOKUP, &LINES];

@@ -11,6 +11,8 @@ mod diagnostic;
 mod fields;
 mod foreign;
 mod keys;
+mod log_keys;
+mod log_lines;
 mod macros;
 mod model;
 mod read;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::log_lines::LogLines;
 use super::yaml::Position;
 use crate::facts::{Version, VersionRange};
 use crate::redact;
@@ -33,6 +34,8 @@ pub(crate) struct Collector {
     pub ttl: Duration,
     /// How often it is sampled; its counts are multiplied by the time between samples and summed up in the exporter.
     pub sample: Option<Duration>,
+    /// The lines of a log that it counts, instead of rows of a query.
+    pub log: Option<LogLines>,
     /// How long the last good result may be served when a fetch fails.
     pub stale: Duration,
     /// Whether its result stays the same while nothing happens in its database.
@@ -200,9 +203,14 @@ impl Collector {
         self.columns.iter().any(|column| column.usage.kind().is_some())
     }
 
+    /// Whether it has a query that can be run by itself.
+    pub fn has_query(&self) -> bool {
+        self.lookup.is_none() && self.log.is_none()
+    }
+
     /// Whether its rows are summed up in the exporter, so that a scrape fetches nothing.
     pub fn is_accumulated(&self) -> bool {
-        self.sample.is_some()
+        self.sample.is_some() || self.log.is_some()
     }
 
     /// The type of one of its columns, if that is a metric.

@@ -45,6 +45,9 @@ pub(super) fn status(
     if let (Some(sample), Kind::Ok) = (collector.sample, status.kind) {
         status.text.push_str(&format!(", sampled every {} s", sample.as_secs_f64()));
     }
+    if let (Some(log), Kind::Ok) = (&collector.log, status.kind) {
+        status.text.push_str(&format!(", from the log of {}", log.program.word()));
+    }
     let advice = advice(collector, one, view).map(|grant| grant.replace("@user@", &quote(&probe.facts.user)));
     match advice {
         Some(grant) => CollectorStatus { text: format!("{}{TO_SEE_EVERYTHING}{grant}", status.text), ..status },

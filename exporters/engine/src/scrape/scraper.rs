@@ -8,6 +8,7 @@ use reason::Reason;
 use tokio::time::Instant;
 
 use super::collect::{Collection, Sampling};
+use super::log_reader::LogReaders;
 use super::render::{Snapshot, TargetPage, target_page};
 use super::server::ProbeResult;
 use super::settings::ScrapeSettings;
@@ -29,6 +30,7 @@ pub(crate) struct Scraper<S: Source> {
     pub(super) shared: Arc<Shared>,
     collection: Mutex<Option<Collection>>,
     sampling: Mutex<Option<Sampling>>,
+    logs: LogReaders,
 }
 
 impl<S: Source> Scraper<S> {
@@ -40,26 +42,26 @@ impl<S: Source> Scraper<S> {
         compressors: Arc<Compressors>,
     ) -> Self {
         let shared = Shared::new(catalog.clone(), settings, counters.clone(), source.target(), compressors);
-        Self {
-            catalog,
-            source,
-            counters,
-            shared: Arc::new(shared),
-            collection: Mutex::default(),
-            sampling: Mutex::default(),
-        }
+        let (shared, logs) = (Arc::new(shared), LogReaders::default());
+        Self { catalog, source, counters, shared, collection: Mutex::default(), sampling: Mutex::default(), logs }
     }
 
     /// The same server with other collectors. What is remembered of a `top` that has not changed, and what was accumulated, is
     /// taken over: else counters would begin anew.
     pub fn with(&self, catalog: Arc<Catalog>) -> Self {
         let (settings, compressors) = (self.shared.settings.clone(), self.shared.compressors.clone());
-        let new = Self::new(catalog, self.source.clone(), settings, self.counters.clone(), compressors);
+        let source = self.source.clone();
+        let mut shared = Shared::new(catalog.clone(), settings, self.counters.clone(), source.target(), compressors);
+        shared.logs = self.shared.logs.clone();
+        let (counters, shared, logs) = (self.counters.clone(), Arc::new(shared), self.logs.clone());
+        let (collection, sampling) = (Mutex::default(), Mutex::default());
+        let new = Self { catalog, source, counters, shared, collection, sampling, logs };
         new.shared.store.inherit(&self.shared.store, |index| {
             let old = &self.catalog.collectors[index];
-            let is_same = |new: &Collector| new.top == old.top && new.sample.is_some() == old.sample.is_some();
+            let is_same = |new: &Collector| new.top == old.top && new.is_accumulated() == old.is_accumulated();
             new.catalog.index_of(&old.key).filter(|index| is_same(&new.catalog.collectors[*index]))
         });
+        new.logs.attach(&new.shared);
         new
     }
 
@@ -145,6 +147,24 @@ impl<S: Source> Scraper<S> {
     /// Takes samples from now on, until it is dropped.
     pub fn begin_sampling(&self) {
         *self.sampling.lock() = Sampling::start(self.source.clone(), self.shared.clone());
+    }
+
+    /// Looks for the logs of the server once.
+    pub async fn find_logs(&self) {
+        if let Ok(found) = self.source.logs().await {
+            self.shared.logs.found(&found);
+        }
+    }
+
+    /// Reads the logs of the server from now on, also after a reload, until [`Scraper::end_logs`].
+    pub fn begin_logs(&self) {
+        self.logs.attach(&self.shared);
+        self.logs.begin(self.source.clone());
+    }
+
+    /// Stops reading logs, and saves how far they were read.
+    pub async fn end_logs(&self) {
+        self.logs.end().await;
     }
 
     /// The time to live that holds for a collector.

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::health::HealthCache;
+use super::log_status::LogStatuses;
 use super::schedule::{DatabaseSchedule, Schedules};
 use super::server::ServerState;
 use super::settings::ScrapeSettings;
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     /// How results are kept: compressed ones are compressed as they come, while the server works on the next.
     pub demand: Demand,
     pub compressors: Arc<Compressors>,
+    /// Which logs are read, and how far.
+    pub logs: Arc<LogStatuses>,
 }
 
 impl Shared {
@@ -53,6 +56,7 @@ impl Shared {
             first_probe: Arc::default(),
             demand: Demand::default(),
             compressors,
+            logs: Arc::default(),
         }
     }
 
@@ -64,7 +68,8 @@ impl Shared {
     }
 
     pub fn plan(&self, facts: &ServerFacts, main: bool) -> Plan {
-        plan(&self.catalog, facts, &self.settings.selection, main)
+        let plan = plan(&self.catalog, facts, &self.settings.selection, main);
+        plan.without_logs(&self.catalog, |program| self.logs.obstacle(program))
     }
 
     /// Plans and schedules a database in a collection that began at `started`.

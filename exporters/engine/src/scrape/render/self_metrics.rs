@@ -22,6 +22,7 @@ pub(super) fn self_metrics(shared: &Shared, snapshot: &Snapshot, connections: Co
     out.gauge(&self_metric::LAST_SCRAPE_ERROR, &[], f64::from(failed));
     server(&mut out, snapshot);
     scrapes(&mut out, shared, connections);
+    logs(&mut out, shared);
     for view in &snapshot.databases {
         database(&mut out, view);
     }
@@ -97,6 +98,19 @@ fn scrapes(out: &mut Writer<'_>, shared: &Shared, connections: Connections) {
     out.counter(&self_metric::CONNECTIONS_OPENED_TOTAL, connections.opened);
     if let Some(expiry) = connections.certificate_expiry {
         out.gauge(&self_metric::CERTIFICATE_EXPIRY_TIMESTAMP_SECONDS, &[("certificate", "server")], expiry);
+    }
+}
+
+fn logs(out: &mut Writer<'_>, shared: &Shared) {
+    for (program, status) in shared.logs.all() {
+        let labels: &[(&str, &str)] = &[("program", program.word())];
+        out.gauge(&self_metric::LOG_READ, labels, f64::from(status.obstacle.is_none()));
+        let totals = status.totals;
+        out.labelled_counter(&self_metric::LOG_EVENTS_TOTAL, labels, totals.events);
+        out.labelled_counter(&self_metric::LOG_NOT_UNDERSTOOD_TOTAL, labels, totals.not_understood);
+        out.labelled_counter(&self_metric::LOG_READ_BYTES_TOTAL, labels, totals.bytes);
+        out.gauge(&self_metric::LOG_LAG_BYTES, labels, status.lag_bytes as f64);
+        out.gauge(&self_metric::LOG_STATE_SAVED, labels, f64::from(status.is_saved));
     }
 }
 

@@ -60,6 +60,7 @@ impl Bench {
             disable_cache: false,
             most_result_bytes: 1 << 20,
             unchanged_limit: Tiers::default().slowest(),
+            state_directory: None,
             disable_intro: false,
             started: std::time::Instant::now(),
             status: ProcessStatus::default(),
