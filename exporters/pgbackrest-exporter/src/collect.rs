@@ -54,8 +54,7 @@ impl InfoCollector {
     pub async fn once(settings: Arc<Settings>) -> Arc<InfoSnapshot> {
         let (mut collector, snapshots) = Self::new(settings);
         collector.collect().await;
-        let snapshot = snapshots.borrow().clone();
-        snapshot
+        Arc::clone(&snapshots.borrow())
     }
 
     /// Collects now and then at every interval, forever.

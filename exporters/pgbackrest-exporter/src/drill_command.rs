@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
+use engine::StateFolder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -39,12 +40,16 @@ struct DrillCommand {
 
     #[command(flatten)]
     options: BackrestOptions,
+
+    #[command(flatten)]
+    state: StateFolder,
 }
 
 /// Runs the command with the arguments after its name.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     let arguments = std::iter::once("pgbackrest-exporter drill".into()).chain(arguments);
-    let matches = engine::read_flags(DrillCommand::command(), ENV_PREFIX, ENVIRONMENT, arguments);
+    let environment = [ENVIRONMENT, &[StateFolder::VARIABLE]].concat();
+    let matches = engine::read_flags(DrillCommand::command(), ENV_PREFIX, &environment, arguments);
     let parsed = matches.and_then(|matches| DrillCommand::from_arg_matches(&matches));
     let command = match parsed {
         Ok(command) => command,
@@ -61,8 +66,8 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
 }
 
 fn act(command: DrillCommand) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
-    let DrillCommand { json, clean, options } = command;
-    let settings = Arc::new(options.settings()?);
+    let DrillCommand { json, clean, options, state } = command;
+    let settings = Arc::new(options.settings(&state)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let path = settings.drill.path.clone().ok_or("no folder is set: name an empty folder with --drill.path")?;
     if clean {

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
-use engine::{Context, Sources, parse_bool};
+use engine::{Context, Sources, StateFolder, parse_bool};
 
 use crate::backups::BackupSelection;
 use crate::command::{Program, RunAs};
 use crate::drill::DrillOptions;
-use crate::jobs::{Schedule, Schedules, StateFolder};
+use crate::jobs::{ProofFile, Schedule, Schedules};
 use crate::settings::{DatabaseCount, Settings};
 use crate::source::BackrestSource;
 use crate::verify::VerifyOptions;
@@ -107,10 +107,6 @@ pub(crate) struct BackrestOptions {
     #[arg(long = "collector.pgbackrest", id = "collector", help_heading = COLLECTION, action = ArgAction::Set, value_parser = parse_bool, default_value = "true")]
     collector: bool,
 
-    /// Folder for the results of verifications and drills, which are kept over a restart. Default: $STATE_DIRECTORY, which systemd sets
-    #[arg(long = "state-dir", id = "state_dir", help_heading = COLLECTION, value_name = "PATH", default_value = "")]
-    state_dir: OsString,
-
     #[command(flatten)]
     verify: VerifyOptions,
 
@@ -163,7 +159,6 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("log_pgbackrest_path", "LOG_PGBACKREST_PATH"),
     ("collector", "COLLECTOR_PGBACKREST"),
     ("listen_address", "LISTEN_ADDRESS"),
-    ("state_dir", "STATE_DIR"),
     ("verify_every", "VERIFY_EVERY"),
     ("verify_at", "VERIFY_AT"),
     ("verify_timeout", "VERIFY_TIMEOUT"),
@@ -192,14 +187,14 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
 impl BackrestOptions {
     /// The source for these flags. It starts to collect at once.
     pub(crate) fn connect(self, context: &Context) -> Result<Sources<BackrestSource>, Box<dyn Error + Send + Sync>> {
-        let settings = self.settings()?;
+        let settings = self.settings(&context.state_folder)?;
         // A probe takes no time, unless it waits for the first collection.
         let probe_timeout = settings.timeout + Duration::from_secs(5);
         Ok(Sources { sources: vec![BackrestSource::start(settings, context.wait_for_first)], probe_timeout })
     }
 
     /// The settings for these flags.
-    pub(crate) fn settings(self) -> Result<Settings, Box<dyn Error + Send + Sync>> {
+    pub(crate) fn settings(self, state: &StateFolder) -> Result<Settings, Box<dyn Error + Send + Sync>> {
         let user = if self.user.is_empty() { None } else { Some(run_as(&self.user)?) };
         let given = |name: &str, value: &OsString| {
             let mut option = OsString::from(format!("--{name}="));
@@ -251,15 +246,9 @@ impl BackrestOptions {
             verify: self.verify.settings(),
             drill,
             schedules,
-            state: StateFolder::new(state_dir(self.state_dir)),
+            state: ProofFile::new(state.path()),
         })
     }
-}
-
-/// The folder for results; systemd names several with colons, of which the first is ours.
-fn state_dir(given: OsString) -> Option<PathBuf> {
-    let variable = || std::env::var("STATE_DIRECTORY").ok()?.split(':').next().map(PathBuf::from);
-    Some(given).filter(|given| !given.is_empty()).map(PathBuf::from).or_else(variable).filter(|path| path.is_absolute())
 }
 
 fn run_as(name: &str) -> Result<RunAs, String> {

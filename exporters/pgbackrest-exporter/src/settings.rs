@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::backups::BackupSelection;
 use crate::command::Program;
 use crate::drill::DrillSettings;
-use crate::jobs::{Schedules, StateFolder};
+use crate::jobs::{ProofFile, Schedules};
 use crate::snapshot::RunTarget;
 use crate::verify::VerifySettings;
 
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     pub drill: DrillSettings,
     pub schedules: Schedules,
     /// Where results of verifications and drills are kept.
-    pub state: StateFolder,
+    pub state: ProofFile,
 }
 
 /// The backups whose databases are counted.

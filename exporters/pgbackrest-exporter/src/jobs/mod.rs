@@ -18,7 +18,7 @@ use crate::verify::{targets, verify};
 
 pub(crate) use schedule::{Schedule, Schedules, TimeOfDay, local_time, parse_duration, schedule};
 use state::StateError;
-pub(crate) use state::{JobState, ProofState, StateFolder, to_val};
+pub(crate) use state::{JobState, ProofFile, ProofState, to_val};
 
 /// The longest sleep: the clock may be set, and a suspended machine does not count the time.
 const MAX_SLEEP: Duration = Duration::from_secs(20);

@@ -63,9 +63,9 @@ impl JobState<DrillRecord> {
     }
 }
 
-/// The folder where results are kept, if there is one.
+/// The file of results in the folder for what is kept, if there is one.
 #[derive(Debug, Clone)]
-pub(crate) struct StateFolder(Option<PathBuf>);
+pub(crate) struct ProofFile(Option<PathBuf>);
 
 /// Why results cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ pub(crate) enum StateError {
     Write { path: String, source: Error },
 }
 
-impl StateFolder {
+impl ProofFile {
     pub fn new(folder: Option<PathBuf>) -> Self {
         Self(folder)
     }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn keeps_results_and_reads_files_of_other_versions() {
         let folder = tempfile::tempdir().unwrap();
-        let state = StateFolder::new(Some(folder.path().into()));
+        let state = ProofFile::new(Some(folder.path().into()));
         assert!(state.read().unwrap().verify.results.is_empty());
         let mut proofs = ProofState::default();
         proofs.verify.results.push(VerifyRecord { stanza: "demo".into(), ..VerifyRecord::default() });
