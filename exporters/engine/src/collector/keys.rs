@@ -107,10 +107,13 @@ impl Key {
     }
 }
 
+/// The values of `access`.
+const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "service_answers"];
+
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
-    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file` and `query_of`.",
+    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file`, `query_of` and `access`.",
     keys: &[
         Key::new(
             "name",
@@ -148,6 +151,12 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
             KeyType::Text,
             "Collector with `from` or `from_file` whose query it shares, with its columns in the select list: when both are due, it runs once. Of rows with equal labels the first counts. Its `ttl`, `tags`, versions and the like are of that collector.",
             "pg_autovacuum_table",
+        ),
+        Key::ours(
+            "access",
+            KeyType::Word(ACCESS_TABLES, false),
+            "What the exporter found by using the services of the services file as clients do: their states, the time of each step, each hop on the way, or who answered. No query runs.",
+            "services",
         ),
         Key::new(
             "predicate_queries",
