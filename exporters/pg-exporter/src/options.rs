@@ -1,7 +1,7 @@
 //! The flags that only pg-exporter has.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
@@ -13,6 +13,7 @@ use crate::databases::Discovery;
 use crate::instance::InstanceReader;
 use crate::pool::connector::Connector;
 use crate::pool::{IDLE_LIMIT, Pool};
+use crate::services::Services;
 use crate::session_settings::{statement_timeout, with_session_settings};
 use crate::source::PostgresSource;
 
@@ -62,6 +63,13 @@ pub(crate) struct PgOptions {
     #[arg(long, help_heading = SERVER, value_name = "MS", default_value = "100")]
     lock_timeout: u32,
 
+    /// Services to probe as clients use them: a YAML file
+    ///
+    /// For each one a connection is made at its pace, through name, address, load balancer, pooler
+    /// and TLS to the server. SIGHUP and /reload read the file again.
+    #[arg(long, help_heading = SERVER, value_name = "FILE")]
+    services: Option<PathBuf>,
+
     /// Do not warn about a superuser
     #[arg(long, help_heading = SERVER, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     allow_superuser: bool,
@@ -78,6 +86,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("connect_timeout", "CONNECT_TIMEOUT"),
     ("max_connections", "MAX_CONNECTIONS"),
     ("lock_timeout", "LOCK_TIMEOUT"),
+    ("services", "SERVICES"),
     ("allow_superuser", "ALLOW_SUPERUSER"),
 ];
 
@@ -98,13 +107,15 @@ impl PgOptions {
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
         let statement_timeout = statement_timeout(context.longest_query);
         let target = target.with_application_name_default("pg-exporter");
+        let services = Services::start(self.services.clone(), environment, target.clone())?;
         let target = with_session_settings(target, statement_timeout, self.lock_timeout);
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
         let connector = Connector::new(target, connect_timeout, statement_timeout);
         let pool = Pool::new(connector, IDLE_LIMIT, self.max_connections.map(usize::from));
+        let reader = InstanceReader::new(discovery, self.allow_superuser);
         Ok(Sources {
-            sources: vec![PostgresSource::new(pool, InstanceReader::new(discovery, self.allow_superuser))],
+            sources: vec![PostgresSource::new(pool, reader, services, context.wait_for_first)],
             probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT),
         })
     }
