@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use lab::{Balancer, BouncerRelease, Exporter, MONITOR_PASSWORD, Major, PgBouncer, Postgres};
 use support::certificates::{Authority, written};
@@ -128,6 +129,12 @@ fn pooler_and_server_are_told_apart_and_the_page_outlives_the_server() {
     let services = service("pooled", &url(front.port()), "primary") + &service("direct", &url(server.port()), "any");
     let watch = Watch::start(&server.url("monitor", "postgres"), &services);
     watch.awaits("pooled", "", "primary at");
+    let file = watch.file().join("services.yml").display().to_string();
+    let url = server.url("monitor", "postgres");
+    let report =
+        Command::new(binary()).args(["doctor", "--services", &file]).env("PG_EXPORTER_URL", &url).output().unwrap();
+    let report = String::from_utf8_lossy(&report.stdout).into_owned();
+    assert!(report.contains("service pooled: ") && report.contains("primary at"), "{report}");
 
     pooler.console("PAUSE postgres").unwrap();
     watch.awaits("pooled", "pooler", "is the pool paused or full");
