@@ -214,7 +214,11 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
             Some(sample) => format!("sampled | every {} s", sample.as_secs_f64()),
             None => format!("ttl | {} s", collector.ttl.as_secs_f64()),
         };
-        writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| Tags | {tags} |\n| {pace} |").ok();
+        let runs = match &collector.access {
+            Some(table) => format!("Access | `{table}`: no query runs"),
+            None => format!("Tags | {tags} |\n| {pace}"),
+        };
+        writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| {runs} |").ok();
         if let Some(source) = &collector.source {
             writeln!(out, "| Source | <{source}> |").ok();
         }
