@@ -148,7 +148,7 @@ fn judge_login(failure: &Failure, is_pooled: bool) -> Problem {
         }
         _ if failure.of_pooler => Problem::new(Hop::Pooler, message),
         _ if failure.sqlstate.is_some() => Problem::new(Hop::Server, message),
-        _ => Problem::new(Hop::Login, message),
+        _ => Problem::new(Hop::Login, format!("the answer is not that of PostgreSQL: {message}")),
     }
 }
 
