@@ -113,7 +113,7 @@ const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "s
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
-    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file`, `query_of` and `access`.",
+    about: "The keys of a collector. It has one of `query`, `from`, `from_file`, `query_of` and `access`.",
     keys: &[
         Key::new(
             "name",
