@@ -215,7 +215,7 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
             None => format!("ttl | {} s", collector.ttl.as_secs_f64()),
         };
         let runs = match &collector.access {
-            Some(table) => format!("Access | `{table}`: no query runs"),
+            Some(table) => format!("Access | `{table}`: no query runs |\n| {pace}"),
             None => format!("Tags | {tags} |\n| {pace}"),
         };
         writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| {runs} |").ok();
