@@ -12,7 +12,7 @@ pub struct StateFolder {
     /// results of verifications and drills
     ///
     /// Default: $STATE_DIRECTORY, which systemd sets for a unit with StateDirectory=. Without a
-    /// folder, a restarted exporter begins anew.
+    /// folder, a restart forgets all of it.
     #[arg(
         long = "state-dir",
         id = "state_dir",

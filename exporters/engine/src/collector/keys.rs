@@ -116,7 +116,7 @@ const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "s
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
-    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file`, `query_of`, `log` and `access`.",
+    about: "The keys of a collector. It has one of `query`, `from`, `from_file`, `query_of`, `log` and `access`.",
     keys: &[
         Key::new(
             "name",
@@ -368,7 +368,7 @@ const fn field(name: &'static str, about: &'static str, example: &'static str) -
 /// The value of `lines`.
 pub(crate) const LINES: KeyMap = KeyMap {
     title: "Lines",
-    about: "The keys of `lines`: fields of a log line. A value is a text, a list of texts of which one must be equal, or a regular expression between slashes; its named groups are fields, too.",
+    about: "The keys of `lines`: fields of a log line. A value is a text, a list of texts, or a `/regex/`.",
     keys: &[
         field("timestamp", "Time, as the program wrote it.", "/ UTC$/"),
         field("severity", "Severity in English, as `LOG`, `WARNING`, `ERROR`, `FATAL`, `PANIC`.", "[ERROR, FATAL]"),

@@ -134,7 +134,7 @@ impl Reader {
 
 /// Which files in which format, as a text.
 fn name_of(place: &Place, format: &Format) -> String {
-    format!("{} {:?} {format}", place.directory.display(), place.pattern)
+    format!("{} {} {format}", place.directory.display(), place.pattern)
 }
 
 /// What one thread needs.

@@ -1,5 +1,6 @@
 //! Where a log is, and which files are there.
 
+use std::fmt;
 use std::fs::{self, Metadata};
 use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::MetadataExt;
@@ -21,6 +22,15 @@ pub enum Pattern {
     Name(String),
     /// All names that match.
     Glob(GlobMatcher),
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Glob(glob) => f.write_str(glob.glob().glob()),
+        }
+    }
 }
 
 impl Pattern {
