@@ -31,6 +31,7 @@ mod postgres_exporter;
 mod refused;
 mod runbooks;
 mod settings;
+mod statement_logs;
 mod statement_texts;
 mod tracking;
 mod trust;
