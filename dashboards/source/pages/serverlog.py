@@ -31,7 +31,7 @@ page = Page("serverlog", "Latency, errors, plan changes and maintenance from the
 
 page.row(
     None,
-    stat("p95 of statements", "95 % of the statements take at most this long. Select slow statements below.", (percentile(0.95), ""), unit="s", steps=above((0.1, 1)), none=LATENCY),
+    stat("P95 of statements", "95 % of the statements take at most this long. Select slow statements below.", (percentile(0.95), ""), unit="s", steps=above((0.1, 1)), none=LATENCY),
     stat(f"Statements within {TARGET} s", "Share of statements within the target of the alerts.",
          (f'sum(increase(pg_statement_duration_seconds_bucket{{@ins,le="{TARGET}"}}[$__range])) / sum(increase(pg_statement_duration_seconds_count{{@ins}}[$__range]))', ""),
          unit="percentunit", steps=below((0.99, 0.95)), none=LATENCY),
@@ -44,16 +44,16 @@ page.row(
 page.row(
     "Latency of statements",
     graph("Latency percentiles", "Duration of statements, with those that sampling left out of the log. A step in all of them is the server, in p99 alone a few statements.",
-          (percentile(0.5), "p50"), (percentile(0.95), "p95"), (percentile(0.99), "p99"), unit="s", none=LATENCY, w=12),
+          (percentile(0.5), "P50"), (percentile(0.95), "P95"), (percentile(0.99), "P99"), unit="s", none=LATENCY, w=12),
     graph(f"Share of statements within {TARGET} s", "The objective of the alerts is 99 %.",
           (f'sum(rate(pg_statement_duration_seconds_bucket{{@ins,le="{TARGET}"}}[R])) / sum(rate(pg_statement_duration_seconds_count{{@ins}}[R]))', "Share"), unit="percentunit", top=1, none=LATENCY, w=12),
     table("Slow statements", "The busiest statements by their 95th percentile. Select one for its plans, waits and trends.", ["datname", "query", "text"],
-          Column("p95", f"topk(20, {percentile(0.95, OF_QUERY)} >= 0) * on (query) group_left (text) {TEXT}", "s", above((0.1, 1))),
-          Column("p50", f"{percentile(0.5, OF_QUERY)} * on (query) group_left (text) {TEXT}", "s"),
+          Column("P95", f"topk(20, {percentile(0.95, OF_QUERY)} >= 0) * on (query) group_left (text) {TEXT}", "s", above((0.1, 1))),
+          Column("P50", f"{percentile(0.5, OF_QUERY)} * on (query) group_left (text) {TEXT}", "s"),
           Column("Calls/s", f"sum by (datname, query) (rate(pg_statement_query_duration_seconds_count{{@ins}}[R])) * on (query) group_left (text) {TEXT}", "ops"),
-          sort="-p95", links={"query": ("query", "datname", "query"), "datname": ("database", "datname")}, widths={"datname": 100, "query": 195, "text": 560}, none=LATENCY, w=24, h=9),
-    graph("p95 by database", "95th percentile of the duration of statements.", (percentile(0.95, "sum by (datname, le) (rate(pg_statement_duration_seconds_bucket{@ins}[R]))"), "{{datname}}"), unit="s", link=("database", "datname"), none=LATENCY),
-    graph("p95 by application", "95th percentile by application_name.", (percentile(0.95, "sum by (application_name, le) (rate(pg_statement_application_duration_seconds_bucket{@ins}[R]))"), "{{application_name}}"), unit="s", none=LATENCY),
+          sort="-P95", links={"query": ("query", "datname", "query"), "datname": ("database", "datname")}, widths={"datname": 100, "query": 195, "text": 560}, none=LATENCY, w=24, h=9),
+    graph("P95 by database", "95th percentile of the duration of statements.", (percentile(0.95, "sum by (datname, le) (rate(pg_statement_duration_seconds_bucket{@ins}[R]))"), "{{datname}}"), unit="s", link=("database", "datname"), none=LATENCY),
+    graph("P95 by application", "95th percentile by application_name.", (percentile(0.95, "sum by (application_name, le) (rate(pg_statement_application_duration_seconds_bucket{@ins}[R]))"), "{{application_name}}"), unit="s", none=LATENCY),
     graph("Parse, bind and fetch", "Average sessions in phases of the extended protocol beside the execution. Bind has the planning: if it is high, use prepared statements.",
           ("sum by (phase) (rate(pg_statement_phase_seconds_total{@ins}[R]))", "{{phase}}"), unit="short", stack=True, none=LATENCY),
 )
@@ -79,7 +79,7 @@ page.row(
     graph("Connections/s", "New sessions by user (log_connections). Many short ones: use a pool.", ("sum by (user) (rate(pg_log_connection_total{@ins}[R]))", "{{user}}"), unit="ops", none="Needs log_connections"),
     graph("Session time (p50)", "Half of the sessions are shorter (log_disconnections).", ("histogram_quantile(0.5, sum by (datname, le) (rate(pg_log_disconnection_session_seconds_bucket{@ins}[R])))", "{{datname}}"), unit="s", none="Needs log_disconnections"),
     graph("Temporary files", "Bytes that sorts and hashes write to disk (log_temp_files).", ("sum by (datname) (rate(pg_log_temp_file_bytes_total{@ins}[R]))", "{{datname}}"), unit="Bps", none="None, or log_temp_files is off"),
-    graph("Checkpoint time (p95)", "Total time of checkpoints and restartpoints (log_checkpoints).", ("histogram_quantile(0.95, sum by (kind, le) (rate(pg_log_checkpoint_seconds_bucket{@ins}[R])))", "{{kind}}"), unit="s", none="None in the range, or log_checkpoints is off"),
+    graph("Checkpoint time (p95)", "Total time of checkpoints and restartpoints (log_checkpoints).", ("histogram_quantile(0.95, sum by (kind, le) (rate(pg_log_checkpoint_seconds_bucket{@ins}[R])))", "{{kind}}"), unit="s", none="None (range), or log_checkpoints is off"),
     graph("Autovacuum, busiest tables", "Average workers vacuuming a table (log_autovacuum_min_duration).", ("topk(10, sum by (datname, relname) (rate(pg_log_autovacuum_seconds_total{@ins}[R])) > 0)", "{{datname}} {{relname}}"), unit="short", none="None, or log_autovacuum_min_duration is off"),
     graph("Log events read", "Events of the log per second, and lines that could not be parsed.", ("sum(rate(pg_exporter_log_events_total{@ins}[R]))", "Read"), ("sum(rate(pg_exporter_log_not_understood_total{@ins}[R]))", "Not understood"), unit="ops", none=LOG),
 )
