@@ -235,4 +235,30 @@ mod tests {
         assert!(wrong[1].contains("column n: expected a named group of a regular expression in lines"), "{wrong:?}");
         assert_eq!(told("a:\n  query: x\n  lines: { code: x }\n  metrics: [{ n: { usage: GAUGE } }]\n").len(), 1);
     }
+
+    #[test]
+    fn counts_a_sampled_line_for_those_left_out_where_it_is_asked_for() {
+        let weight = |text: &str| {
+            let file = read(text);
+            assert!(file.told.errors.is_empty(), "{:?}", file.told.errors);
+            let mut statements = logs::Statements::default();
+            statements.sampling.min_duration_sample = Some(0.0);
+            statements.sampling.statement_rate = 0.25;
+            let mut found = 0.0;
+            let line = b"{\"message\":\"duration: 0.5 ms  statement: select 1\"}\n";
+            Decoder::new(Format::Json, "log").feed(line, &mut |line| {
+                let described = statements.describe(line).unwrap();
+                found = file.collectors[0].log.as_ref().unwrap().weight(&described);
+            });
+            found
+        };
+        let text = "pg_s:
+  log: postgres
+  lines: { message: '/^duration: (?<ms>[0-9.]+) ms/' }
+  weighted: true
+  metrics: [{ ms: { usage: COUNTER } }, { info: { usage: GAUGE } }]
+";
+        assert_eq!(weight(text), 4.0);
+        assert_eq!(weight(&text.replace("  weighted: true\n", "")), 1.0);
+    }
 }
