@@ -16,7 +16,7 @@ CYCLONEDX = target/tools/sbom/bin/cargo-cyclonedx
 MDBOOK = target/tools/book/bin/mdbook
 
 .DEFAULT_GOAL = help
-.PHONY: help demo lab prove chaos soak preview pictures browser unit situations check test bench cost bless dashboards doc book packages packages-test demo-programs bench-programs preview-page
+.PHONY: help demo lab prove chaos drill soak preview pictures browser unit situations check test bench cost bless dashboards doc book packages packages-test demo-programs bench-programs preview-page
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
@@ -40,6 +40,11 @@ prove: demo-programs
 	./target/demo/lab prove --programs target/demo --table docs/alerts.md
 	./target/demo/lab situations --programs target/demo --table docs/alerts.md
 	./target/demo/lab failover --programs target/demo --table docs/alerts.md
+
+## drill: measures a restore drill beside a restore by hand; 2 min
+drill:
+	cargo build --workspace --all-targets
+	cargo test --workspace --test servers -- --ignored --nocapture pgbackrest::drill
 
 ## chaos: faults of servers, networks, clients and the exporter, into the table of docs/reliability.md; CHAOS="NAME..."; 2 min
 chaos: demo-programs

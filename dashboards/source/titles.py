@@ -68,6 +68,7 @@ HEADINGS = {
     "sender_host": "Upstream host",
     "sender_port": "Upstream port",
     "server": "Server",
+    "service": "Service",
     "setting": "Setting",
     "slot_name": "Slot",
     "slot_type": "Slot type",

@@ -67,9 +67,16 @@ fn replace_trust(server: &Postgres, line: &str) {
 
 #[test]
 fn every_rule_is_made_true_by_a_test() {
-    let tested =
-        [settings::RULES, settings::CHECKSUMS, objects::RULES, objects::UNREADABLE, replication::RULES, report::RULES]
-            .concat();
+    let tested = [
+        settings::RULES,
+        settings::CHECKSUMS,
+        objects::RULES,
+        objects::COLLATIONS,
+        objects::UNREADABLE,
+        replication::RULES,
+        report::RULES,
+    ]
+    .concat();
     let tested: BTreeSet<String> = tested.into_iter().map(str::to_owned).collect();
     assert_eq!(rules(binary()), tested);
 }

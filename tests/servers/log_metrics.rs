@@ -10,8 +10,11 @@ use support::{Page, binary, scrape, until};
 /// A password and a literal that must be nowhere.
 const SECRETS: [&str; 2] = ["planted-password", "planted literal"];
 
+/// A metric, labels, and by how much its sample grows.
+type Growth = (&'static str, &'static [(&'static str, &'static str)], f64);
+
 /// What one run of [`provoke`] makes each sample grow by.
-const EXPECTED: [(&str, &[(&str, &str)], f64); 10] = [
+const EXPECTED: [Growth; 10] = [
     ("pg_log_error_total", &[("datname", "shop"), ("severity", "ERROR"), ("code", "22012"), ("class", "22")], 3.0),
     ("pg_log_error_total", &[("datname", "shop"), ("severity", "ERROR"), ("code", "42P01"), ("class", "42")], 2.0),
     ("pg_log_connection_total", &[("datname", "shop"), ("user", "postgres")], 3.0),
@@ -81,7 +84,7 @@ fn prepared(builder: PostgresBuilder) -> Postgres {
 /// An exporter of the main database only, so that all that happens in the other one is ours.
 fn exporter(server: &Postgres, state: &Path) -> Exporter {
     let url = server.url("monitor", "postgres");
-    let state = format!("--state-directory={}", state.display());
+    let state = format!("--state-dir={}", state.display());
     let exporter =
         Exporter::start(binary(), &["--auto-discovery=false", &state], &[("PG_EXPORTER_URL", &url)]).unwrap();
     until("the log is read", || scrape(&exporter).value("pg_exporter_log_state_saved", &program()) == Some(1.0));

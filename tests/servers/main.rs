@@ -30,6 +30,7 @@ mod pooled;
 mod postgres_exporter;
 mod refused;
 mod runbooks;
+mod services;
 mod settings;
 mod statement_logs;
 mod statement_texts;

@@ -12,7 +12,7 @@
 //! - `redact` keeps passwords out of labels and errors, and constants out of statement texts;
 //! - `counters`, `self_metric`, `status`, `log`, `list`, `manual`, `build_info` report on the exporter itself, `service_manager`
 //!   reports to systemd;
-//! - `exporter`, `labels`, `names`, `tiers`, `printable` are used by several of these and use none of them.
+//! - `exporter`, `labels`, `names`, `state_folder`, `tiers`, `printable` are used by several of these and use none of them.
 //!
 //! An exporter implements [`Source`] and [`Session`] and calls [`run()`]. Nothing here knows a database driver.
 
@@ -51,6 +51,7 @@ mod self_metric;
 mod service_manager;
 mod source;
 mod sql;
+mod state_folder;
 mod status;
 mod store;
 mod tiers;
@@ -58,6 +59,7 @@ mod top;
 
 pub use build_info::BuildInfo;
 pub use catalog::{CheckQuery, EmbeddedFolder};
+pub use cli::read_flags;
 pub use collector::{Position, YamlKind, YamlNode, parse_yaml};
 pub use error::SourceError;
 pub use exporter::{Context, Exporter, Sources, Tool};
@@ -71,3 +73,4 @@ pub use reason::Reason;
 pub use rows::{CellError, Fetched, RowSink, Value};
 pub use run::run;
 pub use source::{Connections, Query, Session, Source};
+pub use state_folder::StateFolder;

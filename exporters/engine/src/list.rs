@@ -215,7 +215,11 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
             (None, Some(log)) => format!("log | {}", log.program.word()),
             (None, None) => format!("ttl | {} s", collector.ttl.as_secs_f64()),
         };
-        writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| Tags | {tags} |\n| {pace} |").ok();
+        let runs = match &collector.access {
+            Some(table) => format!("Access | `{table}`: no query runs |\n| {pace}"),
+            None => format!("Tags | {tags} |\n| {pace}"),
+        };
+        writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| {runs} |").ok();
         if let Some(source) = &collector.source {
             writeln!(out, "| Source | <{source}> |").ok();
         }

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 
 use crate::http::paths;
 use crate::labels::{Labels, parse_labels};
+use crate::state_folder::StateFolder;
 use crate::tiers::Tiers;
 
 /// Flags, their short forms, environment variables and defaults; an exporter adds its own beside them.
@@ -83,14 +84,8 @@ pub struct Options {
           default_value = "false")]
     pub openmetrics: bool,
 
-    /// Folder in which to save how far logs were read, and what was counted in them
-    ///
-    /// systemd sets it for a unit with StateDirectory=. Without it, a restarted exporter
-    /// continues at the end of a log, and its counters of logs start at 0.
-    /// [env: STATE_DIRECTORY]
-    #[arg(long, id = "state_directory", help_heading = COLLECTORS, value_name = "PATH", env = "STATE_DIRECTORY", hide_env = true,
-          verbatim_doc_comment)]
-    pub state_directory: Option<PathBuf>,
+    #[command(flatten)]
+    pub state_folder: StateFolder,
 
     /// Log level: debug, info, warn or error
     #[arg(long = "log.level", id = "log_level", help_heading = LOG, value_name = "LEVEL", default_value = "info")]
@@ -113,14 +108,6 @@ pub struct Options {
     pub explain: bool,
 }
 
-impl Options {
-    /// Where to save state; systemd gives several folders if a unit has several.
-    pub(crate) fn state_directory(&self) -> Option<PathBuf> {
-        let given = self.state_directory.as_ref()?.to_str()?;
-        given.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from)
-    }
-}
-
 // Headings of the flags in the help.
 const COLLECTORS: &str = "Collectors";
 const METRICS: &str = "Metrics";
@@ -129,6 +116,7 @@ const LOG: &str = "Log";
 
 /// Which flags take their value from which environment variable: the part after the exporter's prefix.
 pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
+    StateFolder::VARIABLE,
     ("config", "CONFIG"),
     ("label", "LABEL"),
     ("tag", "TAG"),

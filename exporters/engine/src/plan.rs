@@ -47,6 +47,7 @@ pub(crate) struct Planned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SkipReason {
     Skipped,
+    Access,
     OtherProduct(String),
     Version(VersionRange),
     MainDatabaseOnly,
@@ -67,6 +68,7 @@ impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Skipped => f.write_str("disabled in its file (skip: true)"),
+            Self::Access => f.write_str("reads no database: what the exporter finds by itself (--services)"),
             Self::OtherProduct(product) => write!(f, "requires {product}"),
             Self::Version(range) => write!(f, "requires versions {range}"),
             Self::MainDatabaseOnly => f.write_str("runs once per server, in the main database (tag cluster)"),
@@ -177,6 +179,9 @@ fn find_mark(text: &str) -> Option<(usize, String, usize)> {
 fn skipped(collector: &Collector, facts: &ServerFacts, selection: &Selection, main: bool) -> Option<SkipReason> {
     if collector.skip {
         return Some(SkipReason::Skipped);
+    }
+    if collector.access.is_some() {
+        return Some(SkipReason::Access);
     }
     let for_bouncer = collector.tags.iter().any(|tag| tag == "pgbouncer");
     if for_bouncer != (selection.product == "pgbouncer") {

@@ -140,7 +140,7 @@ fn act<O: Args, S: Source>(
     let doctor = matches!(command, Some(Task::Doctor { .. }));
     let explains = options.explain || matches!(command, Some(Task::Explain { .. } | Task::Check { .. }));
     let wait_for_first = doctor || explains || options.fail_fast;
-    let context = Context { longest_query, wait_for_first };
+    let context = Context { longest_query, wait_for_first, state_folder: options.state_folder.clone() };
     // Inside the runtime, since a source may begin tasks of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {
@@ -230,7 +230,7 @@ fn settings(exporter: &Exporter, options: &Options, namespace: String, status: P
         most_result_bytes: usize::from(options.max_result_size) << 20,
         unchanged_limit: options.cache_ttls.slowest(),
         disable_intro: options.disable_intro,
-        state_directory: options.state_directory(),
+        state_directory: options.state_folder.path(),
         started: Instant::now(),
         status,
     }

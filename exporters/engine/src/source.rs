@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::SourceError;
-use crate::facts::{Health, LogLocation, ServerProbe};
+use crate::facts::{Detail, Health, LogLocation, ServerProbe};
 use crate::rows::{Fetched, RowSink};
 
 /// A server that rows come from.
@@ -54,6 +54,23 @@ pub trait Source: Send + Sync + 'static {
     /// When the server does not answer.
     fn logs(&self) -> impl Future<Output = Result<Vec<LogLocation>, SourceError>> + Send {
         async { Ok(Vec::new()) }
+    }
+
+    /// Writes the rows of collectors with the key `access`, which the source has without a session: also while the server is
+    /// down. It answers at once.
+    fn own_rows(&self, _table: &str, _sink: &mut dyn RowSink) {}
+
+    /// What the source watches beside the server, for the status page and `explain`.
+    fn details(&self) -> Vec<Detail> {
+        Vec::new()
+    }
+
+    /// Reads its own files again, at a reload of the collector files.
+    ///
+    /// # Errors
+    /// What is wrong with them; then the previous content stays in effect.
+    fn reload(&self) -> Result<(), String> {
+        Ok(())
     }
 
     /// Stops the background work of the source, when the exporter stops.

@@ -181,6 +181,7 @@ impl Writer<'_> {
             "pgbackrest" => "pg-suite-backup",
             "pgbouncer" => "pg-suite-pgbouncer",
             "replication" => "pg-suite-replication",
+            "services" => "pg-suite-ha",
             "vector" => "pg-suite-logs",
             _ => "pg-suite-instance",
         });

@@ -14,6 +14,7 @@ use crate::instance::InstanceReader;
 use crate::logs::LogPaths;
 use crate::pool::connector::Connector;
 use crate::pool::{IDLE_LIMIT, Pool};
+use crate::services::Services;
 use crate::session_settings::{statement_timeout, with_session_settings};
 use crate::source::PostgresSource;
 
@@ -71,6 +72,13 @@ pub(crate) struct PgOptions {
     #[arg(long = "log.patroni-path", id = "log_patroni_path", help_heading = LOGS, value_name = "PATH")]
     log_patroni_path: Option<PathBuf>,
 
+    /// Services to probe as clients use them: a YAML file
+    ///
+    /// For each one a connection is made at its pace, through name, address, load balancer, pooler
+    /// and TLS to the server. SIGHUP and /reload read the file again.
+    #[arg(long, help_heading = SERVER, value_name = "FILE")]
+    services: Option<PathBuf>,
+
     /// Do not warn about a superuser
     #[arg(long, help_heading = SERVER, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     allow_superuser: bool,
@@ -90,6 +98,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("lock_timeout", "LOCK_TIMEOUT"),
     ("log_postgres_path", "LOG_POSTGRES_PATH"),
     ("log_patroni_path", "LOG_PATRONI_PATH"),
+    ("services", "SERVICES"),
     ("allow_superuser", "ALLOW_SUPERUSER"),
 ];
 
@@ -110,6 +119,7 @@ impl PgOptions {
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
         let statement_timeout = statement_timeout(context.longest_query);
         let target = target.with_application_name_default("pg-exporter");
+        let services = Services::start(self.services.clone(), environment, target.clone())?;
         let target = with_session_settings(target, statement_timeout, self.lock_timeout);
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
@@ -117,10 +127,8 @@ impl PgOptions {
         let pool = Pool::new(connector, IDLE_LIMIT, self.max_connections.map(usize::from));
         let reader = InstanceReader::new(discovery, self.allow_superuser);
         let log_paths = LogPaths { postgres: self.log_postgres_path, patroni: self.log_patroni_path };
-        Ok(Sources {
-            sources: vec![PostgresSource::new(pool, reader, log_paths)],
-            probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT),
-        })
+        let source = PostgresSource::new(pool, reader, log_paths, services, context.wait_for_first);
+        Ok(Sources { sources: vec![source], probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT) })
     }
 
     /// The conninfo and where it comes from: `--url`, else PG_EXPORTER_URL, PGURL, or the file that PG_EXPORTER_URL_FILE

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use engine::{Connections, Health, LogLocation, Source, SourceError};
+use engine::{Connections, Detail, Health, LogLocation, RowSink, Source, SourceError};
 
 use crate::instance::InstanceReader;
 use crate::logs::{self, LogPaths};
 use crate::pool::Pool;
 use crate::pool::purpose::Purpose;
+use crate::services::Services;
 use crate::session::PgSession;
 
 /// A PostgreSQL server.
@@ -15,11 +16,20 @@ pub(crate) struct PostgresSource {
     pool: Pool,
     reader: Arc<InstanceReader>,
     log_paths: LogPaths,
+    services: Services,
+    /// Whether the first collection waits for the first probes of the services.
+    wait_for_services: bool,
 }
 
 impl PostgresSource {
-    pub(crate) fn new(pool: Pool, reader: InstanceReader, log_paths: LogPaths) -> Self {
-        Self { pool, reader: Arc::new(reader), log_paths }
+    pub(crate) fn new(
+        pool: Pool,
+        reader: InstanceReader,
+        log_paths: LogPaths,
+        services: Services,
+        wait_for_services: bool,
+    ) -> Self {
+        Self { pool, reader: Arc::new(reader), log_paths, services, wait_for_services }
     }
 
     async fn session(&self, purpose: &Purpose) -> Result<PgSession, SourceError> {
@@ -34,6 +44,9 @@ impl Source for PostgresSource {
     type Session = PgSession;
 
     async fn open(&self, database: Option<&str>) -> Result<PgSession, SourceError> {
+        if self.wait_for_services {
+            self.services.first_probes().await;
+        }
         self.session(&Purpose::of(database)).await
     }
 
@@ -60,5 +73,21 @@ impl Source for PostgresSource {
 
     fn target(&self) -> String {
         self.pool.connector().label()
+    }
+
+    fn own_rows(&self, table: &str, sink: &mut dyn RowSink) {
+        self.services.rows(table, sink);
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        self.services.details()
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        self.services.reload().map_err(|error| error.to_string())
+    }
+
+    async fn close(&self) {
+        self.services.close();
     }
 }

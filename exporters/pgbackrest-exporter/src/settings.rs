@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use crate::backups::BackupSelection;
 use crate::command::Program;
+use crate::drill::DrillSettings;
+use crate::jobs::{ProofFile, Schedules};
 use crate::snapshot::RunTarget;
+use crate::verify::VerifySettings;
 
 /// What to run, how often, and what to read.
 #[derive(Debug, Clone)]
@@ -30,6 +33,11 @@ pub(crate) struct Settings {
     pub log_path: PathBuf,
     /// Whether `info` is run at all.
     pub enabled: bool,
+    pub verify: VerifySettings,
+    pub drill: DrillSettings,
+    pub schedules: Schedules,
+    /// Where results of verifications and drills are kept.
+    pub state: ProofFile,
 }
 
 /// The backups whose databases are counted.

@@ -31,6 +31,9 @@ pub const RULES: &[&str] = &[
     "statements_untracked",
 ];
 
+/// What the newer one has, too: older ones have no collation of their own that has a version.
+pub const COLLATIONS: &[&str] = &["collations_changed"];
+
 /// What it has before the role may read sequences.
 pub const UNREADABLE: &[&str] = &["sequences_unreadable"];
 
@@ -62,6 +65,15 @@ fn find_and_fix(mut server: Postgres) {
         "create database shop; create database old; create database older; drop extension pg_stat_statements";
     server.psql("postgres", databases).unwrap();
     server.psql("shop", include_str!("objects.sql")).unwrap();
+    let rules = if server.major() == lab::Major::NEWEST {
+        let sorted =
+            "create database sorted template template0 locale_provider builtin builtin_locale 'C.UTF-8' locale 'C';
+                      update pg_database set datcollversion = '0' where datname = 'sorted'";
+        server.psql("postgres", sorted).unwrap();
+        [RULES, COLLATIONS].concat()
+    } else {
+        RULES.to_vec()
+    };
     for (database, age) in [("old", 300_000_000_u32), ("older", 1_600_000_000)] {
         make_old(&server, database, age);
     }
@@ -86,7 +98,7 @@ fn find_and_fix(mut server: Postgres) {
 
     let found = doctor(&server, &THRESHOLDS);
     assert_gone(&found, UNREADABLE, &whose);
-    assert_found(&found, RULES, &whose);
+    assert_found(&found, &rules, &whose);
     assert_eq!(found.unread(), [""; 0], "{whose}");
     assert_eq!(found.finding("idle_in_transaction")["count"], 1, "{whose}");
     let evidence = &found.finding("indexes_duplicate")["objects"][0]["evidence"];
@@ -94,7 +106,7 @@ fn find_and_fix(mut server: Postgres) {
     assert_eq!(found.finding("wraparound_near")["objects"][0]["database"], "older");
 
     let mut restarts = false;
-    for rule in RULES {
+    for rule in &rules {
         restarts |= apply(&server, &found.fixes(rule));
     }
     assert!(restarts, "{whose}");
@@ -104,7 +116,7 @@ fn find_and_fix(mut server: Postgres) {
     server.restart().unwrap();
     let is_counted = "select pg_stat_get_live_tuples('parts_default'::regclass) = 0";
     support::until("the statistics are there", || server.psql("shop", is_counted).unwrap() == "t");
-    assert_gone(&doctor(&server, &THRESHOLDS), RULES, &whose);
+    assert_gone(&doctor(&server, &THRESHOLDS), &rules, &whose);
 }
 
 /// Makes a database look as if it had not been vacuumed for so many transactions: an id that went round.

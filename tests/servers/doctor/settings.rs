@@ -16,6 +16,7 @@ pub const RULES: &[&str] = &[
     "track_io_timing_off",
     "query_ids_off",
     "logging_sparse",
+    "idle_in_transaction_unlimited",
     "password_encryption_md5",
     "archive_command_empty",
     "slots_without_limit",

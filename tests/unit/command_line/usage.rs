@@ -128,6 +128,7 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
         "MAX_RESULT_SIZE",
         "MAX_CONNECTIONS",
         "LOCK_TIMEOUT",
+        "SERVICES",
         "ALLOW_SUPERUSER",
         "LISTEN_ADDRESS",
         "SYSTEMD_SOCKET",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 MODULES = (
     *("identity", "replication", "lag", "slots", "crash", "sessions", "statements", "objects", "wal", "backup", "pooler"),
-    *("host", "ha", "exporter", "logs"),
+    *("host", "ha", "services", "exporter", "logs"),
 )
 HEAD = """# Situations in which the alerts are tested
 

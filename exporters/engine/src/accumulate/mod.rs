@@ -174,7 +174,7 @@ impl Accumulator {
         let names = self.shape.total_names();
         sink.columns(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let mut sorted: Vec<_> = self.series.iter_mut().collect();
-        sorted.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        sorted.sort_unstable_by_key(|(one, _)| *one);
         for (key, series) in sorted {
             let labels = shape::labels_of(key).collect();
             sink.row(&self.shape.total_row(labels, series.show()));

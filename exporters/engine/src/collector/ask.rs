@@ -12,7 +12,7 @@ use super::yaml::{Kind, Node, Position};
 pub(crate) type SqlFile<'a> = dyn Fn(&Path) -> Result<String, String> + 'a;
 
 /// The keys of which a collector has one.
-pub(super) const ASKS: [&str; 5] = ["query", "from", "from_file", "query_of", "log"];
+pub(super) const ASKS: [&str; 6] = ["query", "from", "from_file", "query_of", "log", "access"];
 /// The keys that a collector with `query_of` takes from the other one.
 const SHARED: [&str; 10] = [
     "predicate_queries",
@@ -55,6 +55,8 @@ pub(super) fn read_ask(
     }
     match name {
         "query" => Some(Ask::Query(text)),
+        // It asks nothing: the exporter has its rows.
+        "access" => Some(Ask::Query(String::new())),
         "query_of" => {
             for other in SHARED.into_iter().filter(|name| fields.get(name).is_some()) {
                 let message = format!("branch {key} has {other} and query_of: {other} is that of branch {text}");

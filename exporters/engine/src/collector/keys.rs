@@ -110,10 +110,13 @@ impl Key {
     }
 }
 
+/// The values of `access`.
+const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "service_answers"];
+
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
-    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file`, `query_of` and `log`.",
+    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file`, `query_of`, `log` and `access`.",
     keys: &[
         Key::new(
             "name",
@@ -172,6 +175,12 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
             "true",
         )
         .default("false"),
+        Key::ours(
+            "access",
+            KeyType::Word(ACCESS_TABLES, false),
+            "What the exporter found by using the services of the services file as clients do: their states, the time of each step, each hop on the way, or who answered. No query runs.",
+            "services",
+        ),
         Key::new(
             "predicate_queries",
             KeyType::List(Item::Map(&PREDICATE)),

@@ -4,6 +4,7 @@
 //! `keys` is the table of all keys: `fields` checks against it, `reference` and `schema` print it. The rules of `doctor` are
 //! read with the same `yaml`, `fields` and `diagnostic`.
 
+mod access;
 mod ask;
 mod change;
 mod columns;

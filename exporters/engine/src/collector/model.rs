@@ -25,6 +25,8 @@ pub(crate) struct Collector {
     pub ask: Ask,
     /// The collector whose query it shares.
     pub query_of: Option<String>,
+    /// The table of the source that has its rows, without a session.
+    pub access: Option<Arc<str>>,
     /// The columns of all collectors that share the query; `None`: its own.
     pub selected: Option<Arc<[Column]>>,
     pub predicates: Vec<Predicate>,

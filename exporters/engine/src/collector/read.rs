@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::read_access;
 use super::ask::{SqlFile, check_macros, read_ask};
 use super::change::Change;
 use super::columns::read_columns;
@@ -127,6 +128,7 @@ fn read_collector(
         grant: fields.text("grant"),
         source: fields.text("source"),
         query_of: fields.text("query_of"),
+        access: read_access(key, &fields, diagnostics),
         selected: None,
         predicates,
         search_path: read_search_path(&fields, diagnostics),

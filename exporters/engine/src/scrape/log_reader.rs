@@ -220,7 +220,7 @@ impl Task {
     fn load(&self) -> Option<LogState> {
         let program = self.program.word();
         let Some(file) = &self.state_file else {
-            tracing::info!(program, "the position in the log is not saved: set --state-directory");
+            tracing::info!(program, "the position in the log is not saved: set --state-dir");
             return None;
         };
         match file.load() {

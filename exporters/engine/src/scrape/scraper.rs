@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::collect::{Collection, Sampling};
 use super::log_reader::LogReaders;
-use super::render::{Snapshot, TargetPage, target_page};
+use super::render::{Snapshot, TargetPage, own_results, target_page};
 use super::server::ProbeResult;
 use super::settings::ScrapeSettings;
 use super::shared::Shared;
@@ -78,6 +78,7 @@ impl<S: Source> Scraper<S> {
         collection.wait(until).await;
         let snapshot = Snapshot::new(&self.shared, &collection.schedules, self.probe_since(collection.started()));
         let page = target_page(&self.shared, snapshot, self.source.connections());
+        let page = page.with(own_results(&self.shared, &*self.source));
         let (wanted, compressors) = (self.shared.demand.wanted(), &self.shared.compressors);
         page.parts.iter().for_each(|part| part.result.keep(wanted, compressors));
         page

@@ -6,6 +6,7 @@
 mod databases;
 mod encodings;
 mod failures;
+mod own_rows;
 mod sampled;
 mod script;
 mod self_metrics;
