@@ -134,9 +134,9 @@ bench: bench-programs
 	./target/release/lab bench --pg-exporter target/release/pg-exporter \
 		$(if $(PEER),--peer $(PEER)) $(if $(SAME_YAML),--same-yaml $(SAME_YAML)) $(BENCH)
 
-## cost: what being scraped does to a server that pgbench uses fully; 12 min, or COST_ROUNDS=1 COST_SECONDS=15: 2 min
+## cost: what being scraped does to a server that pgbench uses fully; 12 min, or COST_ROUNDS=1 COST_SECONDS=15: 2 min; COST=--logging: of the server log
 cost: bench-programs
-	./target/release/lab cost --pg-exporter target/release/pg-exporter
+	./target/release/lab cost --pg-exporter target/release/pg-exporter $(COST)
 
 ## bless: writes again what is generated and checked in; read the diff; 1 min
 bless: dashboards

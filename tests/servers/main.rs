@@ -32,6 +32,7 @@ mod refused;
 mod runbooks;
 mod services;
 mod settings;
+mod statement_logs;
 mod statement_texts;
 mod tracking;
 mod trust;

@@ -41,6 +41,8 @@ const ABSENT: &[(&str, &[Role], &str)] = &[
     ("pg_query_*_plan_calls_total", BOTH, "no statement was prepared"),
     ("pg_query_parallel_*", BOTH, "no query ran in parallel"),
     ("pg_query_wal_buffers_full_total", BOTH, "the WAL buffers were never full"),
+    ("pg_statement_*", BOTH, "no duration is logged"),
+    ("pg_plan_*", BOTH, "auto_explain is not loaded"),
     ("pg_analyzing_*", BOTH, "no ANALYZE runs"),
     ("pg_copying_*", BOTH, "no COPY runs"),
     ("pg_lock_wait_*", BOTH, "nobody waits"),

@@ -68,6 +68,21 @@ page.row(
           (f"sum(rate(pg_query_jit_generation_seconds_total{{{Q}}}[R]))", "Generation"), (f"sum(rate(pg_query_jit_inlining_seconds_total{{{Q}}}[R]))", "Inlining"),
           (f"sum(rate(pg_query_jit_optimization_seconds_total{{{Q}}}[R]))", "Optimization"), (f"sum(rate(pg_query_jit_emission_seconds_total{{{Q}}}[R]))", "Emission"), unit="short", stack=True, none="No JIT activity (PostgreSQL 15+)"),
 )
+LATENCY = "Needs log_min_duration_sample and jsonlog or csvlog"
+BUCKETS = f"sum by (le) (rate(pg_statement_query_duration_seconds_bucket{{{Q}}}[R]))"
+
+page.row(
+    "Latency and plans (server log)",
+    graph("Latency percentiles", "Duration of executions, with those that sampling left out of the log.", (f"histogram_quantile(0.5, {BUCKETS})", "P50"), (f"histogram_quantile(0.95, {BUCKETS})", "P95"),
+          (f"histogram_quantile(0.99, {BUCKETS})", "P99"), unit="s", none=LATENCY),
+    graph("Mean time by plan", "A step with another plan is a plan flip: see the shapes below.",
+          (f"sum by (query, plan) (rate(pg_plan_seconds_total{{{Q}}}[R])) / (sum by (query, plan) (rate(pg_plan_calls_total{{{Q}}}[R])) > 0)", "{{query}} {{plan}}"), unit="s", none="Needs auto_explain"),
+    graph("Plan changes", "Times that a statement got another plan.", (f"sum by (query) (increase(pg_plan_changes_total{{{Q}}}[R]))", "{{query}}"), unit="short", none="None, or no auto_explain"),
+    table("Plans", "Shapes of the plans in the selected range: nodes, tables and indexes. The log store has the plans.", ["query", "plan", "shape"],
+          Column("Executions", f"sum by (query, plan, shape) (increase(pg_plan_calls_total{{{Q}}}[$__range])) > 0", decimals=0),
+          Column("Mean time", f"(sum by (query, plan, shape) (increase(pg_plan_seconds_total{{{Q}}}[$__range])) > 0) / sum by (query, plan, shape) (increase(pg_plan_calls_total{{{Q}}}[$__range]))", "s"),
+          sort="-Executions", links={"query": ("query", "query")}, widths={"query": 195, "plan": 150, "shape": 640}, none="Needs auto_explain", w=24, h=7),
+)
 page.row(
     "Compare",
     graph("By cluster member", "Average active sessions by member: is it a single instance?", ('sum by (ins) (rate(pg_query_exec_time{@cls,datname=~"$datname",query=~"$query"}[R]))', "{{ins}}"), unit="short", link=("instance", "ins"), none=NEEDS, w=24, h=6),

@@ -41,6 +41,8 @@ pub struct LogLocation {
     pub program: LogProgram,
     /// The files and their format.
     pub found: Result<(logs::Place, logs::Format), String>,
+    /// Which statements and plans are in it.
+    pub sampling: logs::Sampling,
 }
 
 /// A server version as one number: `major·10000 + minor` from PostgreSQL 10 on (`170004`), and

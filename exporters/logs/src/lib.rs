@@ -5,7 +5,8 @@
 //! - [`Format`] says how the bytes of a file become lines; [`Decoder`] does it;
 //! - [`Watch`] waits until something was written.
 //!
-//! What a line means is not known here: its message is text.
+//! What a message means is not known here, with one exception: [`Statements`] describes lines about durations, whose weight and
+//! whose plan no pattern can tell.
 
 mod follower;
 mod formats;
@@ -13,10 +14,12 @@ mod formats;
 pub mod fuzz;
 mod line;
 mod severity;
+mod statements;
 mod tail;
 
 pub use follower::{Follower, Round, Totals};
 pub use formats::{Decoder, Format, LinePrefix};
 pub use line::{Field, Line, MAX_TEXT};
 pub use severity::{Severity, severity};
+pub use statements::{PlanHistory, Sampling, Statements};
 pub use tail::{Pattern, Place, Positions, Waker, Watch};

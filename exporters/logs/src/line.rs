@@ -52,11 +52,21 @@ pub enum Field {
     Process,
     /// `C` for a client connection of PgBouncer, `S` for a server connection.
     Side,
+    /// How many executions a line about a duration stands for: 1 / the rate of sampling.
+    Weight,
+    /// The shape of a plan that auto_explain logged: 16 hexadecimal digits.
+    Plan,
+    /// That shape as a text.
+    PlanShape,
+    /// `1` if the plan of its query was another before, `0` if not.
+    PlanChanged,
+    /// Why a plan has no shape: `cut_off`, `not_json`.
+    PlanProblem,
 }
 
 impl Field {
     /// All fields, in the order of their definition.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::Timestamp,
         Self::Severity,
         Self::Code,
@@ -79,6 +89,11 @@ impl Field {
         Self::Stanza,
         Self::Process,
         Self::Side,
+        Self::Weight,
+        Self::Plan,
+        Self::PlanShape,
+        Self::PlanChanged,
+        Self::PlanProblem,
     ];
 
     /// The name of the field in collector files.
@@ -106,6 +121,11 @@ impl Field {
             Self::Stanza => "stanza",
             Self::Process => "process",
             Self::Side => "side",
+            Self::Weight => "weight",
+            Self::Plan => "plan",
+            Self::PlanShape => "plan_shape",
+            Self::PlanChanged => "plan_changed",
+            Self::PlanProblem => "plan_problem",
         }
     }
 

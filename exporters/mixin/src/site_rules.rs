@@ -176,6 +176,7 @@ impl Writer<'_> {
             "etcd" => "pg-suite-etcd",
             "exporter" => "pg-suite-exporter",
             "haproxy" => "pg-suite-proxy",
+            "logs" => "pg-suite-serverlog",
             "patroni" => "pg-suite-ha",
             "pgbackrest" => "pg-suite-backup",
             "pgbouncer" => "pg-suite-pgbouncer",

@@ -6,14 +6,15 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use engine::{LogLocation, LogProgram};
-use logs::{Format, Pattern, Place};
+use logs::{Format, Pattern, Place, Sampling};
 use tokio_postgres::{Error, Row};
 
 /// The settings that say where the log is, as far as the role may read them, and whether the client is on the server's host.
 pub(crate) const SQL: &str = "\
 SELECT ARRAY(SELECT s.name || '=' || s.setting FROM pg_catalog.pg_settings s
               WHERE s.name IN ('data_directory', 'log_destination', 'log_directory', 'log_filename', 'log_line_prefix',
-                               'logging_collector')),
+                               'logging_collector', 'log_min_duration_statement', 'log_min_duration_sample',
+                               'log_statement_sample_rate', 'log_transaction_sample_rate', 'auto_explain.sample_rate')),
        coalesce(pg_catalog.host(pg_catalog.inet_client_addr()) = pg_catalog.host(pg_catalog.inet_server_addr()), true)";
 
 /// Where Patroni's log is, if no flag says so.
@@ -46,7 +47,11 @@ pub(crate) fn read(row: &Row) -> Result<LogSettings, Error> {
 
 /// The logs that can be read on this host, and why others cannot.
 pub(crate) fn locate(settings: &LogSettings, paths: &LogPaths) -> Vec<LogLocation> {
-    let postgres = LogLocation { program: LogProgram::Postgres, found: postgres(settings, paths.postgres.as_deref()) };
+    let postgres = LogLocation {
+        program: LogProgram::Postgres,
+        found: postgres(settings, paths.postgres.as_deref()),
+        sampling: Sampling::from_settings(|name| settings.values.get(name).map(String::as_str)),
+    };
     let patroni = match &paths.patroni {
         Some(path) => Some(given(path, "*.log", Format::patroni())),
         None if settings.is_local && Path::new(PATRONI).is_dir() => {
@@ -54,7 +59,8 @@ pub(crate) fn locate(settings: &LogSettings, paths: &LogPaths) -> Vec<LogLocatio
         }
         None => None,
     };
-    let patroni = patroni.map(|found| LogLocation { program: LogProgram::Patroni, found });
+    let patroni =
+        patroni.map(|found| LogLocation { program: LogProgram::Patroni, found, sampling: Sampling::default() });
     std::iter::once(postgres).chain(patroni).collect()
 }
 
@@ -192,6 +198,13 @@ mod tests {
             let remote = found(&settings(&values, false), &LogPaths::default()).unwrap_err();
             assert!(remote.starts_with("the server is on another host"), "{remote}");
         }
+    }
+
+    #[test]
+    fn asks_for_all_that_decides_about_sampling() {
+        assert!(Sampling::SETTINGS.iter().all(|name| SQL.contains(&format!("'{name}'"))));
+        let sampled = settings(&[("log_min_duration_sample", "0"), ("log_statement_sample_rate", "0.01")], true);
+        assert_eq!(locate(&sampled, &LogPaths::default())[0].sampling.statement_weight(0.1), 100.0);
     }
 
     #[test]

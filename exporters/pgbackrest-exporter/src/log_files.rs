@@ -13,5 +13,5 @@ pub(crate) fn locate(path: &Path) -> LogLocation {
     });
     let advice = "let the exporter's user read it, or give --log.pgbackrest-path";
     let found = found.map_err(|error| format!("cannot read {error} ({advice})"));
-    LogLocation { program: LogProgram::Pgbackrest, found }
+    LogLocation { program: LogProgram::Pgbackrest, found, sampling: logs::Sampling::default() }
 }

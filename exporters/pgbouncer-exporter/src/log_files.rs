@@ -14,7 +14,7 @@ pub(crate) fn locate(target: &str, logfile: &str) -> LogLocation {
         (_, "") => Err("PgBouncer has no log file: set logfile in pgbouncer.ini and restart it".to_owned()),
         _ => readable(Path::new(logfile)),
     };
-    LogLocation { program: LogProgram::Pgbouncer, found }
+    LogLocation { program: LogProgram::Pgbouncer, found, sampling: logs::Sampling::default() }
 }
 
 fn readable(file: &Path) -> Result<(Place, Format), String> {

@@ -15,6 +15,8 @@ const OTHER: &str = "other";
 #[derive(Debug)]
 pub(super) struct Shape {
     columns: Vec<Item>,
+    /// GAUGEs, which are 1 for each label set.
+    infos: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -36,7 +38,9 @@ impl Shape {
         let is_used = |column: &&Column| matches!(column.usage, Usage::Label | Usage::Counter | Usage::Histogram);
         let item = |column: &Column| Item { column: column.clone(), is_kept: per.contains(&column.name) };
         let columns = collector.columns_in(version).map(|(_, column)| column).filter(is_used);
-        Self { columns: columns.map(item).collect() }
+        let infos =
+            collector.columns_in(version).map(|(_, column)| column).filter(|column| column.usage == Usage::Gauge);
+        Self { columns: columns.map(item).collect(), infos: infos.map(|column| column.name.clone()).collect() }
     }
 
     pub fn columns(&self) -> impl Iterator<Item = &Column> {
@@ -125,7 +129,8 @@ impl Shape {
 
     /// Adds the numbers of a row; returns whether something grew.
     pub fn add(&self, totals: &mut Totals, numbers: &[Option<f64>], weight: f64) -> bool {
-        let mut has_grown = false;
+        // Only in that it was seen.
+        let mut has_grown = !self.infos.is_empty();
         let (counters, observations) = numbers.split_at(totals.counters.len().min(numbers.len()));
         for (total, number) in totals.counters.iter_mut().zip(counters) {
             let growth = number.unwrap_or_default() * weight;
@@ -148,7 +153,7 @@ impl Shape {
             Usage::Histogram => column.total_cells().collect(),
             _ => vec![column.name.clone()],
         };
-        self.columns().flat_map(names).collect()
+        self.columns().flat_map(names).chain(self.infos.iter().cloned()).collect()
     }
 
     /// The bounds of its histograms.
@@ -171,6 +176,7 @@ impl Shape {
                 })),
             }
         }
+        row.extend(self.infos.iter().map(|_| Value::Int(1)));
         row
     }
 }

@@ -169,6 +169,13 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         )
         .default("all lines"),
         Key::ours(
+            "weighted",
+            KeyType::Bool,
+            "A line about the duration of a statement counts for those, too, that `log_statement_sample_rate`, `log_transaction_sample_rate` or `auto_explain.sample_rate` of the server left out of the log.",
+            "true",
+        )
+        .default("false"),
+        Key::ours(
             "access",
             KeyType::Word(ACCESS_TABLES, false),
             "What the exporter found by using the services of the services file as clients do: their states, the time of each step, each hop on the way, or who answered. No query runs.",
@@ -226,7 +233,7 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         .default("1"),
         Key::new("priority", KeyType::Number, "Order in a batch: lower runs first.", "10").default("0, then by file"),
         Key::new("min_version", KeyType::Version, "First version in which it runs.", "14").default("all"),
-        Key::new("max_version", KeyType::Version, "First version in which it does not run any more.", "17")
+        Key::new("max_version", KeyType::Version, "First version in which it no longer runs.", "17")
             .default("all"),
         Key::ours(
             "version_of",
@@ -238,7 +245,7 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::new(
             "fatal",
             KeyType::Bool,
-            "Its failure fails the database; in the main database `pg_up` is 0 then.",
+            "Its failure fails the database; in the main one `pg_up` is 0.",
             "true",
         )
         .default("false"),
@@ -392,6 +399,9 @@ pub(crate) const LINES: KeyMap = KeyMap {
         field("stanza", "Stanza of pgBackRest.", "main"),
         field("process", "Number of the process of pgBackRest.", "'00'"),
         field("side", "`C` for a client connection of PgBouncer, `S` for a server connection.", "C"),
+        field("plan", "Shape of the plan that auto_explain logged, as 16 hexadecimal digits.", "/./"),
+        field("plan_changed", "`1` if the query had another plan before, `0` if not.", "'1'"),
+        field("plan_problem", "Why a plan has no shape: `cut_off` or `not_json`.", "/./"),
     ],
 };
 

@@ -66,8 +66,10 @@ fn clock_seconds(text: &str) -> Option<f64> {
 /// Reads `log` and `lines`, without the columns.
 pub(super) fn read_log_lines(key: &str, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<LogLines> {
     let Some(word) = fields.text("log") else {
-        if let Some(node) = fields.get("lines") {
-            diagnostics.error(node.position, format!("branch {key} has lines, but no log: expected log"));
+        for name in ["lines", "weighted"] {
+            if let Some(node) = fields.get(name) {
+                diagnostics.error(node.position, format!("branch {key} has {name}, but no log: expected log"));
+            }
         }
         return None;
     };
@@ -86,7 +88,8 @@ pub(super) fn read_log_lines(key: &str, fields: &Fields<'_>, diagnostics: &mut D
         }
     }
     conditions.sort_by_key(|condition| matches!(condition.wanted, Wanted::Pattern(_)));
-    Some(LogLines { program, conditions, cells: Vec::new() })
+    let is_weighted = fields.truth("weighted").unwrap_or_default();
+    Some(LogLines { program, is_weighted, conditions, cells: Vec::new() })
 }
 
 fn read_condition(field: Field, node: &Node, diagnostics: &mut Diagnostics) -> Option<Condition> {
@@ -133,9 +136,9 @@ pub(super) fn resolve_cells(collector: &mut Collector, diagnostics: &mut Diagnos
     for column in &collector.columns {
         let cell = group_of(lines, &column.name).or_else(|| Field::named(&column.name).map(Cell::Field));
         match (cell, column.usage) {
-            (_, Usage::Gauge) => {
+            (Some(_), Usage::Gauge) => {
                 let message =
-                    format!("column {}: a log collector has LABEL, COUNTER and HISTOGRAM columns", column.name);
+                    format!("column {}: a GAUGE of a log collector is 1 for each label set, not a field", column.name);
                 diagnostics.error(column.position, message);
             }
             (None, Usage::Label | Usage::Histogram) => {
@@ -223,13 +226,39 @@ mod tests {
         let told = |text: &str| read(text).told.errors.iter().map(ToString::to_string).collect::<Vec<_>>();
         let wrong = told("a:\n  log: postgres\n  lines: { message: '/(/' }\n  metrics: [{ n: { usage: COUNTER } }]\n");
         assert_eq!(wrong, ["test.yml:3:21: message: the regular expression is wrong: unclosed group"]);
-        let wrong = told("a:\n  log: postgres\n  lines: { text: x }\n  metrics: [{ n: { usage: GAUGE } }]\n");
+        let wrong = told("a:\n  log: postgres\n  lines: { text: x }\n  metrics: [{ pid: { usage: GAUGE } }]\n");
         assert!(wrong[0].starts_with("test.yml:3:12: "), "{wrong:?}");
-        assert!(wrong[1].starts_with("test.yml:4:15: column n: a log collector has LABEL"), "{wrong:?}");
+        assert!(wrong[1].starts_with("test.yml:4:15: column pid: a GAUGE of a log collector is 1"), "{wrong:?}");
         let wrong =
             told("a:\n  log: postgres\n  ttl: 1\n  metrics: [{ n: { usage: LABEL } }, { m: { usage: COUNTER } }]\n");
         assert!(wrong[0].contains("branch a has ttl and log: it reads a log"), "{wrong:?}");
         assert!(wrong[1].contains("column n: expected a named group of a regular expression in lines"), "{wrong:?}");
         assert_eq!(told("a:\n  query: x\n  lines: { code: x }\n  metrics: [{ n: { usage: GAUGE } }]\n").len(), 1);
+    }
+
+    #[test]
+    fn counts_a_sampled_line_for_those_left_out_where_it_is_asked_for() {
+        let weight = |text: &str| {
+            let file = read(text);
+            assert!(file.told.errors.is_empty(), "{:?}", file.told.errors);
+            let mut statements = logs::Statements::default();
+            statements.sampling.min_duration_sample = Some(0.0);
+            statements.sampling.statement_rate = 0.25;
+            let mut found = 0.0;
+            let line = b"{\"message\":\"duration: 0.5 ms  statement: select 1\"}\n";
+            Decoder::new(Format::Json, "log").feed(line, &mut |line| {
+                let described = statements.describe(line).unwrap();
+                found = file.collectors[0].log.as_ref().unwrap().weight(&described);
+            });
+            found
+        };
+        let text = "pg_s:
+  log: postgres
+  lines: { message: '/^duration: (?<ms>[0-9.]+) ms/' }
+  weighted: true
+  metrics: [{ ms: { usage: COUNTER } }, { info: { usage: GAUGE } }]
+";
+        assert_eq!(weight(text), 4.0);
+        assert_eq!(weight(&text.replace("  weighted: true\n", "")), 1.0);
     }
 }

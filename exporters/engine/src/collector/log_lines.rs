@@ -9,6 +9,8 @@ use crate::facts::LogProgram;
 #[derive(Debug, Clone)]
 pub(crate) struct LogLines {
     pub program: LogProgram,
+    /// Whether a line counts for the statements, too, that a rate of sampling left out of the log.
+    pub is_weighted: bool,
     /// All must hold; those that cost least come first.
     pub(super) conditions: Vec<Condition>,
     /// For each column of the collector, where its cells come from.
@@ -50,6 +52,12 @@ pub(super) struct SelectedLine<'a> {
 }
 
 impl LogLines {
+    /// How many lines this one counts for.
+    pub fn weight(&self, line: &Line<'_>) -> f64 {
+        let weight = line.get(Field::Weight).filter(|_| self.is_weighted);
+        weight.and_then(|weight| weight.parse().ok()).unwrap_or(1.0)
+    }
+
     /// The line, if all conditions hold for it.
     pub(super) fn select<'a>(&self, line: &'a Line<'a>) -> Option<SelectedLine<'a>> {
         let mut captures = Vec::new();

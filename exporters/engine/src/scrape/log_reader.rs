@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use logs::{Follower, Format, Line, Place, Waker, Watch};
+use logs::{Follower, Format, Line, Place, Statements, Waker, Watch};
 use parking_lot::Mutex;
 
 use super::log_state::{LogState, LogStateFile};
@@ -149,7 +149,13 @@ struct Task {
 impl Task {
     fn run(self, place: Place, format: Format, mut watch: Watch) {
         let saved = self.load();
-        let (positions, mut totals) = saved.map(|saved| (saved.positions, saved.totals)).unzip();
+        let mut statements = Statements::default();
+        let (positions, mut totals) = saved
+            .map(|saved| {
+                statements.plans = saved.plans;
+                (saved.positions, saved.totals)
+            })
+            .unzip();
         let mut follower = Follower::new(place, format, positions);
         // At once: a position that was never saved would be the end of the log after a restart.
         let mut unsaved_since = Some(Instant::now().checked_sub(SAVE_INTERVAL).unwrap_or_else(Instant::now));
@@ -173,7 +179,12 @@ impl Task {
             if let Some(totals) = totals.take() {
                 restore(&counters, totals);
             }
-            let round = follower.round(&mut |line| counters.iter().for_each(|counter| counter.count(line)));
+            statements.sampling = shared.logs.sampling(self.program);
+            let round = follower.round(&mut |line| {
+                let described = statements.describe(line);
+                let line = described.as_ref().unwrap_or(line);
+                counters.iter().for_each(|counter| counter.count(line));
+            });
             drop(guard);
             let found = round.problem.map(|error| error.to_string()).unwrap_or_default();
             if found != problem && !found.is_empty() {
@@ -187,7 +198,7 @@ impl Task {
                 (status.totals, status.lag_bytes) = (follower.totals(), follower.lag_bytes());
             });
             if unsaved_since.is_some_and(|since| is_stopped || since.elapsed() >= SAVE_INTERVAL) {
-                self.save(&shared, &follower, &counters);
+                self.save(&shared, &follower, &statements, &counters);
                 unsaved_since = None;
             }
             if is_stopped {
@@ -221,7 +232,7 @@ impl Task {
         }
     }
 
-    fn save(&self, shared: &Shared, follower: &Follower, counters: &[Counter<'_>]) {
+    fn save(&self, shared: &Shared, follower: &Follower, statements: &Statements, counters: &[Counter<'_>]) {
         let Some(file) = &self.state_file else { return };
         let total = |counter: &Counter<'_>| {
             let collector = &counter.shared.catalog.collectors[counter.index];
@@ -229,7 +240,8 @@ impl Task {
             (collector.key.to_string(), saved)
         };
         let totals = counters.iter().map(total).collect();
-        let state = LogState { place: self.place.clone(), positions: follower.positions(), totals };
+        let (place, plans) = (self.place.clone(), statements.plans.clone());
+        let state = LogState { place, positions: follower.positions(), plans, totals };
         let saved = file.save(&state);
         shared.logs.update(self.program, |status| {
             if let (Err(error), true) = (&saved, status.is_saved || status.totals.bytes == 0) {
@@ -254,7 +266,8 @@ impl Counter<'_> {
         if let Some(cells) = collector.log_cells(self.version, line)
             && let Some(accumulator) = self.accumulation.lock().existing()
         {
-            accumulator.add(&cells, 1.0, tokio::time::Instant::now());
+            let weight = collector.log.as_ref().map_or(1.0, |lines| lines.weight(line));
+            accumulator.add(&cells, weight, tokio::time::Instant::now());
         }
     }
 }

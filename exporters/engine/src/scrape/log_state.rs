@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
-use logs::Positions;
+use logs::{PlanHistory, Positions};
 use serde::{Deserialize, Serialize};
 
 use crate::accumulate::SavedTotals;
@@ -16,6 +16,9 @@ pub(super) struct LogState {
     /// The files that the positions are of: another log has others.
     pub place: String,
     pub positions: Positions,
+    /// The last plan of each query.
+    #[serde(default)]
+    pub plans: PlanHistory,
     /// By collector.
     pub totals: BTreeMap<String, SavedTotals>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use logs::Totals;
+use logs::{Sampling, Totals};
 use parking_lot::Mutex;
 
 use crate::facts::{LogLocation, LogProgram};
@@ -12,6 +12,8 @@ use crate::facts::{LogLocation, LogProgram};
 pub(crate) struct LogStatus {
     /// Why it is not read, and what to do.
     pub obstacle: Option<String>,
+    /// Which statements and plans are in it.
+    pub sampling: Sampling,
     pub totals: Totals,
     pub lag_bytes: u64,
     /// Whether the position is saved for a restart.
@@ -29,7 +31,9 @@ impl LogStatuses {
         for log in logs {
             let obstacle = log.found.as_ref().err().cloned();
             let is_new = known.get(&log.program).is_none_or(|before| before.obstacle != obstacle);
-            known.entry(log.program).or_default().obstacle.clone_from(&obstacle);
+            let status = known.entry(log.program).or_default();
+            status.obstacle.clone_from(&obstacle);
+            status.sampling = log.sampling;
             let program = log.program.word();
             match (obstacle, &log.found) {
                 (Some(obstacle), _) if is_new => tracing::info!(program, "log not read: {obstacle}"),
@@ -48,6 +52,11 @@ impl LogStatuses {
             Some(status) => status.obstacle.clone(),
             None => Some(format!("requires the log of {}, which was not found", program.word())),
         }
+    }
+
+    /// Which statements and plans are in the log of a program.
+    pub fn sampling(&self, program: LogProgram) -> Sampling {
+        self.0.lock().get(&program).map(|status| status.sampling).unwrap_or_default()
     }
 
     /// Changes the status of a log that was found.
