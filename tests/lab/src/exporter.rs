@@ -46,6 +46,11 @@ impl Exporter {
         self.address
     }
 
+    /// Its process, which goes on without its folder: its log is gone.
+    pub fn into_process(self) -> Process {
+        self.process
+    }
+
     /// The URL of a path on it.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
