@@ -46,8 +46,9 @@ impl Exporter {
         self.address
     }
 
-    /// Its process, which goes on without its folder: its log is gone.
+    /// Its process. Its folder stays until the next sweep: on drop it would end the process.
     pub fn into_process(self) -> Process {
+        std::mem::forget(self._folder);
         self.process
     }
 
