@@ -2,6 +2,5 @@
 
 mod configuration;
 mod mutated;
-mod plans;
 mod redaction;
 mod unreadable;

@@ -5,7 +5,6 @@
 
 mod command;
 mod console_slots;
-mod log_files;
 mod options;
 mod session;
 mod shape;

@@ -24,7 +24,6 @@
 mod account;
 mod architecture;
 mod backends;
-mod balancer;
 mod browser;
 mod cache;
 mod candidate;
@@ -63,7 +62,6 @@ pub use architecture::{
     Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
 };
 pub use backends::{BackendWatch, Backends};
-pub use balancer::Balancer;
 pub use browser::{Browser, Tab};
 pub use cache::Cache;
 pub use dashboards::Dashboards;

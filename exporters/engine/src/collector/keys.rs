@@ -40,8 +40,6 @@ pub(crate) enum KeyType {
     /// One of these words, in any case if `true`.
     Word(&'static [&'static str], bool),
     List(Item),
-    /// A text, a list of texts, or a regular expression between slashes.
-    Match,
     Map(&'static KeyMap),
 }
 
@@ -84,7 +82,6 @@ impl KeyType {
             Self::Word([word], _) => (*word).into(),
             Self::Word(words, _) => format!("one of {}", words.join(", ")),
             Self::List(_) => "a list".into(),
-            Self::Match => "a text, a list of texts or a /regular expression/".into(),
             Self::Map(_) => "a map".into(),
         }
     }
@@ -110,13 +107,10 @@ impl Key {
     }
 }
 
-/// The values of `access`.
-const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "service_answers"];
-
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
-    about: "The keys of a collector. It has one of `query`, `from`, `from_file`, `query_of`, `log` and `access`.",
+    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file` and `query_of`.",
     keys: &[
         Key::new(
             "name",
@@ -152,34 +146,8 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::ours(
             "query_of",
             KeyType::Text,
-            "Collector with `from` or `from_file` whose query it shares, with its columns in the select list: when both are due, it runs once. Of rows with equal labels the first counts. Its `ttl` or `sample`, versions and the like are of that collector, and its `tags` are added to those. When that one is sampled it may have a `top` of its own.",
+            "Collector with `from` or `from_file` whose query it shares, with its columns in the select list: when both are due, it runs once. Of rows with equal labels the first counts. Its `ttl`, `tags`, versions and the like are of that collector.",
             "pg_autovacuum_table",
-        ),
-        Key::ours(
-            "log",
-            KeyType::Word(LOG_PROGRAMS, false),
-            "Program whose log it reads. Each line that `lines` selects is counted in the exporter: a COUNTER adds the field or group of its name, or 1; a HISTOGRAM observes it.",
-            "postgres",
-        ),
-        Key::ours(
-            "lines",
-            KeyType::Map(&LINES),
-            "Which lines of the log it counts: all of these must hold.",
-            "{ severity: [ERROR, FATAL, PANIC] }",
-        )
-        .default("all lines"),
-        Key::ours(
-            "weighted",
-            KeyType::Bool,
-            "A line about the duration of a statement counts for those, too, that `log_statement_sample_rate`, `log_transaction_sample_rate` or `auto_explain.sample_rate` of the server left out of the log.",
-            "true",
-        )
-        .default("false"),
-        Key::ours(
-            "access",
-            KeyType::Word(ACCESS_TABLES, false),
-            "What the exporter found by using the services of the services file as clients do: their states, the time of each step, each hop on the way, or who answered. No query runs.",
-            "services",
         ),
         Key::new(
             "predicate_queries",
@@ -211,13 +179,6 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         )
         .default("0: never"),
         Key::ours(
-            "sample",
-            KeyType::Number,
-            "Seconds between samples. The query runs at that pace, whoever scrapes; each COUNTER value is multiplied by the seconds since the last sample and summed up in the exporter. Needs the tag `cluster`.",
-            "1",
-        )
-        .default("fetched by scrapes"),
-        Key::ours(
             "depends_on",
             KeyType::Word(&["database", "server"], false),
             "`database`: not queried again while nothing happens in its database, for at most the tier `slowest`. `server`: queried after each ttl.",
@@ -233,7 +194,7 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         .default("1"),
         Key::new("priority", KeyType::Number, "Order in a batch: lower runs first.", "10").default("0, then by file"),
         Key::new("min_version", KeyType::Version, "First version in which it runs.", "14").default("all"),
-        Key::new("max_version", KeyType::Version, "First version in which it no longer runs.", "17")
+        Key::new("max_version", KeyType::Version, "First version in which it does not run any more.", "17")
             .default("all"),
         Key::ours(
             "version_of",
@@ -245,7 +206,7 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::new(
             "fatal",
             KeyType::Bool,
-            "Its failure fails the database; in the main one `pg_up` is 0.",
+            "Its failure fails the database; in the main database `pg_up` is 0 then.",
             "true",
         )
         .default("false"),
@@ -253,10 +214,10 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::ours(
             "max_series",
             KeyType::Count,
-            "Series above this number are dropped and counted. Order the rows by importance. With `sample` it is the number of label sets, and further ones are summed into `other`.",
+            "Series above this number are dropped and counted. Order the rows by importance.",
             "500",
         )
-        .default("no limit; 1000 with `sample`"),
+        .default("no limit"),
         Key::ours(
             "top",
             KeyType::Map(&TOP),
@@ -364,46 +325,5 @@ pub(crate) const COLUMN: KeyMap = KeyMap {
     ],
 };
 
-/// The programs of `log`.
-const LOG_PROGRAMS: &[&str] = &["postgres", "patroni", "pgbouncer", "pgbackrest"];
-
-/// A field of a log line.
-const fn field(name: &'static str, about: &'static str, example: &'static str) -> Key {
-    Key::ours(name, KeyType::Match, about, example)
-}
-
-/// The value of `lines`.
-pub(crate) const LINES: KeyMap = KeyMap {
-    title: "Lines",
-    about: "The keys of `lines`: fields of a log line. A value is a text, a list of texts, or a `/regex/`.",
-    keys: &[
-        field("timestamp", "Time, as the program wrote it.", "/ UTC$/"),
-        field("severity", "Severity in English, as `LOG`, `WARNING`, `ERROR`, `FATAL`, `PANIC`.", "[ERROR, FATAL]"),
-        field("code", "SQLSTATE of PostgreSQL, or number of an error of pgBackRest.", "40P01"),
-        field("code_class", "Class of the SQLSTATE: its first two characters.", "'28'"),
-        field("message", "The message, with all its lines.", "'/^duration: (?<ms>[0-9.]+) ms/'"),
-        field("detail", "DETAIL of PostgreSQL.", "/^Process holding the lock/"),
-        field("hint", "HINT of PostgreSQL.", "/GRANT/"),
-        field("context", "CONTEXT of PostgreSQL.", "/^while updating tuple/"),
-        field("query", "The statement that caused the line. Do not make it a label.", "/^COPY/"),
-        field("internal_query", "The statement inside of a function that caused the line.", "/^SELECT/"),
-        field("datname", "Database.", "shop"),
-        field("user", "User.", "app"),
-        field("application_name", "Name of the client's application.", "psql"),
-        field("remote_host", "Address of the client, without its port.", "'[local]'"),
-        field("backend_type", "Kind of the server process.", "client backend"),
-        field("query_id", "Query identifier.", "/^[1-9]/"),
-        field("session_id", "Session.", "/^6/"),
-        field("pid", "Process.", "/^7/"),
-        field("command", "Command tag of PostgreSQL, or command of pgBackRest.", "backup"),
-        field("stanza", "Stanza of pgBackRest.", "main"),
-        field("process", "Number of the process of pgBackRest.", "'00'"),
-        field("side", "`C` for a client connection of PgBouncer, `S` for a server connection.", "C"),
-        field("plan", "Shape of the plan that auto_explain logged, as 16 hexadecimal digits.", "/./"),
-        field("plan_changed", "`1` if the query had another plan before, `0` if not.", "'1'"),
-        field("plan_problem", "Why a plan has no shape: `cut_off` or `not_json`.", "/./"),
-    ],
-};
-
 /// All maps, in the order of the reference page.
-pub(crate) const MAPS: &[&KeyMap] = &[&COLLECTOR, &COLUMN, &PREDICATE, &TOP, &LOOKUP, &LINES];
+pub(crate) const MAPS: &[&KeyMap] = &[&COLLECTOR, &COLUMN, &PREDICATE, &TOP, &LOOKUP];

@@ -76,7 +76,6 @@ fn of_type(kind: &KeyType) -> Value {
             json!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": any_case(words) }] })
         }
         KeyType::Map(map) => object(map),
-        KeyType::Match => json!({ "anyOf": [of_type(&KeyType::Text), of_type(&KeyType::List(Item::Text))] }),
         KeyType::List(Item::Text) => json!({ "type": "array", "items": of_type(&KeyType::Text) }),
         KeyType::List(Item::Number) => json!({ "type": "array", "items": of_type(&KeyType::Number) }),
         KeyType::List(Item::Map(map)) => json!({ "type": "array", "items": object(map) }),

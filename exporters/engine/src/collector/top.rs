@@ -36,8 +36,7 @@ pub(super) fn read_top(collector: &Collector, fields: &Fields<'_>, diagnostics: 
             _ => diagnostics.error(node.position, format!("top: per: {} is no LABEL of this branch", node.describe())),
         }
     }
-    let is_snapshot = |column: &&Column| column.usage == Usage::Histogram && !collector.is_accumulated();
-    if let Some(column) = collector.columns.iter().find(is_snapshot) {
+    if let Some(column) = collector.columns.iter().find(|column| column.usage == Usage::Histogram) {
         diagnostics.error(column.position, format!("column {}: a branch with top has no HISTOGRAM", column.name));
     }
     Some(Top { by: by?, limit: limit?, per })

@@ -8,10 +8,6 @@
 mod collect;
 mod health;
 mod history;
-mod log_reader;
-mod log_state;
-mod log_status;
-mod pace;
 mod page_time;
 mod render;
 mod schedule;

@@ -7,7 +7,6 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::health::HealthCache;
-use super::log_status::LogStatuses;
 use super::schedule::{DatabaseSchedule, Schedules};
 use super::server::ServerState;
 use super::settings::ScrapeSettings;
@@ -33,8 +32,6 @@ pub(super) struct Shared {
     /// How results are kept: compressed ones are compressed as they come, while the server works on the next.
     pub demand: Demand,
     pub compressors: Arc<Compressors>,
-    /// Which logs are read, and how far.
-    pub logs: Arc<LogStatuses>,
 }
 
 impl Shared {
@@ -56,20 +53,16 @@ impl Shared {
             first_probe: Arc::default(),
             demand: Demand::default(),
             compressors,
-            logs: Arc::default(),
         }
     }
 
     /// The time to live that holds for a collector.
     pub fn ttl(&self, collector: usize) -> Duration {
-        let collector = &self.catalog.collectors[collector];
-        // What is accumulated is there at once, and newer at each scrape.
-        if self.settings.disable_cache || collector.is_accumulated() { Duration::ZERO } else { collector.ttl }
+        if self.settings.disable_cache { Duration::ZERO } else { self.catalog.collectors[collector].ttl }
     }
 
     pub fn plan(&self, facts: &ServerFacts, main: bool) -> Plan {
-        let plan = plan(&self.catalog, facts, &self.settings.selection, main);
-        plan.without_logs(&self.catalog, |program| self.logs.obstacle(program))
+        plan(&self.catalog, facts, &self.settings.selection, main)
     }
 
     /// Plans and schedules a database in a collection that began at `started`.

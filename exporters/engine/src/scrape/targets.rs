@@ -117,21 +117,6 @@ impl<S: Source> Targets<S> {
         self.scrapers.iter().for_each(|scraper| scraper.begin_first_probe(timeout));
     }
 
-    /// Takes the samples of every server from now on.
-    pub fn begin_sampling(&self) {
-        self.scrapers.iter().for_each(|scraper| scraper.begin_sampling());
-    }
-
-    /// Looks for the logs of every server once.
-    pub async fn find_logs(&self) {
-        join_all(self.scrapers.iter().map(|scraper| scraper.find_logs())).await;
-    }
-
-    /// Reads the logs of every server from now on.
-    pub fn begin_logs(&self) {
-        self.scrapers.iter().for_each(|scraper| scraper.begin_logs());
-    }
-
     /// Collects once if nothing was collected yet, so that a person who looks first sees something.
     pub async fn ensure_collected(&self, timeout: Duration) {
         if self.scrapers.iter().any(|scraper| scraper.last_snapshot().is_none()) {
@@ -148,7 +133,6 @@ impl<S: Source> Targets<S> {
 
     /// Ends what the sources do on their own.
     pub async fn close(&self) {
-        join_all(self.scrapers.iter().map(|scraper| scraper.end_logs())).await;
         join_all(self.scrapers.iter().map(|scraper| scraper.source.close())).await;
     }
 

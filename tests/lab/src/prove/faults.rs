@@ -9,7 +9,6 @@ mod node;
 mod patroni;
 mod pgbouncer;
 mod postgres;
-mod proofs;
 mod replication;
 mod repositories;
 mod sessions;
@@ -24,8 +23,7 @@ pub use fault::{Fault, Place};
 /// All of them, the harmless ones first: failovers end the series.
 pub fn faults() -> impl Iterator<Item = &'static Fault> {
     let harmless = [sessions::FAULTS, vacuum::FAULTS, wal::FAULTS, pgbouncer::FAULTS, exporter::FAULTS];
-    let backups =
-        [repositories::FAULTS, backups::FAULTS, proofs::FAULTS, haproxy::FAULTS, node::ON_A_DISK, node::FAULTS];
+    let backups = [repositories::FAULTS, backups::FAULTS, haproxy::FAULTS, node::ON_A_DISK, node::FAULTS];
     let standbys = [replication::FAULTS, slots::FAULTS, subscriptions::FAULTS, patroni::FAULTS, postgres::FAULTS];
     harmless.into_iter().chain(backups).chain(standbys).chain([etcd::FAULTS]).flatten()
 }

@@ -6,7 +6,6 @@ use maud::{Markup, html};
 
 use super::server::Server;
 use super::{chart, collectors};
-use crate::facts::Detail;
 use crate::http::collector_status::Kind;
 use crate::http::explain::{details, since};
 use crate::http::humanize::{bytes, duration, grouped};
@@ -31,13 +30,11 @@ pub(super) fn section<S: Source>(server: &Server<'_, S>, alone: bool) -> Markup 
                     Ok(probe) => @for advice in &probe.notes.advice { p.advice { (advice) } },
                 }
                 dl.tiles { (tiles(server, view)) }
-                (parts(details(view)))
-                (parts(&server.scraper.source.details()))
+                (parts(view))
                 (chart::chart(&server.scrapes))
                 (collectors::databases(server, view, alone))
             } @else {
                 p { "no scrape yet: the first one probes the server" }
-                (parts(&server.scraper.source.details()))
             }
         }
     }
@@ -111,7 +108,8 @@ fn work(scrape: &Scrape, outcome: &Outcome) -> String {
 }
 
 /// What the server consists of beside databases.
-fn parts(details: &[Detail]) -> Markup {
+fn parts(view: &Snapshot) -> Markup {
+    let details = details(view);
     html! {
         @if !details.is_empty() {
             dl.details {

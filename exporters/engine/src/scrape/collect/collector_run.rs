@@ -40,8 +40,6 @@ impl<T: Session> CollectorRun<'_, T> {
             self.look_up(lookup).await?
         } else if let Some(reason) = self.unmet_predicate().await? {
             return Ok(Arc::new(EncodedResult::skipped(reason)));
-        } else if self.collector().is_accumulated() {
-            self.accumulated().await?
         } else if let Some(top) = &self.collector().top {
             self.busiest(top).await?
         } else {
@@ -112,64 +110,14 @@ impl<T: Session> CollectorRun<'_, T> {
         rows.own.finish(fetched?.took)
     }
 
-    /// What was summed up so far. A sampled collector without a sample is read once: that sample stands for no time, and
-    /// shows whether the query runs.
-    async fn accumulated(&self) -> Result<EncodedResult, SourceError> {
-        let accumulation = self.shared.store.accumulation(self.key);
-        let (collector, version) = (self.collector(), self.planned.version);
-        let is_first = collector.sample.is_some() && accumulation.lock().read_at().is_none();
-        if is_first {
-            let mut rows = self.rows();
-            let fetched = self.ask(&self.planned.query, &mut rows).await?;
-            let (now, mut accumulation) = (Instant::now(), accumulation.lock());
-            accumulation.accumulator(collector, version).add_rows(&rows, 0.0, now)?;
-            accumulation.succeeded(now, fetched.took);
-        }
-        let mut accumulation = accumulation.lock();
-        if let Some(error) = accumulation.failing() {
-            return Err(error.clone());
-        }
-        let (took, read_at) = (accumulation.took(), accumulation.read_at());
-        let accumulator = accumulation.accumulator(collector, version);
-        let mut result = if let Some(top) = &collector.top {
-            let mut rows = self.rows();
-            accumulator.feed(&mut rows);
-            self.aggregate(top, &rows, took)?
-        } else {
-            let mut encoder = self.encoder();
-            accumulator.feed(&mut encoder);
-            encoder.finish(took)?
-        };
-        for (why, (count, example)) in accumulator.take_drops() {
-            result.dropped(why, count, || example);
-        }
-        (result.overflowed, result.read_at) = (Some(accumulator.overflowed()), read_at);
-        Ok(result)
-    }
-
-    /// The rows of a sample and what they cost; `None` if a predicate does not hold.
-    pub async fn sample(&self) -> Result<Option<(Rows, Fetched)>, SourceError> {
-        if self.unmet_predicate().await?.is_some() {
-            return Ok(None);
-        }
-        let mut rows = self.rows();
-        let fetched = self.ask(&self.planned.query, &mut rows).await?;
-        Ok(Some((rows, fetched)))
-    }
-
     /// The busiest label sets, and the sum of the others.
     async fn busiest(&self, top: &Top) -> Result<EncodedResult, SourceError> {
-        let mut rows = self.rows();
+        let (mut rows, mut encoder) = (self.rows(), self.encoder());
         let fetched = self.ask(&self.planned.query, &mut rows).await?;
-        self.aggregate(top, &rows, fetched.took)
-    }
-
-    fn aggregate(&self, top: &Top, rows: &Rows, took: Duration) -> Result<EncodedResult, SourceError> {
-        let mut encoder = self.encoder();
         let top_n = self.shared.store.top_n(self.key);
         let Aggregated { others, drops } =
-            top_n.lock().aggregate(self.collector(), top, self.planned.version, rows, &mut encoder)?;
-        let mut result = encoder.finish(took)?;
+            top_n.lock().aggregate(self.collector(), top, self.planned.version, &rows, &mut encoder)?;
+        let mut result = encoder.finish(fetched.took)?;
         result.others = Some(others);
         for (why, (count, example)) in drops {
             result.dropped(why, count, || example);

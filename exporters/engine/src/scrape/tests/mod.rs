@@ -6,8 +6,6 @@
 mod databases;
 mod encodings;
 mod failures;
-mod own_rows;
-mod sampled;
 mod script;
 mod self_metrics;
 mod shared_query;
@@ -25,7 +23,6 @@ use super::{ScrapeSettings, Snapshot, Targets};
 use crate::build_info::BuildInfo;
 use crate::catalog::{Catalog, EmbeddedFolder, Origin};
 use crate::exposition::{Format, Page};
-use crate::facts::Role;
 use crate::plan::Selection;
 use crate::status::ProcessStatus;
 use crate::tiers::Tiers;
@@ -56,12 +53,11 @@ impl Bench {
         let settings = ScrapeSettings {
             namespace: "pg".to_owned(),
             build: BuildInfo { revision: "unknown", date: "unknown" },
-            selection: Selection { product: "pg".to_owned(), tags: Default::default(), samples: true },
+            selection: Selection { product: "pg".to_owned(), tags: Default::default() },
             constant_labels: Arc::from([]),
             disable_cache: false,
             most_result_bytes: 1 << 20,
             unchanged_limit: Tiers::default().slowest(),
-            state_directory: None,
             disable_intro: false,
             started: std::time::Instant::now(),
             status: ProcessStatus::default(),
