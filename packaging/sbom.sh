@@ -10,7 +10,7 @@ export SOURCE_DATE_EPOCH
 for program in pg-exporter pgbouncer-exporter pgbackrest-exporter; do
     "$tool" cyclonedx --quiet --manifest-path "exporters/$program/Cargo.toml" --format json --spec-version 1.5 \
         --target x86_64-unknown-linux-musl --no-build-deps --override-filename sbom
-    # Not the folder that it was made in.
+    # Without the folder that it was made in.
     sed "s|path+file://$PWD/|path+file:///|g" "exporters/$program/sbom.json" >"$folder/$program.cdx.json"
     # The tool writes one beside each package of the workspace.
     rm -f exporters/*/sbom.json tests/sbom.json tests/*/sbom.json

@@ -101,7 +101,7 @@ impl Report {
         Self { schema_version: SCHEMA_VERSION, program, servers }
     }
 
-    /// True if every server is up and none has a critical finding.
+    /// True if every server is up, without a critical finding.
     pub fn is_good(&self) -> bool {
         let is_critical = |finding: &Finding| finding.severity == Severity::Critical;
         self.servers.iter().all(|server| server.up && !server.findings.iter().any(is_critical))
