@@ -27,6 +27,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 mod login;
+mod login_steps;
 mod permit;
 mod pgpass;
 mod server;
@@ -41,6 +42,7 @@ pub use connection::Connection;
 pub use console::{Console, ConsoleResult, ConsoleTarget, NotUtf8, TextCell};
 pub use environment::Environment;
 pub use error::{ConnectError, ConsoleError, TargetError};
+pub use login_steps::{LoginStep, LoginTimes};
 pub use slot::ConnectionSlot;
 pub use socket::row_limiter::ROW_TOO_LARGE;
 pub use startup_options::OwnSetting;

@@ -33,6 +33,11 @@ impl ServerAddress {
         matches!(self.host, Host::Unix(_)) && self.address.is_none()
     }
 
+    /// Whether its host has to be looked up.
+    pub(crate) fn has_name(&self) -> bool {
+        matches!(self.host, Host::Tcp(_)) && self.address.is_none()
+    }
+
     /// The host's name as text, or the folder of the Unix socket.
     pub(crate) fn host_name(&self) -> String {
         match &self.host {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::connection::Connection;
 use crate::error::ConnectError;
 use crate::login::{Login, LoginPhase, Opened};
+use crate::login_steps::{LoginTimes, StepClock};
 use crate::permit::ServerPermit;
 use crate::server::ServerAddress;
 use crate::target::Target;
@@ -21,11 +22,13 @@ use crate::target::Target;
 pub struct ConnectionSlot {
     servers: Arc<Mutex<BTreeMap<String, Arc<ServerSlot>>>>,
     changed: Arc<Notify>,
+    steps: StepClock,
 }
 
 /// A slot on one server.
 pub(crate) struct ServerSlot {
     permit: Arc<ServerPermit>,
+    steps: StepClock,
     /// A login that took longer than its caller waited. The next connect continues it.
     unfinished: tokio::sync::Mutex<Option<Login>>,
 }
@@ -40,7 +43,7 @@ enum LateLogin {
 impl ConnectionSlot {
     /// A free slot. `changed` is notified whenever a connection in it has ended and whenever a login has an outcome.
     pub fn new(changed: Arc<Notify>) -> Self {
-        Self { servers: Arc::default(), changed }
+        Self { servers: Arc::default(), changed, steps: StepClock::default() }
     }
 
     /// On how many servers it is taken.
@@ -52,6 +55,11 @@ impl ConnectionSlot {
     pub fn is_full(&self, target: &Target) -> bool {
         let slots = self.servers.lock();
         target.servers.list().iter().all(|server| slots.get(&server.to_string()).is_some_and(|slot| slot.is_taken()))
+    }
+
+    /// How far its last login has come, and how long each step took; also while it runs or after it failed.
+    pub fn login_times(&self) -> LoginTimes {
+        self.steps.times()
     }
 
     /// Waits for the connection of a login that [`Target::connect`] left unfinished; `None` if there is none.
@@ -86,14 +94,14 @@ impl ConnectionSlot {
 
     /// This slot on a server, by its label.
     pub(crate) fn on(&self, server: &str) -> Arc<ServerSlot> {
-        let new = || Arc::new(ServerSlot::new(self.changed.clone()));
+        let new = || Arc::new(ServerSlot::new(self.changed.clone(), self.steps.clone()));
         self.servers.lock().entry(server.to_owned()).or_insert_with(new).clone()
     }
 }
 
 impl ServerSlot {
-    fn new(changed: Arc<Notify>) -> Self {
-        Self { permit: ServerPermit::new(changed), unfinished: tokio::sync::Mutex::default() }
+    fn new(changed: Arc<Notify>, steps: StepClock) -> Self {
+        Self { permit: ServerPermit::new(changed), steps, unfinished: tokio::sync::Mutex::default() }
     }
 
     /// Logs in to the server, or continues the unfinished login; waits until `deadline`.
@@ -125,7 +133,7 @@ impl ServerSlot {
             }
         }
         let wait = deadline.saturating_duration_since(Instant::now());
-        let login = unfinished.get_or_insert_with(|| Login::start(target, server, &self.permit, wait));
+        let login = unfinished.get_or_insert_with(|| Login::start(target, server, &self.permit, &self.steps, wait));
         let Ok(outcome) = timeout_at(deadline, login.ended()).await else {
             return Err(login.phase().timed_out(&label, began.elapsed()));
         };

@@ -8,6 +8,8 @@ use reason::Reason;
 use super::refusal::{CONSOLE_DATABASE, reason_of_refusal};
 use crate::tls::describe::describe;
 
+const CLOSED: &str = "the server closed the connection during startup (see the server's log)";
+
 /// Why a connection failed: the server, its message or the system's, and the SQLSTATE if the server sent one.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{server}: {message}")]
@@ -31,6 +33,16 @@ impl ConnectError {
     /// The SQLSTATE, if the server refused the connection.
     pub fn sqlstate(&self) -> Option<&str> {
         self.sqlstate.as_deref()
+    }
+
+    /// Whether the connection was accepted and closed without an answer, as by a load balancer that has no server.
+    pub fn is_closed_without_answer(&self) -> bool {
+        self.sqlstate.is_none() && self.message == CLOSED
+    }
+
+    /// The message, without the server.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     pub(crate) fn new(server: &str, reason: Reason, message: impl Into<String>) -> Self {
@@ -102,11 +114,7 @@ impl ConnectError {
                 Self::new(server, Reason::Auth, format!("authentication: {cause}"))
             }
             (_, _, Some(io)) => Self::from_io(server, io),
-            ("connection closed", ..) => Self::new(
-                server,
-                Reason::Other,
-                "the server closed the connection during startup (see the server's log)",
-            ),
+            ("connection closed", ..) => Self::new(server, Reason::Other, CLOSED),
             (_, Some(cause), _) => Self::new(server, Reason::Other, format!("{kind}: {cause}")),
             (_, None, _) => Self::new(server, Reason::Other, kind),
         }
@@ -121,8 +129,8 @@ impl ConnectError {
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
                 (Reason::Unreachable, error.to_string())
             }
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
-                (Reason::Other, "the server closed the connection during startup (see the server's log)".to_owned())
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                (Reason::Other, CLOSED.to_owned())
             }
             _ => (Reason::Other, error.to_string()),
         };

@@ -17,6 +17,7 @@ use crate::backend_key;
 use crate::connection::Connection;
 use crate::deadline::share;
 use crate::error::ConnectError;
+use crate::login_steps::{LoginStep, StepClock};
 use crate::permit::ServerPermit;
 use crate::server::ServerAddress;
 use crate::session_kind::SessionKind;
@@ -32,21 +33,21 @@ pub(super) struct Attempt {
     server: ServerAddress,
     label: String,
     permit: Arc<ServerPermit>,
+    clocks: AttemptClocks,
+}
+
+/// What a login reports while it runs, and its limit.
+pub(super) struct AttemptClocks {
     /// Limits what comes before the server accepts the socket; from then on there is no limit.
-    open_timeout: Duration,
-    phase: watch::Sender<LoginPhase>,
+    pub open_timeout: Duration,
+    pub phase: watch::Sender<LoginPhase>,
+    pub steps: StepClock,
 }
 
 impl Attempt {
-    pub(super) fn new(
-        target: Target,
-        server: ServerAddress,
-        permit: Arc<ServerPermit>,
-        open_timeout: Duration,
-        phase: watch::Sender<LoginPhase>,
-    ) -> Self {
+    pub(super) fn new(target: Target, server: ServerAddress, permit: Arc<ServerPermit>, clocks: AttemptClocks) -> Self {
         let label = server.to_string();
-        Self { target, server, label, permit, open_timeout, phase }
+        Self { target, server, label, permit, clocks }
     }
 
     /// Logs in, and tries again without each optional setting that the server refuses, and without any where none is
@@ -62,12 +63,17 @@ impl Attempt {
     }
 
     async fn try_addresses(&self) -> Result<Opened, ConnectError> {
-        let addresses = timeout(self.open_timeout, self.server.addresses()).await;
+        let open_timeout = self.clocks.open_timeout;
+        self.clocks.steps.begin();
+        let addresses = timeout(open_timeout, self.server.addresses()).await;
         let addresses = addresses
-            .map_err(|_| LoginPhase::Connecting.timed_out(&self.label, self.open_timeout))?
+            .map_err(|_| LoginPhase::Connecting.timed_out(&self.label, open_timeout))?
             .map_err(|error| ConnectError::unresolved(&self.label, &error))?;
+        if self.server.has_name() {
+            self.clocks.steps.completed(LoginStep::Resolve);
+        }
         let config = self.target.driver_config(&self.server);
-        let deadline = Instant::now() + self.open_timeout;
+        let deadline = Instant::now() + open_timeout;
         let mut failure = None;
         for (index, address) in addresses.iter().enumerate() {
             let wait = share(deadline, addresses.len() - index).saturating_duration_since(Instant::now());
@@ -98,7 +104,7 @@ impl Attempt {
             (Err(error), Some(SslMode::Disable)) if error.is_of_plain_connection() => Err(error),
             (Err(error), Some(second)) if error.is_about_encryption() => {
                 debug!(%error, "retrying with the other TLS mode");
-                let other = self.try_once(config, address, second, self.open_timeout).await;
+                let other = self.try_once(config, address, second, self.clocks.open_timeout).await;
                 // If both fail because of TLS, the first error is more useful.
                 other.map_err(|other| if other.is_about_encryption() { error } else { other })
             }
@@ -120,15 +126,18 @@ impl Attempt {
         let mut config = config.clone();
         config.ssl_mode(mode).ssl_negotiation(self.target.tls.negotiation);
         let connector = SocketConnector::new(self.server.peer(address), &config);
+        self.clocks.steps.connecting(address, &expiry);
         let stream = self.open(&connector, wait).await?;
         let socket = stream.handle();
         let host_name = self.server.host_name();
-        let endpoint = ServerEndpoint { connector, tls, host_name, permit: stream.permit() };
+        let steps = self.clocks.steps.clone();
+        let endpoint = ServerEndpoint { connector, tls, host_name, permit: stream.permit(), steps };
         let (client, driver) = config.connect_raw(stream, endpoint.handshake()).await.map_err(|error| {
             let error = ConnectError::from_driver(label, &error);
             let error = error.at_database(self.target.database_name());
             error.or_ignored_password_file(|| self.target.ignored_password_file())
         })?;
+        self.clocks.steps.completed(LoginStep::Login);
         endpoint.connector.restore_user_timeout(socket);
         let process = backend_key::process(&client).await;
         let connection = Connection::start(label.clone(), client, driver, endpoint, process);
@@ -145,14 +154,15 @@ impl Attempt {
     /// Waits for the permit and for the server to accept the socket.
     async fn open(&self, connector: &SocketConnector, wait: Duration) -> Result<PermitStream, ConnectError> {
         let deadline = Instant::now() + wait;
-        self.phase.send_replace(LoginPhase::Queued);
+        self.clocks.phase.send_replace(LoginPhase::Queued);
         let permit = timeout_at(deadline, self.permit.acquire()).await;
         let permit = permit.map_err(|_| LoginPhase::Queued.timed_out(&self.label, wait))?;
-        self.phase.send_replace(LoginPhase::Connecting);
+        self.clocks.phase.send_replace(LoginPhase::Connecting);
         let stream = timeout_at(deadline, connector.connect(permit)).await;
         let stream = stream.map_err(|_| LoginPhase::Connecting.timed_out(&self.label, wait))?;
         let stream = stream.map_err(|error| ConnectError::from_io(&self.label, &error))?;
-        self.phase.send_replace(LoginPhase::Accepted);
+        self.clocks.steps.completed(LoginStep::Connect);
+        self.clocks.phase.send_replace(LoginPhase::Accepted);
         Ok(stream)
     }
 }

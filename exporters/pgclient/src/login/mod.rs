@@ -13,10 +13,11 @@ use std::time::Duration;
 use reason::Reason;
 use tokio::sync::{oneshot, watch};
 
-use self::attempt::Attempt;
+use self::attempt::{Attempt, AttemptClocks};
 pub(crate) use self::opened::Opened;
 pub(crate) use self::phase::LoginPhase;
 use crate::error::ConnectError;
+use crate::login_steps::StepClock;
 use crate::permit::ServerPermit;
 use crate::server::ServerAddress;
 use crate::target::Target;
@@ -34,11 +35,13 @@ impl Login {
         target: &Target,
         server: &ServerAddress,
         permit: &Arc<ServerPermit>,
+        steps: &StepClock,
         open_timeout: Duration,
     ) -> Self {
         let (sender, outcome) = oneshot::channel();
         let (phase_sender, phase) = watch::channel(LoginPhase::Connecting);
-        let attempt = Attempt::new(target.clone(), server.clone(), permit.clone(), open_timeout, phase_sender);
+        let clocks = AttemptClocks { phase: phase_sender, steps: steps.clone(), open_timeout };
+        let attempt = Attempt::new(target.clone(), server.clone(), permit.clone(), clocks);
         let permit = permit.clone();
         tokio::spawn(async move {
             let outcome = attempt.run().await;

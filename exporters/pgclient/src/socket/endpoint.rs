@@ -8,6 +8,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::connector::SocketConnector;
 use super::limited_tls::LimitedHandshake;
 use super::permit_stream::PermitStream;
+use crate::login_steps::StepClock;
 use crate::permit::SocketPermit;
 
 /// All that is needed to open another connection to the same server.
@@ -19,6 +20,8 @@ pub(crate) struct ServerEndpoint {
     pub host_name: String,
     /// The permit that the connection holds.
     pub permit: Arc<SocketPermit>,
+    /// Of the login.
+    pub steps: StepClock,
 }
 
 impl ServerEndpoint {
@@ -27,6 +30,6 @@ impl ServerEndpoint {
         &self,
     ) -> LimitedHandshake<<MakeRustlsConnect as MakeTlsConnect<PermitStream>>::TlsConnect> {
         let Ok(handshake) = MakeTlsConnect::<PermitStream>::make_tls_connect(&mut self.tls.clone(), &self.host_name);
-        LimitedHandshake(handshake)
+        LimitedHandshake { handshake, steps: self.steps.clone() }
     }
 }

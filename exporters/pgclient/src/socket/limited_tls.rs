@@ -9,9 +9,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
 use super::row_limiter::RowLimiter;
+use crate::login_steps::{LoginStep, StepClock};
 
 /// A handshake that results in a [`LimitedTls`].
-pub(crate) struct LimitedHandshake<C>(pub C);
+pub(crate) struct LimitedHandshake<C> {
+    pub handshake: C,
+    pub steps: StepClock,
+}
 
 /// An encrypted connection.
 pub(crate) struct LimitedTls<T> {
@@ -30,8 +34,12 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, C::Error>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let handshake = self.0.connect(stream);
-        Box::pin(async { Ok(LimitedTls { stream: handshake.await?, rows: RowLimiter::for_messages() }) })
+        let (handshake, steps) = (self.handshake.connect(stream), self.steps);
+        Box::pin(async move {
+            let stream = handshake.await?;
+            steps.completed(LoginStep::Tls);
+            Ok(LimitedTls { stream, rows: RowLimiter::for_messages() })
+        })
     }
 }
 
