@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::doctor::Threshold;
 use crate::exporter::Exporter;
@@ -110,20 +110,42 @@ pub(crate) fn read<O: Args>(
 /// All flags, which may come before or after the name of a command.
 pub(crate) fn command<O: Args>(exporter: &Exporter) -> Command {
     let command = Cli::<O>::command().name(exporter.name).about(exporter.about).version(exporter.build.version());
-    let command = command.mut_args(|arg| complete(arg, exporter).global(true));
+    let environment: Vec<(&str, &str)> = ENVIRONMENT.iter().chain(exporter.environment).copied().collect();
+    let command = command.mut_args(|arg| {
+        let arg = if arg.get_id() == "listen_address" { arg.default_value(format!(":{}", exporter.port)) } else { arg };
+        complete(arg, exporter.env_prefix, &environment).global(true)
+    });
     command.subcommands(exporter.tools.iter().map(|tool| Command::new(tool.name).about(tool.about)))
 }
 
+/// Reads a command of its own with flags of an exporter, which have their environment variables, defaults in the help, and
+/// spellings of true and false. The first argument is the name of the program.
+///
+/// # Errors
+/// Usage errors, and the text of `--help`.
+pub fn read_flags(
+    command: Command,
+    prefix: &str,
+    environment: &[(&str, &str)],
+    arguments: impl Iterator<Item = OsString>,
+) -> Result<ArgMatches, clap::Error> {
+    // A flag without a value has neither a variable nor a default.
+    let completed = |arg: Arg| if arg.get_action().takes_values() { complete(arg, prefix, environment) } else { arg };
+    let mut command = command.mut_args(completed);
+    let arguments = with_plain_negations(&command, arguments);
+    command.try_get_matches_from_mut(arguments).map_err(|error| with_name_of_variable(error, &command))
+}
+
 /// The flag with its environment variable, the spellings of true and false, and its notes in `--help`.
-fn complete(arg: Arg, exporter: &Exporter) -> Arg {
+fn complete(arg: Arg, prefix: &str, environment: &[(&str, &str)]) -> Arg {
     let id = arg.get_id().as_str().to_owned();
-    let arg = match id.as_str() {
-        "listen_address" => arg.default_value(format!(":{}", exporter.port)),
-        _ if is_bool(&arg) => arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true"),
-        _ => arg,
+    let arg = if is_bool(&arg) {
+        arg.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
+    } else {
+        arg
     };
-    let suffix = ENVIRONMENT.iter().chain(exporter.environment).find(|(name, _)| *name == id);
-    let variable = suffix.map(|(_, suffix)| format!("{}_{suffix}", exporter.env_prefix));
+    let suffix = environment.iter().find(|(name, _)| *name == id);
+    let variable = suffix.map(|(_, suffix)| format!("{prefix}_{suffix}"));
     let notes = notes(&arg, variable.as_deref());
     let text = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
     let arg = arg.hide_default_value(true).hide_env(true).long_help(text + &notes);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::build_info::BuildInfo;
 use crate::catalog::{CheckQuery, EmbeddedFolder};
+use crate::state_folder::StateFolder;
 
 /// What makes one exporter different from the others, beside its source.
 #[derive(Debug, Clone)]
@@ -59,6 +60,8 @@ pub struct Context {
     pub longest_query: Duration,
     /// Whether the first probe may take its time: `explain` and `--fail-fast` need its result.
     pub wait_for_first: bool,
+    /// Where to keep what outlives the exporter.
+    pub state_folder: StateFolder,
 }
 
 /// The servers to read, and how long a health endpoint waits for them.

@@ -6,6 +6,45 @@ use std::time::Instant;
 
 use crate::error::SourceError;
 
+/// A program whose log can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogProgram {
+    /// PostgreSQL.
+    Postgres,
+    /// Patroni.
+    Patroni,
+    /// PgBouncer.
+    Pgbouncer,
+    /// pgBackRest.
+    Pgbackrest,
+}
+
+impl LogProgram {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Postgres, Self::Patroni, Self::Pgbouncer, Self::Pgbackrest];
+
+    /// Its name in collector files, metrics and names of files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Patroni => "patroni",
+            Self::Pgbouncer => "pgbouncer",
+            Self::Pgbackrest => "pgbackrest",
+        }
+    }
+}
+
+/// Where the log of a program is, or why it cannot be read and what to do.
+#[derive(Debug, Clone)]
+pub struct LogLocation {
+    /// The program.
+    pub program: LogProgram,
+    /// The files and their format.
+    pub found: Result<(logs::Place, logs::Format), String>,
+    /// Which statements and plans are in it.
+    pub sampling: logs::Sampling,
+}
+
 /// A server version as one number: `major·10000 + minor` from PostgreSQL 10 on (`170004`), and
 /// `major·10000 + minor·100 + patch` below it and for PgBouncer and pgBackRest (`90624`, `12401`, `25500`).
 ///

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::catalog::Catalog;
-use crate::collector::{Collector, Column, json_schema, keys_page};
+use crate::collector::{Collector, Column, Family, MetricKind, json_schema, keys_page};
 use crate::facts::VersionRange;
 use crate::printable::Lines;
 use crate::self_metric::{self, SelfMetric};
@@ -143,9 +143,9 @@ pub(crate) fn keys(format: KeysFormat) -> Result<String, serde_json::Error> {
 fn listed(collector: &Collector, column: &Column) -> Vec<Listed> {
     let labels: Vec<String> = collector.labels().into_iter().map(str::to_owned).collect();
     let families = collector.families_of(column);
-    let listed = |family: crate::collector::Family| Listed {
+    let listed = |family: Family| Listed {
         unit: unit(&family.name),
-        labels: labels.iter().cloned().chain(family.name.ends_with("_bucket").then(|| "le".to_owned())).collect(),
+        labels: labels.iter().cloned().chain(has_bounds(&family).then(|| "le".to_owned())).collect(),
         name: family.name,
         r#type: family.kind.word(),
         versions: versions(collector, column),
@@ -155,6 +155,11 @@ fn listed(collector: &Collector, column: &Column) -> Vec<Listed> {
         off: collector.skip,
     };
     families.into_iter().map(listed).collect()
+}
+
+/// Whether its samples, or some of them, have the label of a bound.
+fn has_bounds(family: &Family) -> bool {
+    family.kind == MetricKind::Histogram || family.name.ends_with("_bucket")
 }
 
 /// The versions that have it: of the server, unless an extension is named.
@@ -205,8 +210,16 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
         let labels = if labels.is_empty() { "none".into() } else { labels };
         let tags =
             if collector.tags.is_empty() { "none, so in every database".into() } else { collector.tags.join(", ") };
-        let ttl = collector.ttl.as_secs_f64();
-        writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| Tags | {tags} |\n| ttl | {ttl} s |").ok();
+        let pace = match (collector.sample, &collector.log) {
+            (Some(sample), _) => format!("sampled | every {} s", sample.as_secs_f64()),
+            (None, Some(log)) => format!("log | {}", log.program.word()),
+            (None, None) => format!("ttl | {} s", collector.ttl.as_secs_f64()),
+        };
+        let runs = match &collector.access {
+            Some(table) => format!("Access | `{table}`: no query runs |\n| {pace}"),
+            None => format!("Tags | {tags} |\n| {pace}"),
+        };
+        writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| {runs} |").ok();
         if let Some(source) = &collector.source {
             writeln!(out, "| Source | <{source}> |").ok();
         }

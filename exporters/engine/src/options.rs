@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 
 use crate::http::paths;
 use crate::labels::{Labels, parse_labels};
+use crate::state_folder::StateFolder;
 use crate::tiers::Tiers;
 
 /// Flags, their short forms, environment variables and defaults; an exporter adds its own beside them.
@@ -30,6 +31,10 @@ pub struct Options {
     /// Run every query at each scrape, whatever its ttl
     #[arg(long, short = 'C', help_heading = COLLECTORS, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     pub disable_cache: bool,
+
+    /// Do not run sampled collectors, which query the server at their own pace
+    #[arg(long, help_heading = COLLECTORS, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
+    pub disable_sampling: bool,
 
     /// Largest result of a collector in one database, in MiB; what is beyond is dropped and counted
     #[arg(long, help_heading = COLLECTORS, value_name = "MIB", default_value = "128", value_parser = clap::value_parser!(u16).range(1..))]
@@ -79,6 +84,9 @@ pub struct Options {
           default_value = "false")]
     pub openmetrics: bool,
 
+    #[command(flatten)]
+    pub state_folder: StateFolder,
+
     /// Log level: debug, info, warn or error
     #[arg(long = "log.level", id = "log_level", help_heading = LOG, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,
@@ -108,10 +116,12 @@ const LOG: &str = "Log";
 
 /// Which flags take their value from which environment variable: the part after the exporter's prefix.
 pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
+    StateFolder::VARIABLE,
     ("config", "CONFIG"),
     ("label", "LABEL"),
     ("tag", "TAG"),
     ("disable_cache", "DISABLE_CACHE"),
+    ("disable_sampling", "DISABLE_SAMPLING"),
     ("disable_intro", "DISABLE_INTRO"),
     ("namespace", "NAMESPACE"),
     ("fail_fast", "FAIL_FAST"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, SqlTexts, text_hash};
 use crate::collector::{Collector, quote};
-use crate::facts::{Role, ServerFacts, Version, VersionRange};
+use crate::facts::{LogProgram, Role, ServerFacts, Version, VersionRange};
 use crate::qualify::qualify;
 use crate::source::Query;
 
@@ -18,6 +18,8 @@ pub(crate) struct Selection {
     pub product: String,
     /// The tags that `--tag` gives.
     pub tags: BTreeSet<String>,
+    /// Whether sampled collectors run.
+    pub samples: bool,
 }
 
 /// The plan for one database.
@@ -45,6 +47,7 @@ pub(crate) struct Planned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SkipReason {
     Skipped,
+    Access,
     OtherProduct(String),
     Version(VersionRange),
     MainDatabaseOnly,
@@ -56,12 +59,16 @@ pub(crate) enum SkipReason {
     Membership { role: String, user: String },
     TagMissing(String),
     TagPresent(String),
+    ExtensionPresent(String),
+    SamplingDisabled,
+    Log(String),
 }
 
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Skipped => f.write_str("disabled in its file (skip: true)"),
+            Self::Access => f.write_str("reads no database: what the exporter finds by itself (--services)"),
             Self::OtherProduct(product) => write!(f, "requires {product}"),
             Self::Version(range) => write!(f, "requires versions {range}"),
             Self::MainDatabaseOnly => f.write_str("runs once per server, in the main database (tag cluster)"),
@@ -77,7 +84,25 @@ impl fmt::Display for SkipReason {
             }
             Self::TagMissing(tag) => write!(f, "requires --tag {tag}"),
             Self::TagPresent(tag) => write!(f, "excluded by --tag {tag}"),
+            Self::ExtensionPresent(name) => write!(f, "not needed where the extension {name} is installed"),
+            Self::SamplingDisabled => f.write_str("sampling is off (--disable-sampling)"),
+            Self::Log(reason) => f.write_str(reason),
         }
+    }
+}
+
+impl Plan {
+    /// Leaves out collectors of logs that are not read, for the reason that `obstacle` gives.
+    pub fn without_logs(mut self, catalog: &Catalog, obstacle: impl Fn(LogProgram) -> Option<String>) -> Self {
+        let log_of = |planned: &Planned| catalog.collectors[planned.collector].log.as_ref().map(|log| log.program);
+        self.planned.retain(|planned| match log_of(planned).and_then(&obstacle) {
+            Some(reason) => {
+                self.skipped.push((planned.collector, SkipReason::Log(reason)));
+                false
+            }
+            None => true,
+        });
+        self
     }
 }
 
@@ -155,6 +180,9 @@ fn skipped(collector: &Collector, facts: &ServerFacts, selection: &Selection, ma
     if collector.skip {
         return Some(SkipReason::Skipped);
     }
+    if collector.access.is_some() {
+        return Some(SkipReason::Access);
+    }
     let for_bouncer = collector.tags.iter().any(|tag| tag == "pgbouncer");
     if for_bouncer != (selection.product == "pgbouncer") {
         return Some(SkipReason::OtherProduct(if for_bouncer {
@@ -165,6 +193,12 @@ fn skipped(collector: &Collector, facts: &ServerFacts, selection: &Selection, ma
     }
     if !collector.versions.contains(facts.version) {
         return Some(SkipReason::Version(collector.versions));
+    }
+    if collector.sample.is_some() && !selection.samples {
+        return Some(SkipReason::SamplingDisabled);
+    }
+    if collector.log.is_some() && !main {
+        return Some(SkipReason::MainDatabaseOnly);
     }
     collector.tags.iter().find_map(|tag| unmet(tag, facts, selection, main))
 }
@@ -179,6 +213,10 @@ fn unmet(tag: &str, facts: &ServerFacts, selection: &Selection, main: bool) -> O
             facts.roles.as_ref().is_none_or(|roles| roles.contains(role)),
             SkipReason::Membership { role: role.into(), user: facts.user.clone() },
         ),
+        Some(("not", name)) if name.starts_with("extension:") => {
+            let name = &name["extension:".len()..];
+            (!facts.extensions.contains_key(name), SkipReason::ExtensionPresent(name.into()))
+        }
         Some(("not", name)) => (!selection.tags.contains(name), SkipReason::TagPresent(name.into())),
         _ => match tag {
             "pgbouncer" => (true, SkipReason::Skipped),
@@ -217,7 +255,7 @@ mod tests {
 
     #[test]
     fn each_tag_holds_or_gives_its_reason() {
-        let selection = Selection { product: "pg".into(), tags: ["extra".to_owned()].into() };
+        let selection = Selection { product: "pg".into(), tags: ["extra".to_owned()].into(), samples: true };
         for (tag, reason) in [
             ("cluster", None),
             ("primary", None),
@@ -232,6 +270,8 @@ mod tests {
             ("other", Some(SkipReason::TagMissing("other".into()))),
             ("not:extra", Some(SkipReason::TagPresent("extra".into()))),
             ("not:other", None),
+            ("not:extension:citus", None),
+            ("not:extension:pg_stat_statements", Some(SkipReason::ExtensionPresent("pg_stat_statements".into()))),
             ("member:pg_read_all_stats", None),
             (
                 "member:pg_read_all_data",

@@ -140,7 +140,7 @@ fn act<O: Args, S: Source>(
     let doctor = matches!(command, Some(Task::Doctor { .. }));
     let explains = options.explain || matches!(command, Some(Task::Explain { .. } | Task::Check { .. }));
     let wait_for_first = doctor || explains || options.fail_fast;
-    let context = Context { longest_query, wait_for_first };
+    let context = Context { longest_query, wait_for_first, state_folder: options.state_folder.clone() };
     // Inside the runtime, since a source may begin tasks of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {
@@ -148,7 +148,8 @@ fn act<O: Args, S: Source>(
         distinct(&sources)?;
         let targets = Targets::new(catalog, sources, settings(exporter, &options, namespace, status.clone()));
         if doctor || explains {
-            targets.scrape(tokio::time::Instant::now() + options.scrape_timeout, Format::Text, false).await;
+            targets.find_logs().await;
+            targets.scrape(tokio::time::Instant::now() + options.scrape_timeout, Format::Text, false, None).await;
             if let Some(Task::Doctor { json, .. }) = command {
                 let report = doctor::examine(exporter.name, &targets, &rules).await;
                 print(&if json { report.json()? } else { doctor::text(&report) })?;
@@ -223,12 +224,13 @@ fn settings(exporter: &Exporter, options: &Options, namespace: String, status: P
     ScrapeSettings {
         namespace,
         build: exporter.build,
-        selection: Selection { product: exporter.namespace.to_owned(), tags },
+        selection: Selection { product: exporter.namespace.to_owned(), tags, samples: !options.disable_sampling },
         constant_labels: options.label.clone().unwrap_or_else(|| Arc::from([])),
         disable_cache: options.disable_cache,
         most_result_bytes: usize::from(options.max_result_size) << 20,
         unchanged_limit: options.cache_ttls.slowest(),
         disable_intro: options.disable_intro,
+        state_directory: options.state_folder.path(),
         started: Instant::now(),
         status,
     }
@@ -267,6 +269,8 @@ async fn serve<S: Source>(
     );
     let service = Service::new(exporter.name, exporter.build, options, probe_timeout, targets, status, load);
     service.targets().begin_first_probes(probe_timeout);
+    service.targets().begin_sampling();
+    service.targets().begin_logs();
     let reloads = tokio::spawn(reload_on_signal(service.clone())?);
     let alive = tokio::spawn(service_manager::keep_alive());
     let stop = stop_signal()?;

@@ -86,10 +86,17 @@ self_metrics! {
     COLLECTOR_ROWS: Gauge "exporter_collector_rows" ["collector", "datname"], "Rows in the exposed result";
     COLLECTOR_SERIES: Gauge "exporter_collector_series" ["collector", "datname"], "Series in the exposed result";
     COLLECTOR_OTHER_ROWS: Gauge "exporter_collector_other_rows" ["collector", "datname"], "Rows of the result that are aggregated into the series with the label value other";
+    COLLECTOR_OVERFLOWED_TOTAL: Counter "exporter_collector_overflowed_total" ["collector", "datname"], "Observations of an accumulated collector that were summed into the label value other, since their label set was above max_series";
     COLLECTOR_ERRORS_TOTAL: Counter "exporter_collector_errors_total" ["collector", "datname", "reason"], "Collector runs that failed, by reason";
     DROPPED_SAMPLES_TOTAL: Counter "exporter_dropped_samples_total" ["collector", "reason"], "Samples dropped from responses, by reason";
 
     ROLE_PRIVILEGED: Gauge "exporter_role_privileged" [], "1 if the exporter's role sees all sessions, settings and statements, as with pg_monitor, else 0; collectors that would then export false values are left out";
+    LOG_READ: Gauge "exporter_log_read" ["program"], "1 if the log of the program is read, 0 if it cannot be read";
+    LOG_EVENTS_TOTAL: Counter "exporter_log_events_total" ["program"], "Events read from the log of the program";
+    LOG_NOT_UNDERSTOOD_TOTAL: Counter "exporter_log_not_understood_total" ["program"], "Lines of the log of the program that are not in its format";
+    LOG_READ_BYTES_TOTAL: Counter "exporter_log_read_bytes_total" ["program"], "Bytes read from the log of the program";
+    LOG_LAG_BYTES: Gauge "exporter_log_lag_bytes" ["program"], "Bytes written to the log of the program and not read yet";
+    LOG_STATE_SAVED: Gauge "exporter_log_state_saved" ["program"], "1 if the position in the log of the program is saved for a restart, else 0";
     CONNECTIONS: Gauge "exporter_connections" [], "Open connections to the server";
     CONNECTIONS_BUDGET: Gauge "exporter_connections_budget" [], "Maximum number of open connections to the server";
     CONNECTIONS_OPENED_TOTAL: Counter "exporter_connections_opened_total" [], "Connections opened to the server";
@@ -98,6 +105,12 @@ self_metrics! {
     QUERIES_TOTAL: Counter "exporter_queries_total" [], "Queries sent to the server";
     RECEIVED_BYTES_TOTAL: Counter "exporter_received_bytes_total" [], "Bytes of rows received from the server";
     QUERY_SECONDS_TOTAL: Counter "exporter_query_seconds_total" [], "Time that the server spent on queries, in seconds";
+
+    SAMPLES_TOTAL: Counter "exporter_samples_total" ["collector"], "Samples taken of a sampled collector";
+    SAMPLES_SKIPPED_TOTAL: Counter "exporter_samples_skipped_total" ["reason"], "Samples not taken: busy is that a scrape used the connection, down that the server was down, error that the query failed or there was no session";
+    SAMPLE_INTERVAL_SECONDS: Gauge "exporter_sample_interval_seconds" ["collector"], "Time between samples now, in seconds; longer than the collector asks for while samples are slow or fail";
+    SAMPLE_UNCOUNTED_SECONDS_TOTAL: Counter "exporter_sample_uncounted_seconds_total" ["collector"], "Time that no sample stands for since one failed or came too late, in seconds";
+    SAMPLE_SECONDS_TOTAL: Counter "exporter_sample_seconds_total" [], "Time that the server spent on samples, in seconds";
 
     CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "exporter_config_last_reload_successful" [], "1 if the last reload of the collector files succeeded, else 0";
     CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS: Gauge "exporter_config_last_reload_success_timestamp_seconds" [], "Unix time of the last successful reload of the collector files in seconds";

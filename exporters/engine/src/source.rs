@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::SourceError;
-use crate::facts::{Health, ServerProbe};
+use crate::facts::{Detail, Health, LogLocation, ServerProbe};
 use crate::rows::{Fetched, RowSink};
 
 /// A server that rows come from.
@@ -18,6 +18,12 @@ pub trait Source: Send + Sync + 'static {
     /// A session is exclusive until it is dropped; the source keeps its connections open between sessions and never has
     /// more of them than its budget, so this may wait for a free one.
     fn open(&self, database: Option<&str>) -> impl Future<Output = Result<Self::Session, SourceError>> + Send;
+
+    /// Opens a session with the main database for a sample. It uses the connection of [`Source::open`] and waits while
+    /// that is used, rather than opening another one.
+    fn open_for_sample(&self) -> impl Future<Output = Result<Self::Session, SourceError>> + Send {
+        self.open(None)
+    }
 
     /// Queries the server's role, and with `with_lag` a standby's lag. Load balancers act on the result, so a source runs
     /// nothing here that can wait for a lock.
@@ -41,6 +47,31 @@ pub trait Source: Send + Sync + 'static {
 
     /// The name of the server in pages, logs and, with several servers, the label `target`; without a password.
     fn target(&self) -> String;
+
+    /// Where the logs of the server are, if they can be read on this host. Queried at start and once a minute.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    fn logs(&self) -> impl Future<Output = Result<Vec<LogLocation>, SourceError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Writes the rows of collectors with the key `access`, which the source has without a session: also while the server is
+    /// down. It answers at once.
+    fn own_rows(&self, _table: &str, _sink: &mut dyn RowSink) {}
+
+    /// What the source watches beside the server, for the status page and `explain`.
+    fn details(&self) -> Vec<Detail> {
+        Vec::new()
+    }
+
+    /// Reads its own files again, at a reload of the collector files.
+    ///
+    /// # Errors
+    /// What is wrong with them; then the previous content stays in effect.
+    fn reload(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Stops the background work of the source, when the exporter stops.
     fn close(&self) -> impl Future<Output = ()> + Send {

@@ -176,10 +176,12 @@ impl Writer<'_> {
             "etcd" => "pg-suite-etcd",
             "exporter" => "pg-suite-exporter",
             "haproxy" => "pg-suite-proxy",
+            "logs" => "pg-suite-serverlog",
             "patroni" => "pg-suite-ha",
             "pgbackrest" => "pg-suite-backup",
             "pgbouncer" => "pg-suite-pgbouncer",
             "replication" => "pg-suite-replication",
+            "services" => "pg-suite-ha",
             "vector" => "pg-suite-logs",
             _ => "pg-suite-instance",
         });

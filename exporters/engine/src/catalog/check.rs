@@ -8,6 +8,10 @@ pub type CheckQuery = fn(&str) -> Result<(), String>;
 
 /// The errors that the source's own check finds in queries.
 pub(super) fn query_diagnostics(collector: &Collector, check: CheckQuery) -> Vec<Diagnostic> {
+    // A log is not asked.
+    if collector.log.is_some() {
+        return Vec::new();
+    }
     let text = collector.text(Version::default());
     let predicates = collector.predicates.iter().map(|predicate| (predicate.name.as_str(), predicate.query.as_str()));
     let queries = std::iter::once(("query", text.as_str())).chain(predicates);

@@ -58,12 +58,9 @@ fn of_other_type<'a>(
 }
 
 fn two_types(family: &Family, (collector, column): (&Collector, &Column), other: &Collector) -> Tolerable {
-    let types = match family.kind {
-        MetricKind::Counter => "a counter here and a gauge",
-        MetricKind::Gauge => "a gauge here and a counter",
-    };
     let Collector { key, file, position, .. } = other;
-    let message = format!("metric {} is {types} in branch {key}, at {file}:{}", family.name, position.line);
+    let types = format!("a {} here and {} in branch {key}", family.kind.word(), of_its_own(other, family));
+    let message = format!("metric {} is {types}, at {file}:{}", family.name, position.line);
     let left_out = if may_run_together(other, collector) {
         format!("where both run, it is left out of branch {}", collector.key)
     } else {
@@ -71,6 +68,13 @@ fn two_types(family: &Family, (collector, column): (&Collector, &Column), other:
     };
     let warning = format!("{message}: {left_out}");
     Tolerable { fault: Diagnostic::new(&collector.file, column.position, message), warning }
+}
+
+/// The type that a collector gives a family, with its article.
+fn of_its_own(collector: &Collector, family: &Family) -> String {
+    let families = collector.columns.iter().flat_map(|column| collector.families_of(column));
+    let mut kinds = families.filter(|one| one.name == family.name && one.kind != family.kind).map(|one| one.kind);
+    kinds.next().map_or_else(String::new, |kind| format!("a {}", kind.word()))
 }
 
 /// For each collector and each of its columns: its families, as indexes into all of them.

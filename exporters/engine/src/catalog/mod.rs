@@ -103,6 +103,13 @@ impl Catalog {
         self.sql_texts.of(index, &self.collectors[index], version)
     }
 
+    /// Finds the families again, after a test has changed a collector.
+    #[cfg(test)]
+    pub fn own_families_of_test(&mut self) {
+        self.families = own_families(&self.collectors, &mut Vec::new());
+        self.column_families = families::of_columns(&self.collectors, &self.families);
+    }
+
     /// As [`Catalog::load_checked`], without a check of the queries.
     #[cfg(test)]
     pub fn load(origin: &Origin, tiers: &Tiers, reserved: &[String]) -> Result<Self, LoadError> {

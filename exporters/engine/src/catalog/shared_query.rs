@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::collector::{Ask, Collector, Column, Diagnostic};
+use crate::collector::{Ask, Collector, Column, Diagnostic, no_counter, not_sampled};
 
 /// Gives each collector with `query_of` the query of the other one, and both the columns of all that share it.
 pub(super) fn share_queries(collectors: &mut [Collector], diagnostics: &mut Vec<Diagnostic>) {
@@ -50,8 +50,14 @@ fn why_not(owner: &Collector, sharers: &[&Collector]) -> Vec<Diagnostic> {
             diagnostics.push(wrong(sharer, format!("branch {} has a query_of itself", owner.key)));
         } else if matches!(owner.ask, Ask::Query(_)) {
             diagnostics.push(wrong(sharer, format!("expected from or from_file in branch {}", owner.key)));
-        } else if owner.top.is_some() || owner.lookup.is_some() {
+        } else if owner.lookup.is_some() || (owner.top.is_some() && owner.sample.is_none()) {
             diagnostics.push(wrong(sharer, format!("branch {} has a top or a lookup", owner.key)));
+        } else if sharer.top.is_some() && owner.sample.is_none() {
+            diagnostics
+                .push(wrong(sharer, format!("a top needs a query that is sampled, branch {} is not", owner.key)));
+        }
+        if owner.sample.is_some() {
+            diagnostics.extend(why_not_sampled(sharer));
         }
         let others = || std::iter::once(owner).chain(sharers[..at].iter().copied());
         for column in &sharer.columns {
@@ -72,6 +78,13 @@ fn why_not(owner: &Collector, sharers: &[&Collector]) -> Vec<Diagnostic> {
     diagnostics
 }
 
+/// What a sharer of a sampled query cannot have.
+fn why_not_sampled(sharer: &Collector) -> Vec<Diagnostic> {
+    let columns = sharer.columns.iter().filter(|column| !column.is_sampled());
+    let columns = columns.map(|column| Diagnostic::new(&sharer.file, column.position, not_sampled(&column.name)));
+    no_counter(sharer).map(|message| wrong(sharer, message)).into_iter().chain(columns).collect()
+}
+
 fn wrong(collector: &Collector, why: String) -> Diagnostic {
     Diagnostic::new(&collector.file, collector.position, format!("query_of of branch {}: {why}", collector.key))
 }
@@ -84,8 +97,9 @@ impl Collector {
             selected: Some(selected),
             predicates: owner.predicates.clone(),
             search_path: owner.search_path.clone(),
-            tags: owner.tags.clone(),
+            tags: owner.tags.iter().chain(&self.tags).cloned().collect(),
             ttl: owner.ttl,
+            sample: owner.sample,
             of_database_only: owner.of_database_only,
             timeout: owner.timeout,
             versions: owner.versions,

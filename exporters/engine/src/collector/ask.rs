@@ -12,19 +12,18 @@ use super::yaml::{Kind, Node, Position};
 pub(crate) type SqlFile<'a> = dyn Fn(&Path) -> Result<String, String> + 'a;
 
 /// The keys of which a collector has one.
-pub(super) const ASKS: [&str; 4] = ["query", "from", "from_file", "query_of"];
+pub(super) const ASKS: [&str; 6] = ["query", "from", "from_file", "query_of", "log", "access"];
 /// The keys that a collector with `query_of` takes from the other one.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 10] = [
     "predicate_queries",
     "search_path",
-    "tags",
     "ttl",
+    "sample",
     "timeout",
     "depends_on",
     "min_version",
     "max_version",
     "version_of",
-    "top",
     "lookup",
 ];
 /// The keys whose values may have macros.
@@ -56,6 +55,8 @@ pub(super) fn read_ask(
     }
     match name {
         "query" => Some(Ask::Query(text)),
+        // It asks nothing: the exporter has its rows.
+        "access" => Some(Ask::Query(String::new())),
         "query_of" => {
             for other in SHARED.into_iter().filter(|name| fields.get(name).is_some()) {
                 let message = format!("branch {key} has {other} and query_of: {other} is that of branch {text}");
@@ -64,6 +65,8 @@ pub(super) fn read_ask(
             // Until the catalog knows the other one's.
             Some(Ask::From(String::new()))
         }
+        // It asks nothing: lines come to it.
+        "log" => Some(Ask::From(String::new())),
         "from" => {
             let from = text.trim();
             let bare = from.get(..5).filter(|word| word.eq_ignore_ascii_case("from ")).map_or(from, |_| &from[5..]);

@@ -7,13 +7,14 @@ use super::Collector;
 use super::diagnostic::Diagnostics;
 use super::fields::Fields;
 use super::keys::COLLECTOR;
+use super::sample::read_sample;
 use super::yaml::{Kind, Node, Position};
 use crate::tiers::Tiers;
 
 /// The keys that can be changed without the query being written again.
-const SETTINGS: [&str; 5] = ["skip", "ttl", "timeout", "stale", "max_series"];
+const SETTINGS: [&str; 6] = ["skip", "ttl", "sample", "timeout", "stale", "max_series"];
 /// Those that a collector with `query_of` takes from the other one.
-const SHARED: [&str; 2] = ["ttl", "timeout"];
+const SHARED: &str = "ttl, sample and timeout";
 
 /// New settings of a branch; `None` leaves one as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,7 @@ pub(crate) struct Change {
     pub position: Position,
     skip: Option<bool>,
     ttl: Option<Duration>,
+    sample: Option<Duration>,
     timeout: Option<Duration>,
     stale: Option<Duration>,
     max_series: Option<usize>,
@@ -48,6 +50,7 @@ impl Change {
             position,
             skip: fields.truth("skip"),
             ttl: fields.period("ttl", tiers),
+            sample: read_sample(key, &fields, diagnostics),
             timeout: fields.timeout(),
             stale: fields.period("stale", tiers),
             max_series: fields.count("max_series"),
@@ -59,12 +62,15 @@ impl Change {
         collector.skip = self.skip.unwrap_or(collector.skip);
         collector.stale = self.stale.unwrap_or(collector.stale);
         collector.max_series = self.max_series.or(collector.max_series);
-        if let (Some(of), true) = (&collector.query_of, self.ttl.is_some() || self.timeout.is_some()) {
-            return Err(format!(
-                "branch {} takes {} from branch {of}: change it there",
-                self.key,
-                SHARED.join(" and ")
-            ));
+        if let (Some(of), true) = (&collector.query_of, self.ttl.or(self.sample).or(self.timeout).is_some()) {
+            return Err(format!("branch {} takes {} from branch {of}: change it there", self.key, SHARED));
+        }
+        match (collector.sample, self.sample) {
+            (None, Some(_)) => return Err(format!("branch {} is not sampled: expected ttl", self.key)),
+            (Some(_), None) if self.ttl.or(self.stale).is_some() => {
+                return Err(format!("branch {} is sampled: expected sample", self.key));
+            }
+            _ => collector.sample = self.sample.or(collector.sample),
         }
         collector.ttl = self.ttl.unwrap_or(collector.ttl);
         collector.timeout = self.timeout.unwrap_or(collector.timeout);

@@ -262,6 +262,13 @@ fn shares_a_name(collector: &Collector, one: &Column, other: &Column) -> bool {
     if one.usage == Usage::Label {
         return one.exposed == other.exposed;
     }
-    let families = collector.families_of(one);
-    collector.families_of(other).iter().any(|family| families.iter().any(|mine| mine.name == family.name))
+    let names = |column| -> Vec<String> {
+        let families = collector.families_of(column);
+        families
+            .into_iter()
+            .flat_map(|family| std::iter::once(family.name.clone()).chain(family.sample_names()))
+            .collect()
+    };
+    let mine = names(one);
+    names(other).iter().any(|name| mine.contains(name))
 }

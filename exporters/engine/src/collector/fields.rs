@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::diagnostic::Diagnostics;
 use super::foreign;
-use super::keys::{Item, Key, KeyMap, KeyType, TIERS};
+use super::key::{Item, Key, KeyMap, KeyType, TIERS};
 use super::yaml::{Kind, Node, Position};
 use crate::facts::{Version, VersionRange};
 use crate::tiers::Tiers;
@@ -150,7 +150,7 @@ fn check(key: &Key, value: &Node, diagnostics: &mut Diagnostics) -> bool {
             KeyType::Version => version(value).is_some(),
             KeyType::Word(words, any_case) => word(value, words, any_case).is_some(),
             // Says more when it is read.
-            KeyType::Map(_) | KeyType::List(Item::Column) => true,
+            KeyType::Map(_) | KeyType::Match | KeyType::List(Item::Column) => true,
             KeyType::List(_) => matches!(value.kind, Kind::List(_)),
         };
     if !sound && foreign::is_no_ttl(key, value) {

@@ -2,7 +2,7 @@
 //! other exporters.
 
 use super::diagnostic::Diagnostics;
-use super::keys::{Key, KeyMap, KeyType};
+use super::key::{Key, KeyMap, KeyType};
 use super::yaml::{Kind, Node, Position};
 
 /// Keys of a query that only another exporter has, with its name for `pg-exporter import`.

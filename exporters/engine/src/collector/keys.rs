@@ -1,116 +1,14 @@
 //! Every key of a collector file, written once: the parser's checks, the reference page and the JSON Schema come from here.
 
-/// A map of the file and the keys that it may have.
-#[derive(Debug)]
-pub(crate) struct KeyMap {
-    /// Its name in the reference page.
-    pub title: &'static str,
-    pub about: &'static str,
-    pub keys: &'static [Key],
-}
+use super::key::{Item, Key, KeyMap, KeyType};
 
-/// One key.
-#[derive(Debug)]
-pub(crate) struct Key {
-    pub name: &'static str,
-    pub kind: KeyType,
-    pub required: bool,
-    /// What holds without it, in words; empty when there is nothing to say.
-    pub default: &'static str,
-    /// Whether pg_exporter knows it too.
-    pub inherited: bool,
-    pub about: &'static str,
-    /// A value as YAML.
-    pub example: &'static str,
-}
-
-/// What a key's value may be.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum KeyType {
-    Text,
-    /// A text that is not blank, in the language of the source.
-    Query,
-    Number,
-    /// A whole number above 0.
-    Count,
-    Bool,
-    /// Seconds, or the name of a tier.
-    Period,
-    Version,
-    /// One of these words, in any case if `true`.
-    Word(&'static [&'static str], bool),
-    List(Item),
-    Map(&'static KeyMap),
-}
-
-/// What the items of a list may be.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Item {
-    Text,
-    Number,
-    Map(&'static KeyMap),
-    /// Maps of one key, the column's name, to a map with the keys of [`COLUMN`].
-    Column,
-}
-
-/// The tiers of [`KeyType::Period`].
-pub(crate) const TIERS: &[&str] = &["fast", "norm", "slow", "slowest"];
-
-impl KeyMap {
-    /// The key of that name.
-    pub fn key(&self, name: &str) -> Option<&'static Key> {
-        self.keys.iter().find(|key| key.name == name)
-    }
-
-    /// The names of its keys, for an error that expected one of them.
-    pub fn names(&self) -> String {
-        self.keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
-    }
-}
-
-impl KeyType {
-    /// The words after "expected" in an error, and the type in the reference page.
-    pub fn expected(&self) -> String {
-        match self {
-            Self::Text => "a text".into(),
-            Self::Query => "a query".into(),
-            Self::Number => "a number".into(),
-            Self::Count => "a whole number above 0".into(),
-            Self::Bool => "true or false".into(),
-            Self::Period => format!("seconds, or one of {}", TIERS.join(", ")),
-            Self::Version => "a version such as 14, 140000, 1.24 or 12400".into(),
-            Self::Word([word], _) => (*word).into(),
-            Self::Word(words, _) => format!("one of {}", words.join(", ")),
-            Self::List(_) => "a list".into(),
-            Self::Map(_) => "a map".into(),
-        }
-    }
-}
-
-impl Key {
-    /// A key that pg_exporter knows.
-    const fn new(name: &'static str, kind: KeyType, about: &'static str, example: &'static str) -> Self {
-        Self { name, kind, required: false, default: "", inherited: true, about, example }
-    }
-
-    /// A key that only this suite knows.
-    pub(crate) const fn ours(name: &'static str, kind: KeyType, about: &'static str, example: &'static str) -> Self {
-        Self { inherited: false, ..Self::new(name, kind, about, example) }
-    }
-
-    pub(crate) const fn default(self, default: &'static str) -> Self {
-        Self { default, ..self }
-    }
-
-    pub(crate) const fn required(self) -> Self {
-        Self { required: true, ..self }
-    }
-}
+/// The values of `access`.
+const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "service_answers"];
 
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
-    about: "The keys of a collector. It has exactly one of `query`, `from`, `from_file` and `query_of`.",
+    about: "The keys of a collector. It has one of `query`, `from`, `from_file`, `query_of`, `log` and `access`.",
     keys: &[
         Key::new(
             "name",
@@ -146,8 +44,34 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::ours(
             "query_of",
             KeyType::Text,
-            "Collector with `from` or `from_file` whose query it shares, with its columns in the select list: when both are due, it runs once. Of rows with equal labels the first counts. Its `ttl`, `tags`, versions and the like are of that collector.",
+            "Collector with `from` or `from_file` whose query it shares, with its columns in the select list: when both are due, it runs once. Of rows with equal labels the first counts. Its `ttl` or `sample`, versions and the like are of that collector, and its `tags` are added to those. When that one is sampled it may have a `top` of its own.",
             "pg_autovacuum_table",
+        ),
+        Key::ours(
+            "log",
+            KeyType::Word(LOG_PROGRAMS, false),
+            "Program whose log it reads. Each line that `lines` selects is counted in the exporter: a COUNTER adds the field or group of its name, or 1; a HISTOGRAM observes it.",
+            "postgres",
+        ),
+        Key::ours(
+            "lines",
+            KeyType::Map(&LINES),
+            "Which lines of the log it counts: all of these must hold.",
+            "{ severity: [ERROR, FATAL, PANIC] }",
+        )
+        .default("all lines"),
+        Key::ours(
+            "weighted",
+            KeyType::Bool,
+            "A line about the duration of a statement counts for those, too, that `log_statement_sample_rate`, `log_transaction_sample_rate` or `auto_explain.sample_rate` of the server left out of the log.",
+            "true",
+        )
+        .default("false"),
+        Key::ours(
+            "access",
+            KeyType::Word(ACCESS_TABLES, false),
+            "What the exporter found by using the services of the services file as clients do: their states, the time of each step, each hop on the way, or who answered. No query runs.",
+            "services",
         ),
         Key::new(
             "predicate_queries",
@@ -179,6 +103,13 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         )
         .default("0: never"),
         Key::ours(
+            "sample",
+            KeyType::Number,
+            "Seconds between samples. The query runs at that pace, whoever scrapes; each COUNTER value is multiplied by the seconds since the last sample and summed up in the exporter. Needs the tag `cluster`.",
+            "1",
+        )
+        .default("fetched by scrapes"),
+        Key::ours(
             "depends_on",
             KeyType::Word(&["database", "server"], false),
             "`database`: not queried again while nothing happens in its database, for at most the tier `slowest`. `server`: queried after each ttl.",
@@ -194,7 +125,7 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         .default("1"),
         Key::new("priority", KeyType::Number, "Order in a batch: lower runs first.", "10").default("0, then by file"),
         Key::new("min_version", KeyType::Version, "First version in which it runs.", "14").default("all"),
-        Key::new("max_version", KeyType::Version, "First version in which it does not run any more.", "17")
+        Key::new("max_version", KeyType::Version, "First version in which it no longer runs.", "17")
             .default("all"),
         Key::ours(
             "version_of",
@@ -206,7 +137,7 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::new(
             "fatal",
             KeyType::Bool,
-            "Its failure fails the database; in the main database `pg_up` is 0 then.",
+            "Its failure fails the database; in the main one `pg_up` is 0.",
             "true",
         )
         .default("false"),
@@ -214,10 +145,10 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::ours(
             "max_series",
             KeyType::Count,
-            "Series above this number are dropped and counted. Order the rows by importance.",
+            "Series above this number are dropped and counted. Order the rows by importance. With `sample` it is the number of label sets, and further ones are summed into `other`.",
             "500",
         )
-        .default("no limit"),
+        .default("no limit; 1000 with `sample`"),
         Key::ours(
             "top",
             KeyType::Map(&TOP),
@@ -325,5 +256,46 @@ pub(crate) const COLUMN: KeyMap = KeyMap {
     ],
 };
 
+/// The programs of `log`.
+const LOG_PROGRAMS: &[&str] = &["postgres", "patroni", "pgbouncer", "pgbackrest"];
+
+/// A field of a log line.
+const fn field(name: &'static str, about: &'static str, example: &'static str) -> Key {
+    Key::ours(name, KeyType::Match, about, example)
+}
+
+/// The value of `lines`.
+pub(crate) const LINES: KeyMap = KeyMap {
+    title: "Lines",
+    about: "The keys of `lines`: fields of a log line. A value is a text, a list of texts, or a `/regex/`.",
+    keys: &[
+        field("timestamp", "Time, as the program wrote it.", "/ UTC$/"),
+        field("severity", "Severity in English, as `LOG`, `WARNING`, `ERROR`, `FATAL`, `PANIC`.", "[ERROR, FATAL]"),
+        field("code", "SQLSTATE of PostgreSQL, or number of an error of pgBackRest.", "40P01"),
+        field("code_class", "Class of the SQLSTATE: its first two characters.", "'28'"),
+        field("message", "The message, with all its lines.", "'/^duration: (?<ms>[0-9.]+) ms/'"),
+        field("detail", "DETAIL of PostgreSQL.", "/^Process holding the lock/"),
+        field("hint", "HINT of PostgreSQL.", "/GRANT/"),
+        field("context", "CONTEXT of PostgreSQL.", "/^while updating tuple/"),
+        field("query", "The statement that caused the line. Do not make it a label.", "/^COPY/"),
+        field("internal_query", "The statement inside of a function that caused the line.", "/^SELECT/"),
+        field("datname", "Database.", "shop"),
+        field("user", "User.", "app"),
+        field("application_name", "Name of the client's application.", "psql"),
+        field("remote_host", "Address of the client, without its port.", "'[local]'"),
+        field("backend_type", "Kind of the server process.", "client backend"),
+        field("query_id", "Query identifier.", "/^[1-9]/"),
+        field("session_id", "Session.", "/^6/"),
+        field("pid", "Process.", "/^7/"),
+        field("command", "Command tag of PostgreSQL, or command of pgBackRest.", "backup"),
+        field("stanza", "Stanza of pgBackRest.", "main"),
+        field("process", "Number of the process of pgBackRest.", "'00'"),
+        field("side", "`C` for a client connection of PgBouncer, `S` for a server connection.", "C"),
+        field("plan", "Shape of the plan that auto_explain logged, as 16 hexadecimal digits.", "/./"),
+        field("plan_changed", "`1` if the query had another plan before, `0` if not.", "'1'"),
+        field("plan_problem", "Why a plan has no shape: `cut_off` or `not_json`.", "/./"),
+    ],
+};
+
 /// All maps, in the order of the reference page.
-pub(crate) const MAPS: &[&KeyMap] = &[&COLLECTOR, &COLUMN, &PREDICATE, &TOP, &LOOKUP];
+pub(crate) const MAPS: &[&KeyMap] = &[&COLLECTOR, &COLUMN, &PREDICATE, &TOP, &LOOKUP, &LINES];

@@ -4,17 +4,22 @@
 //! `keys` is the table of all keys: `fields` checks against it, `reference` and `schema` print it. The rules of `doctor` are
 //! read with the same `yaml`, `fields` and `diagnostic`.
 
+mod access;
 mod ask;
 mod change;
 mod columns;
 mod diagnostic;
 mod fields;
 mod foreign;
+mod key;
 mod keys;
+mod log_keys;
+mod log_lines;
 mod macros;
 mod model;
 mod read;
 mod reference;
+mod sample;
 mod schema;
 mod scope;
 mod top;
@@ -24,11 +29,12 @@ pub(crate) use ask::{check_macros, read_sql_file};
 pub(crate) use change::Change;
 pub(crate) use diagnostic::{Diagnostic, Diagnostics, Tolerable};
 pub(crate) use fields::Fields;
-pub(crate) use keys::{Item, Key, KeyMap, KeyType};
+pub(crate) use key::{Item, Key, KeyMap, KeyType};
 pub(crate) use macros::expand as expand_macros;
 pub(crate) use model::{Ask, Collector, Column, Family, Fold, Lookup, MetricKind, Predicate, Top, Usage};
 pub(crate) use read::{CollectorFile, read_file};
 pub(crate) use reference::markdown as keys_page;
+pub(crate) use sample::{no_counter, not_sampled};
 pub(crate) use schema::json_schema;
 pub use yaml::{Kind as YamlKind, Node as YamlNode, Position, parse as parse_yaml};
 

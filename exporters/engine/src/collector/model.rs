@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::log_lines::LogLines;
 use super::yaml::Position;
 use crate::facts::{Version, VersionRange};
 use crate::redact;
@@ -24,6 +25,8 @@ pub(crate) struct Collector {
     pub ask: Ask,
     /// The collector whose query it shares.
     pub query_of: Option<String>,
+    /// The table of the source that has its rows, without a session.
+    pub access: Option<Arc<str>>,
     /// The columns of all collectors that share the query; `None`: its own.
     pub selected: Option<Arc<[Column]>>,
     pub predicates: Vec<Predicate>,
@@ -31,6 +34,10 @@ pub(crate) struct Collector {
     pub search_path: Arc<[String]>,
     pub tags: Vec<String>,
     pub ttl: Duration,
+    /// How often it is sampled; its counts are multiplied by the time between samples and summed up in the exporter.
+    pub sample: Option<Duration>,
+    /// The lines of a log that it counts, instead of rows of a query.
+    pub log: Option<LogLines>,
     /// How long the last good result may be served when a fetch fails.
     pub stale: Duration,
     /// Whether its result stays the same while nothing happens in its database.
@@ -45,6 +52,7 @@ pub(crate) struct Collector {
     pub fatal: bool,
     /// Loaded, never planned.
     pub skip: bool,
+    /// The most series of a result; of an accumulated collector, the most label sets.
     pub max_series: Option<usize>,
     pub top: Option<Top>,
     pub lookup: Option<Lookup>,
@@ -136,7 +144,8 @@ pub(crate) enum Usage {
 }
 
 impl Usage {
-    /// The type that the exposition tells; a histogram of snapshots is exposed as gauges.
+    /// The type that the exposition tells; a histogram of snapshots is exposed as gauges. [`Collector::kind_of`] knows
+    /// whether it is one.
     pub fn kind(self) -> Option<MetricKind> {
         match self {
             Self::Counter => Some(MetricKind::Counter),
@@ -151,6 +160,7 @@ impl Usage {
 pub(crate) enum MetricKind {
     Counter,
     Gauge,
+    Histogram,
 }
 
 impl MetricKind {
@@ -158,6 +168,7 @@ impl MetricKind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
         }
     }
 }
@@ -194,12 +205,30 @@ impl Collector {
         self.columns.iter().any(|column| column.usage.kind().is_some())
     }
 
-    /// The families of one of its columns: none for labels, three for a histogram, else one.
+    /// Whether it has a query that can be run by itself.
+    pub fn has_query(&self) -> bool {
+        self.lookup.is_none() && self.log.is_none()
+    }
+
+    /// Whether its rows are summed up in the exporter, so that a scrape fetches nothing.
+    pub fn is_accumulated(&self) -> bool {
+        self.sample.is_some() || self.log.is_some()
+    }
+
+    /// The type of one of its columns, if that is a metric.
+    fn kind_of(&self, column: &Column) -> Option<MetricKind> {
+        match column.usage {
+            Usage::Histogram if self.is_accumulated() => Some(MetricKind::Histogram),
+            usage => usage.kind(),
+        }
+    }
+
+    /// The families of one of its columns: none for labels, three for a histogram of snapshots, else one.
     pub fn families_of(&self, column: &Column) -> Vec<Family> {
-        let Some(kind) = column.usage.kind() else { return Vec::new() };
+        let Some(kind) = self.kind_of(column) else { return Vec::new() };
         let base = format!("{}_{}", self.name, column.exposed);
         let help = &column.description;
-        if column.usage != Usage::Histogram {
+        if column.usage != Usage::Histogram || kind == MetricKind::Histogram {
             return vec![Family { name: base, kind, help: help.clone() }];
         }
         [("bucket", "cumulative bucket"), ("count", "observation count"), ("sum", "observation sum")]
@@ -225,7 +254,28 @@ impl Collector {
     }
 }
 
+impl Family {
+    /// The names of its samples.
+    pub fn sample_names(&self) -> Vec<String> {
+        match self.kind {
+            MetricKind::Histogram => ["bucket", "sum", "count"].map(|suffix| format!("{}_{suffix}", self.name)).into(),
+            MetricKind::Counter | MetricKind::Gauge => vec![self.name.clone()],
+        }
+    }
+}
+
 impl Column {
+    /// Whether a sampled collector may have it.
+    pub fn is_sampled(&self) -> bool {
+        matches!(self.usage, Usage::Label | Usage::Counter | Usage::Discard)
+    }
+
+    /// The names of the cells that an accumulated histogram has in a row: how much was observed up to each bound and not
+    /// the one before, above the last, and the sum.
+    pub fn total_cells(&self) -> impl Iterator<Item = String> {
+        (0..=self.buckets.len()).map(|at| format!("{}\0{at}", self.name)).chain([format!("{}\0sum", self.name)])
+    }
+
     /// Its item of the select list.
     pub fn select_item(&self) -> String {
         match &self.expression {

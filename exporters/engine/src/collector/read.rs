@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::read_access;
 use super::ask::{SqlFile, check_macros, read_ask};
 use super::change::Change;
 use super::columns::read_columns;
@@ -9,6 +10,8 @@ use super::diagnostic::{Diagnostics, LEFT_OUT};
 use super::fields::{DEFAULT_TIMEOUT, Fields};
 use super::foreign;
 use super::keys::{COLLECTOR, PREDICATE};
+use super::log_keys::{read_log_lines, resolve_cells};
+use super::sample::{check_sampled, read_sample};
 use super::scope::depends_on_database_only;
 use super::top::{read_lookup, read_top};
 use super::yaml::{self, Kind, Node, Position};
@@ -111,6 +114,7 @@ fn read_collector(
     let predicates = read_predicates(&fields, tiers, diagnostics);
     let of_database_only = match fields.text("depends_on") {
         Some(word) => word == "database",
+        None if fields.get("log").is_some() => false,
         None => depends_on_database_only(&ask, &predicates),
     };
     let versions = fields.versions();
@@ -124,11 +128,14 @@ fn read_collector(
         grant: fields.text("grant"),
         source: fields.text("source"),
         query_of: fields.text("query_of"),
+        access: read_access(key, &fields, diagnostics),
         selected: None,
         predicates,
         search_path: read_search_path(&fields, diagnostics),
         tags: read_tags(&fields, &mut runs, diagnostics),
         ttl: fields.period("ttl", tiers).unwrap_or_default(),
+        sample: read_sample(key, &fields, diagnostics),
+        log: read_log_lines(key, &fields, diagnostics),
         stale: fields.period("stale", tiers).unwrap_or_default(),
         of_database_only,
         timeout: fields.timeout().unwrap_or(DEFAULT_TIMEOUT),
@@ -147,7 +154,12 @@ fn read_collector(
         name,
     };
     read_columns(&mut collector, position, fields.get("metrics"), diagnostics);
+    resolve_cells(&mut collector, diagnostics);
     collector.top = read_top(&collector, &fields, diagnostics);
+    // With query_of it is told that the pace is that of the other.
+    if collector.sample.is_some() && collector.query_of.is_none() {
+        check_sampled(&collector, &fields, diagnostics);
+    }
     if collector.skip && diagnostics.errors.len() > before {
         diagnostics.tolerate_since(before, "the branch has skip: true and is left out");
         return None;

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::keys::{Key, MAPS};
+use super::key::Key;
+use super::keys::MAPS;
 use super::macros::{MACROS, Macro, expand};
 use crate::facts::Version;
 

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::ask::ASKS;
-use super::keys::{COLLECTOR, COLUMN, Item, Key, KeyMap, KeyType, TIERS};
+use super::key::{Item, Key, KeyMap, KeyType, TIERS};
+use super::keys::{COLLECTOR, COLUMN};
 
 /// A number as a text, as files of pg_exporter have them.
 const NUMBER: &str = r"^\s*[+-]?([0-9_]+\.?[0-9_]*|\.[0-9_]+)([eE][+-]?[0-9]+)?\s*$";
@@ -76,6 +77,7 @@ fn of_type(kind: &KeyType) -> Value {
             json!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": any_case(words) }] })
         }
         KeyType::Map(map) => object(map),
+        KeyType::Match => json!({ "anyOf": [of_type(&KeyType::Text), of_type(&KeyType::List(Item::Text))] }),
         KeyType::List(Item::Text) => json!({ "type": "array", "items": of_type(&KeyType::Text) }),
         KeyType::List(Item::Number) => json!({ "type": "array", "items": of_type(&KeyType::Number) }),
         KeyType::List(Item::Map(map)) => json!({ "type": "array", "items": object(map) }),

@@ -36,7 +36,8 @@ pub(super) fn read_top(collector: &Collector, fields: &Fields<'_>, diagnostics: 
             _ => diagnostics.error(node.position, format!("top: per: {} is no LABEL of this branch", node.describe())),
         }
     }
-    if let Some(column) = collector.columns.iter().find(|column| column.usage == Usage::Histogram) {
+    let is_snapshot = |column: &&Column| column.usage == Usage::Histogram && !collector.is_accumulated();
+    if let Some(column) = collector.columns.iter().find(is_snapshot) {
         diagnostics.error(column.position, format!("column {}: a branch with top has no HISTOGRAM", column.name));
     }
     Some(Top { by: by?, limit: limit?, per })

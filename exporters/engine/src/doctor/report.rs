@@ -8,7 +8,7 @@ use super::examine::{Examined, Unread};
 use super::finding::Finding;
 use super::rule::Severity;
 use crate::facts::Role;
-use crate::http::{Attention, attention};
+use crate::http::{Attention, attention, watched};
 use crate::plan::SkipReason;
 use crate::scrape::{CollectorView, Scraper, Snapshot};
 use crate::source::Source;
@@ -41,6 +41,8 @@ pub(crate) struct ServerReport {
     pub databases: Vec<String>,
     pub collectors: Collectors,
     pub cost: Cost,
+    /// What is watched beside the server, as the services of pg-exporter, and the state of each.
+    pub watched: Vec<String>,
     /// What should be changed so that the exporter works well.
     pub advice: Vec<String>,
     /// Statements that let it read more.
@@ -146,6 +148,7 @@ impl ServerReport {
                 skipped: view.map(|view| skipped(scraper, view)).unwrap_or_default(),
             },
             cost: cost(scraper, view, &examined),
+            watched: watched(&*scraper.source),
             advice: probe.map(|probe| probe.notes.advice.clone()).unwrap_or_default(),
             grants,
             findings: examined.findings,

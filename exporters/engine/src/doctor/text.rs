@@ -22,6 +22,7 @@ pub(crate) fn text(report: &Report) -> String {
             out.line("");
             write_finding(&mut out, finding);
         }
+        out.section("# watched", server.watched.iter().cloned());
         rest(&mut out, server);
     }
     out.into_text()

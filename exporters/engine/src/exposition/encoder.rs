@@ -5,7 +5,7 @@ use std::time::Duration;
 use reason::Reason;
 
 use super::drop_reason::DropReason;
-use super::histogram::Histogram;
+use super::histogram::{Histogram, TotalHistogram};
 use super::label_sets::LabelSets;
 use super::result::EncodedResult;
 use super::text::write_sample;
@@ -78,7 +78,9 @@ impl RowSink for Encoder<'_> {
 impl<'a> Encoder<'a> {
     /// An encoder that has no rows yet.
     pub fn new(encoding: Encoding<'a>) -> Self {
-        let cap = encoding.catalog.collectors[encoding.collector].max_series.unwrap_or(MOST_SERIES);
+        let collector = &encoding.catalog.collectors[encoding.collector];
+        // The label sets of an accumulated one are within its budget.
+        let cap = collector.max_series.filter(|_| !collector.is_accumulated()).unwrap_or(MOST_SERIES);
         let (seen, set, result) = (LabelSets::default(), Vec::new(), EncodedResult::empty());
         Self { encoding, layout: None, seen, set, cap, bytes: 0, result, error: None }
     }
@@ -136,6 +138,11 @@ impl<'a> Encoder<'a> {
     }
 }
 
+fn missing(column: &Column, collector: &Collector) -> SourceError {
+    let message = format!("column {} is missing from the result of {}", column.name, collector.key);
+    SourceError::new(Reason::Shape, message)
+}
+
 /// Enough for lines that had this length the last time: numbers grow, and so does the number of rows.
 fn room(length: usize) -> usize {
     length + length / 32 + 128
@@ -147,6 +154,7 @@ struct Layout<'a> {
     labels: Vec<(usize, &'a Column)>,
     metrics: Vec<Metric<'a>>,
     histograms: Vec<Histogram<'a>>,
+    totals: Vec<TotalHistogram<'a>>,
 }
 
 /// A gauge or counter: its cell, and the lines of its family.
@@ -162,13 +170,21 @@ impl<'a> Layout<'a> {
     fn new(encoding: &Encoding<'a>, names: &[&str], result: &mut EncodedResult) -> Result<Self, SourceError> {
         let catalog = encoding.catalog;
         let collector = &catalog.collectors[encoding.collector];
-        let mut layout = Self { collector, labels: Vec::new(), metrics: Vec::new(), histograms: Vec::new() };
+        let mut layout =
+            Self { collector, labels: Vec::new(), metrics: Vec::new(), histograms: Vec::new(), totals: Vec::new() };
         for (at, column) in collector.columns_in(encoding.version) {
             // When a result has two columns of one name, the last counts, as it does for other drivers.
             let found = names.iter().rposition(|name| *name == column.name);
             let families = &catalog.column_families[encoding.collector][at];
             match (column.usage, found, families.as_slice()) {
                 (Usage::Label, Some(cell), _) => layout.labels.push((cell, column)),
+                (Usage::Histogram, _, &[family]) => {
+                    let named = (family, catalog.families[family].name.as_str());
+                    match TotalHistogram::new(column, names, named) {
+                        Some(histogram) => layout.totals.push(histogram),
+                        None => return Err(missing(column, collector)),
+                    }
+                }
                 (Usage::Histogram, Some(cell), &[bucket, count, sum]) => {
                     let named = [bucket, count, sum].map(|family| (family, catalog.families[family].name.as_str()));
                     layout.histograms.push(Histogram::new(cell, column, named, encoding.most_bytes));
@@ -182,8 +198,7 @@ impl<'a> Layout<'a> {
                     result.dropped(DropReason::Missing, 1, || format!("the result has no column {}", column.name));
                 }
                 (Usage::Label | Usage::Histogram, None, _) => {
-                    let message = format!("column {} is missing from the result of {}", column.name, collector.key);
-                    return Err(SourceError::new(Reason::Shape, message));
+                    return Err(missing(column, collector));
                 }
                 _ => {}
             }
@@ -191,10 +206,11 @@ impl<'a> Layout<'a> {
         Ok(layout)
     }
 
-    /// How many samples a row has, histograms aside.
+    /// How many samples a row has, histograms of snapshots aside.
     fn samples(&self, row: &[Value<'_>]) -> usize {
         let there = |metric: &&Metric<'_>| !matches!(row[metric.cell], Value::Null) || metric.column.default.is_some();
-        self.metrics.iter().filter(there).count()
+        let histograms: usize = self.totals.iter().map(TotalHistogram::series).sum();
+        self.metrics.iter().filter(there).count() + histograms
     }
 
     /// Whether a row says in `datname` that it is of this database.
@@ -231,6 +247,10 @@ impl<'a> Layout<'a> {
                 }),
             }
         }
+        for histogram in &mut self.totals {
+            bytes += histogram.write(row, set);
+            result.series += histogram.series();
+        }
         bytes
     }
 
@@ -238,6 +258,7 @@ impl<'a> Layout<'a> {
     fn finish(self, cap: usize, result: &mut EncodedResult) {
         let mut families: Vec<(usize, Vec<u8>)> =
             self.metrics.into_iter().map(|metric| (metric.family, metric.lines)).collect();
+        families.extend(self.totals.into_iter().map(TotalHistogram::finish));
         for histogram in self.histograms {
             let written = histogram.write(cap.saturating_sub(result.series));
             result.series += written.series;

@@ -1,4 +1,5 @@
-//! A histogram column: each row is one observation; what comes out is a snapshot, exposed as gauges.
+//! A histogram column. Of a fetched result each row is one observation, and what comes out is a snapshot, exposed as
+//! gauges. Of an accumulated one each row has all that was observed, and it is a histogram.
 
 use std::collections::HashMap;
 
@@ -86,17 +87,76 @@ impl<'a> Histogram<'a> {
 
     fn write_group(&self, [buckets, count, sum]: &mut [Vec<u8>; 3], set: &[u8], group: &Group) {
         let [(_, bucket_name), (_, count_name), (_, sum_name)] = self.families;
-        let mut total = 0;
-        for (bound, observed) in self.column.buckets.iter().copied().chain([f64::INFINITY]).zip(&group.counts) {
-            total += *observed as i64;
-            let mut le = Vec::new();
-            write_number(&mut le, Number::Float(bound));
-            let mut with_le = set.strip_suffix(b"}").unwrap_or(set).to_vec();
-            write_label(&mut with_le, "le", &String::from_utf8_lossy(&le));
-            close_labels(&mut with_le);
-            write_sample(buckets, bucket_name, &with_le, Number::Int(total));
-        }
-        write_sample(count, count_name, set, Number::Int(total));
+        let counts = group.counts.iter().map(|observed| *observed as f64);
+        let total = write_buckets(buckets, bucket_name, set, &self.column.buckets, counts);
+        write_sample(count, count_name, set, total);
         write_sample(sum, sum_name, set, Number::Float(group.sum));
+    }
+}
+
+/// Writes the cumulative buckets of one label set; returns how much was observed. Observations that stand for several, since
+/// a part of them was sampled, may have a fraction: counts are whole numbers.
+fn write_buckets(
+    lines: &mut Vec<u8>,
+    name: &str,
+    set: &[u8],
+    bounds: &[f64],
+    counts: impl Iterator<Item = f64>,
+) -> Number {
+    let mut total = 0.0;
+    for (bound, observed) in bounds.iter().copied().chain([f64::INFINITY]).zip(counts) {
+        total += observed;
+        let mut le = Vec::new();
+        write_number(&mut le, Number::Float(bound));
+        let mut with_le = set.strip_suffix(b"}").unwrap_or(set).to_vec();
+        write_label(&mut with_le, "le", &String::from_utf8_lossy(&le));
+        close_labels(&mut with_le);
+        write_sample(lines, name, &with_le, whole(total));
+    }
+    whole(total)
+}
+
+fn whole(count: f64) -> Number {
+    Number::Int(count.round() as i64)
+}
+
+/// The histogram of an accumulated collector: its cells, and the lines of its family.
+pub(super) struct TotalHistogram<'a> {
+    cells: Vec<usize>,
+    column: &'a Column,
+    family: usize,
+    /// Names of buckets, count and sum.
+    names: [String; 3],
+    lines: Vec<u8>,
+}
+
+impl<'a> TotalHistogram<'a> {
+    /// The column of a result with these cells; `None` if one is missing.
+    pub fn new(column: &'a Column, cells: &[&str], (family, name): (usize, &str)) -> Option<Self> {
+        let cells = column.total_cells().map(|wanted| cells.iter().position(|cell| *cell == wanted));
+        let names = ["bucket", "count", "sum"].map(|suffix| format!("{name}_{suffix}"));
+        Some(Self { cells: cells.collect::<Option<Vec<usize>>>()?, column, family, names, lines: Vec::new() })
+    }
+
+    /// How many samples a label set has.
+    pub fn series(&self) -> usize {
+        self.cells.len() + 1
+    }
+
+    /// Writes the samples of a row; returns how many bytes they have.
+    pub fn write(&mut self, row: &[Value<'_>], set: &[u8]) -> usize {
+        let before = self.lines.len();
+        let [bucket, count, sum] = &self.names;
+        let mut numbers = self.cells.iter().map(|cell| row[*cell].number().unwrap_or(None).unwrap_or_default());
+        let counts = numbers.by_ref().take(self.column.buckets.len() + 1);
+        let total = write_buckets(&mut self.lines, bucket, set, &self.column.buckets, counts);
+        write_sample(&mut self.lines, count, set, total);
+        write_sample(&mut self.lines, sum, set, Number::Float(numbers.next().unwrap_or_default()));
+        self.lines.len() - before
+    }
+
+    /// Its family and the lines of that.
+    pub fn finish(self) -> (usize, Vec<u8>) {
+        (self.family, self.lines)
     }
 }

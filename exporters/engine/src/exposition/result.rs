@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::demand::Wanted;
 use super::drop_reason::DropReason;
@@ -25,6 +26,10 @@ pub(crate) struct EncodedResult {
     pub series: usize,
     /// How many rows are summed into `other`, if the collector shows the busiest only.
     pub others: Option<usize>,
+    /// How many observations an accumulated collector has summed into `other`, since they were of too many label sets.
+    pub overflowed: Option<u64>,
+    /// When its numbers were read, if that was before it was encoded.
+    pub read_at: Option<Instant>,
     /// How long the source worked on it.
     pub took: Duration,
     /// How many samples were dropped, and an example of each kind.
@@ -102,6 +107,13 @@ impl EncodedResult {
         if !wanted.deflated && lines.plain.is_some() {
             lines.deflated = None;
         }
+    }
+
+    /// Its lines, for tests of other modules.
+    #[cfg(test)]
+    pub fn lines_of_test(&self) -> Vec<String> {
+        let text = |lines: &Bytes| String::from_utf8_lossy(lines).lines().map(str::to_owned).collect::<Vec<_>>();
+        self.plain().iter().flat_map(text).collect()
     }
 
     /// Counts samples that were dropped.

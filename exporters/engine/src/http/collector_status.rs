@@ -41,7 +41,13 @@ pub(super) fn status(
     one: &CollectorView,
     view: &Snapshot,
 ) -> CollectorStatus {
-    let status = outcome(one, view);
+    let mut status = outcome(one, view);
+    if let (Some(sample), Kind::Ok) = (collector.sample, status.kind) {
+        status.text.push_str(&format!(", sampled every {} s", sample.as_secs_f64()));
+    }
+    if let (Some(log), Kind::Ok) = (&collector.log, status.kind) {
+        status.text.push_str(&format!(", from the log of {}", log.program.word()));
+    }
     let advice = advice(collector, one, view).map(|grant| grant.replace("@user@", &quote(&probe.facts.user)));
     match advice {
         Some(grant) => CollectorStatus { text: format!("{}{TO_SEE_EVERYTHING}{grant}", status.text), ..status },
@@ -134,8 +140,11 @@ fn fetched(result: &EncodedResult) -> CollectorStatus {
         return CollectorStatus { kind: Kind::Ok, text: reason.clone() };
     }
     if result.drops.is_empty() {
-        let text = match result.others {
-            Some(others) if others > 0 => format!("ok, {others} rows aggregated into \"other\""),
+        let text = match (result.others, result.overflowed) {
+            (Some(others), _) if others > 0 => format!("ok, {others} rows aggregated into \"other\""),
+            (_, Some(overflowed)) if overflowed > 0 => {
+                format!("ok, {overflowed} observations above max_series aggregated into \"other\"")
+            }
             _ => "ok".into(),
         };
         return CollectorStatus { kind: Kind::Ok, text };

@@ -32,7 +32,8 @@ fn explain_server<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
 pub(super) fn explain_head<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     out.line(format_args!("# server {}, collectors of {}", scraper.source.target(), scraper.catalog.origin));
     let Some(view) = scraper.last_snapshot() else {
-        return out.line("# no scrape yet: the first one probes the server");
+        out.line("# no scrape yet: the first one probes the server");
+        return watched(&*scraper.source).iter().for_each(|line| out.line(format_args!("# {line}")));
     };
     let age = view.started.elapsed().as_secs();
     match &view.up {
@@ -47,6 +48,12 @@ pub(super) fn explain_head<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     for detail in details(&view) {
         out.line(format_args!("# {}: {}{}", detail.name, detail.state, since(detail)));
     }
+    watched(&*scraper.source).iter().for_each(|line| out.line(format_args!("# {line}")));
+}
+
+/// What the source watches beside the server, one line each.
+pub(crate) fn watched<S: Source>(source: &S) -> Vec<String> {
+    source.details().iter().map(|one| format!("{}: {}{}", one.name, one.state, since(one))).collect()
 }
 
 /// What a server is, in a few words.

@@ -1,11 +1,13 @@
 //! `/metrics`: format and deadline from the scraper's headers, the response in chunks.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use tokio::time::Instant;
 
 use super::service::Service;
 use crate::exposition::{Format, Page, accepts_gzip};
+use crate::scrape::ScraperId;
 use crate::source::Source;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
@@ -22,12 +25,17 @@ const MARGIN: Duration = Duration::from_millis(500);
 /// No scraper waits longer than this.
 const LONGEST: Duration = Duration::from_secs(300);
 
-pub(super) async fn metrics<S: Source>(State(service): State<Arc<Service<S>>>, headers: HeaderMap) -> Response {
+pub(super) async fn metrics<S: Source>(
+    State(service): State<Arc<Service<S>>>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+) -> Response {
     let deadline = Instant::now() + time_to_answer(header(&headers, &TIMEOUT), service.scrape_timeout);
     let format = Format::negotiate(all(&headers, &header::ACCEPT).as_deref(), service.prefer_open_metrics);
     let gzip = accepts_gzip(all(&headers, &header::ACCEPT_ENCODING).as_deref());
     let targets = service.targets();
-    let page = targets.scrape(deadline, format, gzip).await;
+    let scraper = scraper(peer.map(|Extension(ConnectInfo(peer))| peer), &headers);
+    let page = targets.scrape(deadline, format, gzip, scraper.as_ref()).await;
     let length = page.length.to_string();
     let has_limit = header(&headers, &TIMEOUT).is_some();
     let body = Body::from_stream(chunks(page, move |results, took| {
@@ -46,6 +54,12 @@ pub(super) async fn metrics<S: Source>(State(service): State<Arc<Service<S>>>, h
         response.headers_mut().insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
     }
     response
+}
+
+/// Identity of the scraper: replicas of Prometheus have different addresses, programs on one host different user agents.
+fn scraper(peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<ScraperId> {
+    let agent = header(headers, &header::USER_AGENT).unwrap_or_default();
+    peer.map(|peer| ScraperId(format!("{} {}", peer.ip(), agent.chars().take(100).collect::<String>())))
 }
 
 /// The chunks of a page. When the last one is taken, `sent` is told how many results it has and how long that took.

@@ -23,7 +23,7 @@ use axum::routing::{any, get, post};
 use crate::source::Source;
 
 pub(crate) use brief::{Attention, all_succeeded, attention, explain_briefly};
-pub(crate) use explain::explain;
+pub(crate) use explain::{explain, watched};
 pub(crate) use server_check::check_server;
 pub(crate) use service::Service;
 

@@ -85,7 +85,7 @@ fn first_queries<S: Source>(scraper: &Scraper<S>, view: &Snapshot) -> Vec<(usize
                 .shown
                 .iter()
                 .any(|one| one.database == at && one.collector == planned.collector && one.state.failure.is_none());
-            if is_it && scraper.catalog.collectors[planned.collector].lookup.is_none() {
+            if is_it && scraper.catalog.collectors[planned.collector].has_query() {
                 first.entry(planned.collector).or_insert((planned.query, name.clone()));
             }
         }

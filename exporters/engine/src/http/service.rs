@@ -36,6 +36,8 @@ pub(crate) struct Service<S: Source> {
 pub(crate) enum ReloadError {
     #[error("{0}")]
     Load(#[from] LoadError),
+    #[error("{0}")]
+    Source(String),
     #[error("a bug: see the log")]
     Panic,
 }
@@ -75,7 +77,7 @@ impl<S: Source> Service<S> {
     /// Reloads the collector files. If one has an error, the previous collectors stay in effect.
     pub async fn reload(&self) -> Result<usize, ReloadError> {
         let _turn = self.reloading.lock().await;
-        let loaded = self.load_again().await;
+        let loaded = self.load_again().await.and_then(|catalog| self.reload_sources().map(|()| catalog));
         self.note_load(loaded.is_ok());
         match loaded {
             Ok(catalog) => {
@@ -83,6 +85,7 @@ impl<S: Source> Service<S> {
                 let count = catalog.collectors.len();
                 tracing::info!(origin = catalog.origin, collectors = count, "collector files reloaded");
                 let new = Arc::new(self.targets().with(catalog));
+                new.begin_sampling();
                 *self.targets.write() = new;
                 Ok(count)
             }
@@ -102,6 +105,12 @@ impl<S: Source> Service<S> {
             Some(emptied) => Err(emptied.into()),
             None => Ok(catalog),
         }
+    }
+
+    /// Has the sources read their own files again.
+    fn reload_sources(&self) -> Result<(), ReloadError> {
+        let targets = self.targets();
+        targets.scrapers.iter().try_for_each(|scraper| scraper.source.reload()).map_err(ReloadError::Source)
     }
 
     fn note_load(&self, success: bool) {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -119,7 +120,7 @@ impl Server {
 
     async fn converse(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, place: &Place, watcher: Watcher) {
         let Some(config) = self.middleware.tls().await else {
-            return self.speak(stream, Protocol::Http1, place, watcher).await;
+            return self.speak(stream, peer, Protocol::Http1, place, watcher).await;
         };
         match TlsAcceptor::from(config).accept(stream).await {
             Ok(stream) => {
@@ -127,17 +128,24 @@ impl Server {
                     Some(b"h2") => Protocol::Http2,
                     _ => Protocol::Http1,
                 };
-                self.speak(stream, protocol, place, watcher).await;
+                self.speak(stream, peer, protocol, place, watcher).await;
             }
             Err(error) => tracing::info!(%peer, %error, "TLS handshake failed"),
         }
     }
 
-    async fn speak<S>(self: &Arc<Self>, stream: S, protocol: Protocol, place: &Place, watcher: Watcher)
-    where
+    async fn speak<S>(
+        self: &Arc<Self>,
+        stream: S,
+        peer: SocketAddr,
+        protocol: Protocol,
+        place: &Place,
+        watcher: Watcher,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|request: Request<Incoming>| {
+        let service = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
             let (server, noted) = (Arc::clone(self), place.request());
             async move {
                 let app = server.app.clone();

@@ -8,19 +8,26 @@
 mod collect;
 mod health;
 mod history;
+mod log_reader;
+mod log_state;
+mod log_status;
+mod pace;
 mod page_time;
 mod render;
 mod schedule;
 mod scraper;
+mod scrapers;
 mod server;
 mod settings;
 mod shared;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 pub(crate) use history::{Outcome, REMEMBERED, Scrape};
 pub(crate) use render::{CollectorView, DatabaseView, Snapshot};
 pub(crate) use scraper::Scraper;
+pub(crate) use scrapers::ScraperId;
 pub(crate) use settings::ScrapeSettings;
 pub(crate) use targets::Targets;

@@ -7,12 +7,15 @@ use parking_lot::Mutex;
 use reason::Reason;
 use tokio::time::Instant;
 
-use super::collect::Collection;
-use super::render::{Snapshot, TargetPage, target_page};
+use super::collect::{Collection, Sampling};
+use super::log_reader::LogReaders;
+use super::render::{Snapshot, TargetPage, log_results, own_results, target_page};
+use super::scrapers::ScraperId;
 use super::server::ProbeResult;
 use super::settings::ScrapeSettings;
 use super::shared::Shared;
 use crate::catalog::Catalog;
+use crate::collector::Collector;
 use crate::counters::Counters;
 use crate::error::SourceError;
 use crate::exposition::{Compressors, DropReason};
@@ -27,6 +30,8 @@ pub(crate) struct Scraper<S: Source> {
     pub counters: Arc<Counters>,
     pub(super) shared: Arc<Shared>,
     collection: Mutex<Option<Collection>>,
+    sampling: Mutex<Option<Sampling>>,
+    logs: LogReaders,
 }
 
 impl<S: Source> Scraper<S> {
@@ -38,18 +43,26 @@ impl<S: Source> Scraper<S> {
         compressors: Arc<Compressors>,
     ) -> Self {
         let shared = Shared::new(catalog.clone(), settings, counters.clone(), source.target(), compressors);
-        Self { catalog, source, counters, shared: Arc::new(shared), collection: Mutex::default() }
+        let (shared, logs) = (Arc::new(shared), LogReaders::default());
+        Self { catalog, source, counters, shared, collection: Mutex::default(), sampling: Mutex::default(), logs }
     }
 
-    /// The same server with other collectors. What is remembered of a `top` that has not changed is taken over: else the
-    /// counters of `other` would begin anew.
+    /// The same server with other collectors. What is remembered of a `top` that has not changed, and what was accumulated, is
+    /// taken over: else counters would begin anew.
     pub fn with(&self, catalog: Arc<Catalog>) -> Self {
         let (settings, compressors) = (self.shared.settings.clone(), self.shared.compressors.clone());
-        let new = Self::new(catalog, self.source.clone(), settings, self.counters.clone(), compressors);
+        let source = self.source.clone();
+        let mut shared = Shared::new(catalog.clone(), settings, self.counters.clone(), source.target(), compressors);
+        (shared.logs, shared.scrapers) = (self.shared.logs.clone(), self.shared.scrapers.clone());
+        let (counters, shared, logs) = (self.counters.clone(), Arc::new(shared), self.logs.clone());
+        let (collection, sampling) = (Mutex::default(), Mutex::default());
+        let new = Self { catalog, source, counters, shared, collection, sampling, logs };
         new.shared.store.inherit(&self.shared.store, |index| {
             let old = &self.catalog.collectors[index];
-            new.catalog.index_of(&old.key).filter(|index| new.catalog.collectors[*index].top == old.top)
+            let is_same = |new: &Collector| new.top == old.top && new.is_accumulated() == old.is_accumulated();
+            new.catalog.index_of(&old.key).filter(|index| is_same(&new.catalog.collectors[*index]))
         });
+        new.logs.attach(&new.shared);
         new
     }
 
@@ -60,12 +73,21 @@ impl<S: Source> Scraper<S> {
 
     /// Collects until the time that `until` gives, whatever the server does, and makes the server's part of a page of what
     /// is there. What did not come in time is missing from it and reported as failed.
-    pub(super) async fn scrape(&self, deadline: Instant, until: impl Fn() -> Instant, gzip: bool) -> TargetPage {
+    pub(super) async fn scrape(
+        &self,
+        deadline: Instant,
+        until: impl Fn() -> Instant,
+        gzip: bool,
+        scraper: Option<&ScraperId>,
+    ) -> TargetPage {
         self.shared.demand.note(gzip);
+        self.shared.scrapers.note(scraper, Instant::now());
         let collection = self.join_collection(deadline);
         collection.wait(until).await;
         let snapshot = Snapshot::new(&self.shared, &collection.schedules, self.probe_since(collection.started()));
+        let logs = if snapshot.up.is_err() { log_results(&self.shared) } else { Vec::new() };
         let page = target_page(&self.shared, snapshot, self.source.connections());
+        let page = page.with(own_results(&self.shared, &*self.source)).with(logs);
         let (wanted, compressors) = (self.shared.demand.wanted(), &self.shared.compressors);
         page.parts.iter().for_each(|part| part.result.keep(wanted, compressors));
         page
@@ -130,6 +152,29 @@ impl<S: Source> Scraper<S> {
             shared.server.note_probe(&found.map(Arc::new), begun, &shared.target);
             drop(turn);
         });
+    }
+
+    /// Takes samples from now on, until it is dropped.
+    pub fn begin_sampling(&self) {
+        *self.sampling.lock() = Sampling::start(self.source.clone(), self.shared.clone());
+    }
+
+    /// Looks for the logs of the server once.
+    pub async fn find_logs(&self) {
+        if let Ok(found) = self.source.logs().await {
+            self.shared.logs.found(&found);
+        }
+    }
+
+    /// Reads the logs of the server from now on, also after a reload, until [`Scraper::end_logs`].
+    pub fn begin_logs(&self) {
+        self.logs.attach(&self.shared);
+        self.logs.begin(self.source.clone());
+    }
+
+    /// Stops reading logs, and saves how far they were read.
+    pub async fn end_logs(&self) {
+        self.logs.end().await;
     }
 
     /// The time to live that holds for a collector.

@@ -1,5 +1,6 @@
 //! What does not change while the exporter runs.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::build_info::BuildInfo;
@@ -21,6 +22,8 @@ pub(crate) struct ScrapeSettings {
     /// How long results of a database are served in which nothing has happened.
     pub unchanged_limit: Duration,
     pub disable_intro: bool,
+    /// Where positions in logs and what was counted are saved; `None`: nowhere.
+    pub state_directory: Option<PathBuf>,
     pub started: Instant,
     /// What the process knows of itself.
     pub status: ProcessStatus,

@@ -7,7 +7,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::health::HealthCache;
+use super::log_status::LogStatuses;
 use super::schedule::{DatabaseSchedule, Schedules};
+use super::scrapers::Scrapers;
 use super::server::ServerState;
 use super::settings::ScrapeSettings;
 use crate::catalog::Catalog;
@@ -32,6 +34,9 @@ pub(super) struct Shared {
     /// How results are kept: compressed ones are compressed as they come, while the server works on the next.
     pub demand: Demand,
     pub compressors: Arc<Compressors>,
+    /// Which logs are read, and how far.
+    pub logs: Arc<LogStatuses>,
+    pub scrapers: Arc<Scrapers>,
 }
 
 impl Shared {
@@ -53,16 +58,21 @@ impl Shared {
             first_probe: Arc::default(),
             demand: Demand::default(),
             compressors,
+            logs: Arc::default(),
+            scrapers: Arc::default(),
         }
     }
 
     /// The time to live that holds for a collector.
     pub fn ttl(&self, collector: usize) -> Duration {
-        if self.settings.disable_cache { Duration::ZERO } else { self.catalog.collectors[collector].ttl }
+        let collector = &self.catalog.collectors[collector];
+        // What is accumulated is there at once, and newer at each scrape.
+        if self.settings.disable_cache || collector.is_accumulated() { Duration::ZERO } else { collector.ttl }
     }
 
     pub fn plan(&self, facts: &ServerFacts, main: bool) -> Plan {
-        plan(&self.catalog, facts, &self.settings.selection, main)
+        let plan = plan(&self.catalog, facts, &self.settings.selection, main);
+        plan.without_logs(&self.catalog, |program| self.logs.obstacle(program))
     }
 
     /// Plans and schedules a database in a collection that began at `started`.

@@ -14,6 +14,7 @@ use super::history::{History, Outcome, Scrape};
 use super::page_time::PageTime;
 use super::render::{TargetPage, process_metrics};
 use super::scraper::Scraper;
+use super::scrapers::ScraperId;
 use super::settings::ScrapeSettings;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
@@ -65,12 +66,13 @@ impl<S: Source> Targets<S> {
     }
 
     /// Answers a scrape by `deadline`, whatever the servers do.
-    pub async fn scrape(&self, deadline: Instant, format: Format, gzip: bool) -> Page {
+    pub async fn scrape(&self, deadline: Instant, format: Format, gzip: bool, by: Option<&ScraperId>) -> Page {
         let asked = Instant::now();
         let allowed = deadline.saturating_duration_since(asked);
         let results = || self.scrapers.iter().map(|scraper| scraper.results()).sum();
         let until = || deadline - self.page_time.reserve(results(), allowed);
-        let scrape = async |scraper: &Arc<Scraper<S>>| (scraper.scrape(deadline, until, gzip).await, asked.elapsed());
+        let scrape =
+            async |scraper: &Arc<Scraper<S>>| (scraper.scrape(deadline, until, gzip, by).await, asked.elapsed());
         let pages: Vec<(TargetPage, Duration)> = join_all(self.scrapers.iter().map(scrape)).await;
         let mut own = SelfMetrics::new(&self.settings.constant_labels);
         let (mut parts, mut databases, mut servers) = (Vec::new(), 0, Vec::new());
@@ -117,11 +119,26 @@ impl<S: Source> Targets<S> {
         self.scrapers.iter().for_each(|scraper| scraper.begin_first_probe(timeout));
     }
 
+    /// Takes the samples of every server from now on.
+    pub fn begin_sampling(&self) {
+        self.scrapers.iter().for_each(|scraper| scraper.begin_sampling());
+    }
+
+    /// Looks for the logs of every server once.
+    pub async fn find_logs(&self) {
+        join_all(self.scrapers.iter().map(|scraper| scraper.find_logs())).await;
+    }
+
+    /// Reads the logs of every server from now on.
+    pub fn begin_logs(&self) {
+        self.scrapers.iter().for_each(|scraper| scraper.begin_logs());
+    }
+
     /// Collects once if nothing was collected yet, so that a person who looks first sees something.
     pub async fn ensure_collected(&self, timeout: Duration) {
         if self.scrapers.iter().any(|scraper| scraper.last_snapshot().is_none()) {
             let deadline = Instant::now() + timeout;
-            join_all(self.scrapers.iter().map(|scraper| scraper.scrape(deadline, move || deadline, false))).await;
+            join_all(self.scrapers.iter().map(|scraper| scraper.scrape(deadline, move || deadline, false, None))).await;
         }
     }
 
@@ -133,6 +150,7 @@ impl<S: Source> Targets<S> {
 
     /// Ends what the sources do on their own.
     pub async fn close(&self) {
+        join_all(self.scrapers.iter().map(|scraper| scraper.end_logs())).await;
         join_all(self.scrapers.iter().map(|scraper| scraper.source.close())).await;
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+use crate::accumulate::Accumulation;
 use crate::error::SourceError;
 use crate::exposition::{DropReason, EncodedResult};
 use crate::lookup::Details;
@@ -47,6 +48,7 @@ struct Inner {
     databases: HashMap<Arc<str>, DatabaseState>,
     top_n: HashMap<CollectorKey, Arc<Mutex<TopN>>>,
     details: HashMap<CollectorKey, Arc<Mutex<Details>>>,
+    accumulations: HashMap<CollectorKey, Arc<Mutex<Accumulation>>>,
     logged_drops: HashSet<(usize, DropReason)>,
     /// The longest run of each collector in any database, by index into the catalog.
     longest: HashMap<usize, Duration>,
@@ -215,13 +217,21 @@ impl Store {
         self.lock().top_n.entry(key.clone()).or_default().clone()
     }
 
-    /// Takes over the top-N of another store for the collectors that `index` maps to one here.
+    /// Takes over the top-N and the totals of another store for the collectors that `index` maps to one here.
     pub fn inherit(&self, before: &Self, index: impl Fn(usize) -> Option<usize>) {
-        let top_n = before.lock().top_n.clone();
-        let moved = top_n
-            .into_iter()
-            .filter_map(|(key, top_n)| Some((CollectorKey { collector: index(key.collector)?, ..key }, top_n)));
-        self.lock().top_n.extend(moved);
+        let (top_n, accumulations) = {
+            let before = before.lock();
+            (before.top_n.clone(), before.accumulations.clone())
+        };
+        let moved = |key: CollectorKey| Some(CollectorKey { collector: index(key.collector)?, ..key });
+        let mut inner = self.lock();
+        inner.top_n.extend(top_n.into_iter().filter_map(|(key, top_n)| Some((moved(key)?, top_n))));
+        inner.accumulations.extend(accumulations.into_iter().filter_map(|(key, totals)| Some((moved(key)?, totals))));
+    }
+
+    /// What was summed up of an accumulated collector.
+    pub fn accumulation(&self, key: &CollectorKey) -> Arc<Mutex<Accumulation>> {
+        self.lock().accumulations.entry(key.clone()).or_default().clone()
     }
 
     /// What a collector has looked up.
@@ -242,6 +252,7 @@ impl Store {
         inner.states.retain(|key, state| state.in_flight > 0 || is_there(&key.database));
         inner.top_n.retain(|key, _| is_there(&key.database));
         inner.details.retain(|key, _| is_there(&key.database));
+        inner.accumulations.retain(|key, _| is_there(&key.database));
         inner.databases.retain(|database, _| is_there(database));
         if !gone.is_empty() {
             self.results.forget_all(move |of| gone.contains(&of.key.database));

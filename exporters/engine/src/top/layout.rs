@@ -54,6 +54,13 @@ impl Layout {
                     layout.counters.push(metric(cell, fold));
                 }
                 (Usage::Gauge, Some(cell), Some(fold)) => layout.gauges.push(metric(cell, fold)),
+                // All that was observed, as counters.
+                (Usage::Histogram, ..) => {
+                    for wanted in column.total_cells() {
+                        let cell = names.iter().position(|name| *name == wanted);
+                        layout.counters.push(metric(cell.ok_or_else(|| missing(&column.name))?, Fold::Sum));
+                    }
+                }
                 _ => {}
             }
         }
@@ -63,6 +70,12 @@ impl Layout {
     /// Makes `key` the labels of a row as one text; returns whether all can be read.
     pub fn write_key(&self, row: &Row<'_>, key: &mut String) -> bool {
         write_joined(key, self.labels.iter().map(|(cell, _)| row.get(*cell)))
+    }
+
+    /// Whether a row is itself a sum of others.
+    pub fn is_other(&self, row: &Row<'_>) -> bool {
+        let mut summed = self.labels.iter().filter(|(_, kept)| !kept).peekable();
+        summed.peek().is_some() && summed.all(|(cell, _)| matches!(row.get(*cell), Value::Text(text) if text == OTHER))
     }
 
     pub fn kept<'a>(&self, row: &Row<'a>) -> impl Iterator<Item = Value<'a>> {

@@ -117,7 +117,10 @@ impl TopN {
             standing.result = self.result;
             let total = layout.counter(&row, layout.by).unwrap_or_default();
             let before = standing.before.get(layout.by).copied().unwrap_or(f64::NAN);
-            ranking.push(Rank { growth: growth(before, total), total, at });
+            // What a source has summed already goes into the rest: two rows would have the same labels.
+            if !layout.is_other(&row) {
+                ranking.push(Rank { growth: growth(before, total), total, at });
+            }
             places.push(Place::First(at));
         }
         self.standings.retain(self.result);

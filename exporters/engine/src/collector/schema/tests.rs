@@ -18,6 +18,7 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "metric_name.yml",
     "overlapping_columns.yml",
     "query_of.yml",
+    "sample.yml",
 ];
 
 fn root() -> PathBuf {

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::server::Server;
 use super::{chart, collectors};
+use crate::facts::Detail;
 use crate::http::collector_status::Kind;
 use crate::http::explain::{details, since};
 use crate::http::humanize::{bytes, duration, grouped};
@@ -30,11 +31,13 @@ pub(super) fn section<S: Source>(server: &Server<'_, S>, alone: bool) -> Markup 
                     Ok(probe) => @for advice in &probe.notes.advice { p.advice { (advice) } },
                 }
                 dl.tiles { (tiles(server, view)) }
-                (parts(view))
+                (parts(details(view)))
+                (parts(&server.scraper.source.details()))
                 (chart::chart(&server.scrapes))
                 (collectors::databases(server, view, alone))
             } @else {
                 p { "no scrape yet: the first one probes the server" }
+                (parts(&server.scraper.source.details()))
             }
         }
     }
@@ -108,8 +111,7 @@ fn work(scrape: &Scrape, outcome: &Outcome) -> String {
 }
 
 /// What the server consists of beside databases.
-fn parts(view: &Snapshot) -> Markup {
-    let details = details(view);
+fn parts(details: &[Detail]) -> Markup {
     html! {
         @if !details.is_empty() {
             dl.details {

@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use super::shared_query::{Part, SharedRows, Sharer};
 use crate::collector::{Collector, Lookup, Top, quote};
 use crate::error::SourceError;
-use crate::exposition::{DropReason, EncodedResult, Encoder, Encoding};
+use crate::exposition::EncodedResult;
 use crate::facts::ServerFacts;
 use crate::plan::{Planned, version_of_columns};
 use crate::rows::{Fetched, Row, RowSink, Rows, Value};
 use crate::scrape::shared::Shared;
+use crate::scrape::totals::ResultOf;
 use crate::source::{Query, Session};
 use crate::store::CollectorKey;
-use crate::top::Aggregated;
 
 /// Lines of so many bytes take longer to compress than it takes to hand them to another thread.
 const LARGE: usize = 64 * 1024;
@@ -40,6 +40,8 @@ impl<T: Session> CollectorRun<'_, T> {
             self.look_up(lookup).await?
         } else if let Some(reason) = self.unmet_predicate().await? {
             return Ok(Arc::new(EncodedResult::skipped(reason)));
+        } else if self.collector().is_accumulated() {
+            self.accumulated().await?
         } else if let Some(top) = &self.collector().top {
             self.busiest(top).await?
         } else {
@@ -73,33 +75,23 @@ impl<T: Session> CollectorRun<'_, T> {
         &self.shared.catalog.collectors[self.planned.collector]
     }
 
-    /// For a result that is needed as a whole. A row has cells that are not exported, and numbers take more room than as text.
-    fn rows(&self) -> Rows {
-        Rows::within(self.shared.settings.most_result_bytes.saturating_mul(4))
+    /// What the results of a plan are made of.
+    fn result_of<'b>(&'b self, key: &'b CollectorKey, planned: &Planned) -> ResultOf<'b> {
+        ResultOf { shared: self.shared, facts: self.facts, key, version: planned.version, before: None }
     }
 
-    fn encoder(&self) -> Encoder<'_> {
-        self.encoder_of(self.planned, self.before.as_deref())
-    }
-
-    fn encoder_of<'b>(&'b self, planned: &Planned, before: Option<&'b EncodedResult>) -> Encoder<'b> {
-        Encoder::new(Encoding {
-            catalog: &self.shared.catalog,
-            collector: planned.collector,
-            version: planned.version,
-            database: &self.facts.database,
-            constant_labels: &self.shared.settings.constant_labels,
-            most_bytes: self.shared.settings.most_result_bytes,
-            before,
-        })
+    fn own(&self) -> ResultOf<'_> {
+        ResultOf { before: self.before.as_deref(), ..self.result_of(self.key, self.planned) }
     }
 
     /// All rows of the query, encoded for this collector and for those that share it.
     async fn all_rows(&self, sharers: Vec<Sharer>) -> Result<EncodedResult, SourceError> {
-        let mut rows = SharedRows {
-            own: self.encoder(),
-            sharers: sharers.iter().map(|sharer| self.encoder_of(&sharer.planned, None)).collect(),
-        };
+        let keys: Vec<CollectorKey> = sharers
+            .iter()
+            .map(|sharer| CollectorKey { collector: sharer.planned.collector, ..self.key.clone() })
+            .collect();
+        let of = |(sharer, key): (&Sharer, _)| self.result_of(key, &sharer.planned).encoder();
+        let mut rows = SharedRows { own: self.own().encoder(), sharers: sharers.iter().zip(&keys).map(of).collect() };
         let fetched = self.ask(&self.planned.query, &mut rows).await;
         for (sharer, encoder) in sharers.into_iter().zip(rows.sharers) {
             // What the query took is counted once.
@@ -110,20 +102,37 @@ impl<T: Session> CollectorRun<'_, T> {
         rows.own.finish(fetched?.took)
     }
 
+    /// What was summed up so far. A sampled collector without a sample is read once: that sample stands for no time, and
+    /// shows whether the query runs.
+    async fn accumulated(&self) -> Result<EncodedResult, SourceError> {
+        let accumulation = self.shared.store.accumulation(self.key);
+        let (collector, version) = (self.collector(), self.planned.version);
+        let is_first = collector.sample.is_some() && accumulation.lock().read_at().is_none();
+        if is_first {
+            let mut rows = self.own().rows();
+            let fetched = self.ask(&self.planned.query, &mut rows).await?;
+            let (now, mut accumulation) = (Instant::now(), accumulation.lock());
+            accumulation.accumulator(collector, version).add_rows(&rows, 0.0, now)?;
+            accumulation.succeeded(now, fetched.took);
+        }
+        self.own().totals()
+    }
+
+    /// The rows of a sample and what they cost; `None` if a predicate does not hold.
+    pub async fn sample(&self) -> Result<Option<(Rows, Fetched)>, SourceError> {
+        if self.unmet_predicate().await?.is_some() {
+            return Ok(None);
+        }
+        let mut rows = self.own().rows();
+        let fetched = self.ask(&self.planned.query, &mut rows).await?;
+        Ok(Some((rows, fetched)))
+    }
+
     /// The busiest label sets, and the sum of the others.
     async fn busiest(&self, top: &Top) -> Result<EncodedResult, SourceError> {
-        let (mut rows, mut encoder) = (self.rows(), self.encoder());
+        let mut rows = self.own().rows();
         let fetched = self.ask(&self.planned.query, &mut rows).await?;
-        let top_n = self.shared.store.top_n(self.key);
-        let Aggregated { others, drops } =
-            top_n.lock().aggregate(self.collector(), top, self.planned.version, &rows, &mut encoder)?;
-        let mut result = encoder.finish(fetched.took)?;
-        result.others = Some(others);
-        for (why, (count, example)) in drops {
-            result.dropped(why, count, || example);
-        }
-        result.dropped(DropReason::Cap, rows.dropped, || "the result has too many rows to choose from".into());
-        Ok(result)
+        self.own().busiest(top, &rows, fetched.took)
     }
 
     /// Asks for details that are not known yet of what the other collector shows, at growing intervals. The result has all
@@ -136,12 +145,12 @@ impl<T: Session> CollectorRun<'_, T> {
             skipped = self.unmet_predicate().await?;
             if skipped.is_none() && details.lock().may_ask(Instant::now()) {
                 let query = Query { values: Some(missing.clone()), ..self.planned.query.clone() };
-                let mut answer = self.rows();
+                let mut answer = self.own().rows();
                 self.ask(&query, &mut answer).await?;
                 details.lock().take(missing, &answer, &lookup.label)?;
             }
         }
-        let mut encoder = self.encoder();
+        let mut encoder = self.own().encoder();
         details.lock().feed(&mut encoder);
         let mut result = encoder.finish(Duration::ZERO)?;
         result.skipped = skipped;
@@ -174,7 +183,7 @@ impl<T: Session> CollectorRun<'_, T> {
         if let Some(answer) = self.shared.store.predicate(self.key, index, predicate.ttl) {
             return Ok(answer);
         }
-        let mut rows = self.rows();
+        let mut rows = self.own().rows();
         self.ask(query, &mut rows).await?;
         let mut cells = rows.iter().flat_map(Row::values);
         let answer = match (cells.next(), cells.next()) {

@@ -23,6 +23,18 @@ pub(in crate::scrape) struct TargetPage {
     pub begun: Instant,
 }
 
+impl TargetPage {
+    /// The same with results that are of no database; those that are there already stay as they are.
+    pub fn with(mut self, mut own: Vec<(usize, Arc<EncodedResult>)>) -> Self {
+        own.retain(|(collector, _)| self.parts.iter().all(|part| part.collector != *collector));
+        self.outcome.series += own.iter().map(|(_, result)| result.series).sum::<usize>();
+        let database = self.databases;
+        self.parts.extend(own.into_iter().map(|(collector, result)| Part { collector, database, result }));
+        self.databases += 1;
+        self
+    }
+}
+
 /// Makes a page of a snapshot, and counts the scrape.
 pub(in crate::scrape) fn target_page(shared: &Shared, mut snapshot: Snapshot, connections: Connections) -> TargetPage {
     let begun = Instant::now();

@@ -22,6 +22,7 @@ pub(super) fn self_metrics(shared: &Shared, snapshot: &Snapshot, connections: Co
     out.gauge(&self_metric::LAST_SCRAPE_ERROR, &[], f64::from(failed));
     server(&mut out, snapshot);
     scrapes(&mut out, shared, connections);
+    logs(&mut out, shared);
     for view in &snapshot.databases {
         database(&mut out, view);
     }
@@ -63,10 +64,15 @@ impl<'a> Writer<'a> {
         self.metrics.gauge(&metric.full_name(self.namespace), metric.help, labels, value);
     }
 
-    /// Adds a sample of a counter.
+    /// Adds a sample of a counter without labels.
     pub fn counter(&mut self, metric: &SelfMetric, value: u64) {
+        self.labelled_counter(metric, &[], value);
+    }
+
+    /// Adds a sample of a counter.
+    pub fn labelled_counter(&mut self, metric: &SelfMetric, labels: &[(&str, &str)], value: u64) {
         debug_assert_eq!(metric.kind, SelfMetricKind::Counter, "{}", metric.name);
-        self.metrics.counter(&metric.full_name(self.namespace), metric.help, &[], value);
+        self.metrics.counter(&metric.full_name(self.namespace), metric.help, labels, value);
     }
 }
 
@@ -95,6 +101,19 @@ fn scrapes(out: &mut Writer<'_>, shared: &Shared, connections: Connections) {
     }
 }
 
+fn logs(out: &mut Writer<'_>, shared: &Shared) {
+    for (program, status) in shared.logs.all() {
+        let labels: &[(&str, &str)] = &[("program", program.word())];
+        out.gauge(&self_metric::LOG_READ, labels, f64::from(status.obstacle.is_none()));
+        let totals = status.totals;
+        out.labelled_counter(&self_metric::LOG_EVENTS_TOTAL, labels, totals.events);
+        out.labelled_counter(&self_metric::LOG_NOT_UNDERSTOOD_TOTAL, labels, totals.not_understood);
+        out.labelled_counter(&self_metric::LOG_READ_BYTES_TOTAL, labels, totals.bytes);
+        out.gauge(&self_metric::LOG_LAG_BYTES, labels, status.lag_bytes as f64);
+        out.gauge(&self_metric::LOG_STATE_SAVED, labels, f64::from(status.is_saved));
+    }
+}
+
 fn database(out: &mut Writer<'_>, database: &DatabaseView) {
     let state = &database.state;
     let labels: &[(&str, &str)] = &[("datname", &database.name)];
@@ -114,6 +133,9 @@ fn collector(out: &mut Writer<'_>, shared: &Shared, one: &CollectorView, datname
     out.gauge(&self_metric::COLLECTOR_SERIES, labels, result.map_or(0, |result| result.series) as f64);
     if let Some(others) = result.and_then(|result| result.others) {
         out.gauge(&self_metric::COLLECTOR_OTHER_ROWS, labels, others as f64);
+    }
+    if let Some(overflowed) = result.and_then(|result| result.overflowed) {
+        out.labelled_counter(&self_metric::COLLECTOR_OVERFLOWED_TOTAL, labels, overflowed);
     }
     if let Some(age) = one.age {
         out.gauge(&self_metric::COLLECTOR_AGE_SECONDS, labels, age.as_secs_f64());

@@ -147,7 +147,7 @@ impl Snapshot {
             now,
             unchanged,
             postponed,
-            age: served.map(|success| success.at.elapsed()),
+            age: served.map(|success| success.result.read_at.unwrap_or(success.at).elapsed()),
             expires_in: served.map(LastSuccess::expires_in),
             withheld: false,
             state,

@@ -11,7 +11,7 @@ impl Bench {
     /// The lines of collectors of which one gauge is `NAME_n`, in a page that is compressed or not.
     async fn lines(&self, gzip: bool) -> String {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        let page = self.targets.scrape(Instant::now() + LIMIT, Format::Text, gzip).await;
+        let page = self.targets.scrape(Instant::now() + LIMIT, Format::Text, gzip, None).await;
         let sent: Vec<u8> = page.chunks.iter().flat_map(|chunk| chunk.to_vec()).collect();
         let mut text = String::new();
         if gzip {

@@ -6,6 +6,8 @@
 mod databases;
 mod encodings;
 mod failures;
+mod own_rows;
+mod sampled;
 mod script;
 mod self_metrics;
 mod shared_query;
@@ -23,6 +25,7 @@ use super::{ScrapeSettings, Snapshot, Targets};
 use crate::build_info::BuildInfo;
 use crate::catalog::{Catalog, EmbeddedFolder, Origin};
 use crate::exposition::{Format, Page};
+use crate::facts::Role;
 use crate::plan::Selection;
 use crate::status::ProcessStatus;
 use crate::tiers::Tiers;
@@ -53,11 +56,12 @@ impl Bench {
         let settings = ScrapeSettings {
             namespace: "pg".to_owned(),
             build: BuildInfo { revision: "unknown", date: "unknown" },
-            selection: Selection { product: "pg".to_owned(), tags: Default::default() },
+            selection: Selection { product: "pg".to_owned(), tags: Default::default(), samples: true },
             constant_labels: Arc::from([]),
             disable_cache: false,
             most_result_bytes: 1 << 20,
             unchanged_limit: Tiers::default().slowest(),
+            state_directory: None,
             disable_intro: false,
             started: std::time::Instant::now(),
             status: ProcessStatus::default(),
@@ -74,7 +78,7 @@ impl Bench {
     async fn scrape_within(&self, limit: Duration) -> String {
         // What came before is from before.
         tokio::time::sleep(Duration::from_millis(1)).await;
-        text(self.targets.scrape(Instant::now() + limit, Format::Text, false).await)
+        text(self.targets.scrape(Instant::now() + limit, Format::Text, false, None).await)
     }
 
     /// A scrape that goes on its own.
@@ -82,7 +86,7 @@ impl Bench {
         let targets = self.targets.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            text(targets.scrape(Instant::now() + LIMIT, Format::Text, false).await)
+            text(targets.scrape(Instant::now() + LIMIT, Format::Text, false, None).await)
         })
     }
 

@@ -156,6 +156,10 @@ impl Source for ScriptedSource {
     fn target(&self) -> String {
         "script".to_owned()
     }
+
+    fn own_rows(&self, table: &str, sink: &mut dyn RowSink) {
+        sink.table(&["name".to_owned(), "n".to_owned()], &[Value::Text(table.into()), Value::Int(7)]);
+    }
 }
 
 impl Session for ScriptedSession {

@@ -18,12 +18,24 @@ async fn every_self_metric_is_exposed_with_the_type_and_help_of_the_table() {
         assert!(page.contains(&format!("# HELP pg_{name} {}", metric.help)), "{name}");
     }
     let absent: Vec<&str> = ALL.iter().map(|metric| metric.name).filter(|name| !types.contains_key(*name)).collect();
-    // These need a server that is down, a `top`, a bad row, a server with privileges, a web configuration, TLS.
+    // These need a server that is down, a `top`, an accumulated collector, a bad row, a log,
+    // a server with privileges, samples, a web configuration, TLS.
     let expected = [
         "up_reason",
         "exporter_collector_other_rows",
+        "exporter_collector_overflowed_total",
         "exporter_dropped_samples_total",
         "exporter_role_privileged",
+        "exporter_log_read",
+        "exporter_log_events_total",
+        "exporter_log_not_understood_total",
+        "exporter_log_read_bytes_total",
+        "exporter_log_lag_bytes",
+        "exporter_log_state_saved",
+        "exporter_samples_total",
+        "exporter_samples_skipped_total",
+        "exporter_sample_interval_seconds",
+        "exporter_sample_uncounted_seconds_total",
         "exporter_web_config_last_reload_successful",
         "exporter_certificate_expiry_timestamp_seconds",
     ];
