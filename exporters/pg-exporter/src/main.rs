@@ -2,7 +2,8 @@
 //!
 //! `source` lends sessions from a `pool`. `session_settings`, `session_start`, `pooler` and `tracking` prepare a connection,
 //! `session` runs queries on it. `facts`, `instance` and `health` probe the server, `data_source` reads the variables of postgres_exporter, `databases` selects the databases to read, `decode` reads the
-//! cells of a result, `options` has the flags.
+//! cells of a result, `options` has the flags, `services` probes the
+//! ways in that clients take.
 
 mod data_source;
 mod databases;
@@ -12,9 +13,11 @@ mod facts;
 mod fuzz;
 mod health;
 mod instance;
+mod logs;
 mod options;
 mod pool;
 mod pooler;
+mod services;
 mod session;
 mod session_settings;
 mod session_start;

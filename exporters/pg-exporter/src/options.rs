@@ -1,7 +1,7 @@
 //! The flags that only pg-exporter has.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
@@ -11,8 +11,10 @@ use pgclient::{Environment, Target, TargetError};
 use crate::data_source::{data_source, not_read};
 use crate::databases::Discovery;
 use crate::instance::InstanceReader;
+use crate::logs::LogPaths;
 use crate::pool::connector::Connector;
 use crate::pool::{IDLE_LIMIT, Pool};
+use crate::services::Services;
 use crate::session_settings::{statement_timeout, with_session_settings};
 use crate::source::PostgresSource;
 
@@ -62,6 +64,21 @@ pub(crate) struct PgOptions {
     #[arg(long, help_heading = SERVER, value_name = "MS", default_value = "100")]
     lock_timeout: u32,
 
+    /// Log of PostgreSQL: a folder or a file. Default: what the server says, if it is on this host
+    #[arg(long = "log.postgres-path", id = "log_postgres_path", help_heading = LOGS, value_name = "PATH")]
+    log_postgres_path: Option<PathBuf>,
+
+    /// Log of Patroni: a folder or a file. Default: /var/log/patroni, if it is there
+    #[arg(long = "log.patroni-path", id = "log_patroni_path", help_heading = LOGS, value_name = "PATH")]
+    log_patroni_path: Option<PathBuf>,
+
+    /// Services to probe as clients use them: a YAML file
+    ///
+    /// For each one a connection is made at its pace, through name, address, load balancer, pooler
+    /// and TLS to the server. SIGHUP and /reload read the file again.
+    #[arg(long, help_heading = SERVER, value_name = "FILE")]
+    services: Option<PathBuf>,
+
     /// Do not warn about a superuser
     #[arg(long, help_heading = SERVER, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     allow_superuser: bool,
@@ -69,6 +86,7 @@ pub(crate) struct PgOptions {
 
 /// The heading of these flags in the help.
 const SERVER: &str = "Server";
+const LOGS: &str = "Logs that are read";
 
 /// Flags and their variables after `PG_EXPORTER_`; those of `--url` are read by [`PgOptions::conninfo`].
 pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
@@ -78,6 +96,9 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("connect_timeout", "CONNECT_TIMEOUT"),
     ("max_connections", "MAX_CONNECTIONS"),
     ("lock_timeout", "LOCK_TIMEOUT"),
+    ("log_postgres_path", "LOG_POSTGRES_PATH"),
+    ("log_patroni_path", "LOG_PATRONI_PATH"),
+    ("services", "SERVICES"),
     ("allow_superuser", "ALLOW_SUPERUSER"),
 ];
 
@@ -98,15 +119,16 @@ impl PgOptions {
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
         let statement_timeout = statement_timeout(context.longest_query);
         let target = target.with_application_name_default("pg-exporter");
+        let services = Services::start(self.services.clone(), environment, target.clone())?;
         let target = with_session_settings(target, statement_timeout, self.lock_timeout);
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
             .map_err(|error| format!("--include-database or --exclude-database: {error}"))?;
         let connector = Connector::new(target, connect_timeout, statement_timeout);
         let pool = Pool::new(connector, IDLE_LIMIT, self.max_connections.map(usize::from));
-        Ok(Sources {
-            sources: vec![PostgresSource::new(pool, InstanceReader::new(discovery, self.allow_superuser))],
-            probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT),
-        })
+        let reader = InstanceReader::new(discovery, self.allow_superuser);
+        let log_paths = LogPaths { postgres: self.log_postgres_path, patroni: self.log_patroni_path };
+        let source = PostgresSource::new(pool, reader, log_paths, services, context.wait_for_first);
+        Ok(Sources { sources: vec![source], probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT) })
     }
 
     /// The conninfo and where it comes from: `--url`, else PG_EXPORTER_URL, PGURL, or the file that PG_EXPORTER_URL_FILE

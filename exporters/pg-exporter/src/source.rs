@@ -2,22 +2,34 @@
 
 use std::sync::Arc;
 
-use engine::{Connections, Health, Source, SourceError};
+use engine::{Connections, Detail, Health, LogLocation, RowSink, Source, SourceError};
 
 use crate::instance::InstanceReader;
+use crate::logs::{self, LogPaths};
 use crate::pool::Pool;
 use crate::pool::purpose::Purpose;
+use crate::services::Services;
 use crate::session::PgSession;
 
 /// A PostgreSQL server.
 pub(crate) struct PostgresSource {
     pool: Pool,
     reader: Arc<InstanceReader>,
+    log_paths: LogPaths,
+    services: Services,
+    /// Whether the first collection waits for the first probes of the services.
+    wait_for_services: bool,
 }
 
 impl PostgresSource {
-    pub(crate) fn new(pool: Pool, reader: InstanceReader) -> Self {
-        Self { pool, reader: Arc::new(reader) }
+    pub(crate) fn new(
+        pool: Pool,
+        reader: InstanceReader,
+        log_paths: LogPaths,
+        services: Services,
+        wait_for_services: bool,
+    ) -> Self {
+        Self { pool, reader: Arc::new(reader), log_paths, services, wait_for_services }
     }
 
     async fn session(&self, purpose: &Purpose) -> Result<PgSession, SourceError> {
@@ -32,11 +44,24 @@ impl Source for PostgresSource {
     type Session = PgSession;
 
     async fn open(&self, database: Option<&str>) -> Result<PgSession, SourceError> {
+        if self.wait_for_services {
+            self.services.first_probes().await;
+        }
         self.session(&Purpose::of(database)).await
+    }
+
+    async fn open_for_sample(&self) -> Result<PgSession, SourceError> {
+        self.session(&Purpose::Sample).await
     }
 
     async fn health(&self, with_lag: bool) -> Result<Health, SourceError> {
         self.session(&Purpose::Health).await?.health(with_lag).await
+    }
+
+    async fn logs(&self) -> Result<Vec<LogLocation>, SourceError> {
+        // As a sample, between scrapes: a connection of its own would be one more session of the server.
+        let settings = self.session(&Purpose::Sample).await?.log_settings().await?;
+        Ok(logs::locate(&settings, &self.log_paths))
     }
 
     fn max_parallel_databases(&self) -> usize {
@@ -49,5 +74,21 @@ impl Source for PostgresSource {
 
     fn target(&self) -> String {
         self.pool.connector().label()
+    }
+
+    fn own_rows(&self, table: &str, sink: &mut dyn RowSink) {
+        self.services.rows(table, sink);
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        self.services.details()
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        self.services.reload().map_err(|error| error.to_string())
+    }
+
+    async fn close(&self) {
+        self.services.close();
     }
 }

@@ -50,6 +50,13 @@ impl InfoCollector {
         (Self { settings, published, databases: Arc::default(), stuck: None }, snapshots)
     }
 
+    /// The snapshot of one collection.
+    pub async fn once(settings: Arc<Settings>) -> Arc<InfoSnapshot> {
+        let (mut collector, snapshots) = Self::new(settings);
+        collector.collect().await;
+        Arc::clone(&snapshots.borrow())
+    }
+
     /// Collects now and then at every interval, forever.
     pub async fn run(mut self) {
         let mut ticks = tokio::time::interval(self.settings.interval);

@@ -3,12 +3,13 @@
 use engine::Reason;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
@@ -36,6 +37,8 @@ pub(crate) struct Program {
     pub user: Option<RunAs>,
     /// Prefixes of variables that it does not inherit: it would read them as options.
     pub hidden_prefixes: Vec<&'static str>,
+    /// Programs and their arguments that run it: see [`Program::in_background`].
+    pub wrapper: Vec<OsString>,
 }
 
 /// The output of a child that ended by itself.
@@ -118,9 +121,45 @@ impl Program {
         }
     }
 
+    /// The same program for long work: with a lower priority for processor and disk, the lowest with [`LOWEST`], and killed
+    /// when the exporter is. Of the programs for that, those that are not installed are left out.
+    pub fn in_background(&self, nice: u8) -> Self {
+        let nice_text = nice.to_string();
+        // The idle class of the disk gets nothing while anybody else uses it.
+        let ionice: &[&str] = if nice == LOWEST { &["ionice", "-c", "3"] } else { &["ionice", "-c", "2", "-n", "7"] };
+        let nice_words = ["nice", "-n", &nice_text];
+        let priority: &[&[&str]] = if nice == 0 { &[] } else { &[&nice_words, ionice] };
+        let death: &[&str] = &["setpriv", "--pdeathsig", DEATH_SIGNAL];
+        let installed = priority.iter().chain([&death]).filter(|words| is_installed(words[0]));
+        let wrapper = installed.flat_map(|words| words.iter()).map(OsString::from).collect();
+        Self { wrapper, ..self.clone() }
+    }
+
+    /// The same program, which gets this signal instead of SIGKILL when the exporter is gone.
+    pub fn ended_by(mut self, signal: &str) -> Self {
+        if let Some(word) = self.wrapper.iter_mut().find(|word| *word == DEATH_SIGNAL) {
+            *word = signal.into();
+        }
+        self
+    }
+
+    /// Starts it and lets it run. What it prints goes into a file.
+    pub fn start(&self, arguments: &[OsString], log: &File) -> Result<RunningProcess, RunError> {
+        let start = || {
+            let mut command = self.command(arguments);
+            command.stdout(log.try_clone()?).stderr(log.try_clone()?);
+            command.spawn()
+        };
+        let child = start().map_err(|source| RunError::Start { program: self.path.display().to_string(), source })?;
+        let group = ProcessGroup::of(&child);
+        Ok(RunningProcess { group, child })
+    }
+
     fn command(&self, arguments: &[OsString]) -> Command {
-        let mut command = Command::new(&self.path);
-        command.args(arguments).process_group(0).kill_on_drop(true);
+        let mut words = self.wrapper.iter().cloned().chain([self.path.clone().into()]);
+        // Never empty: the path is the last of them.
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).args(arguments).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, _) in std::env::vars_os() {
             if self.hidden_prefixes.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
@@ -134,6 +173,51 @@ impl Program {
             command.current_dir("/");
         }
         command
+    }
+}
+
+/// The lowest priority.
+pub(crate) const LOWEST: u8 = 19;
+
+/// What a process gets when the exporter is gone.
+const DEATH_SIGNAL: &str = "KILL";
+
+fn is_installed(name: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
+}
+
+/// A process that runs while other things are done. Its group is killed on drop.
+pub(crate) struct RunningProcess {
+    group: ProcessGroup,
+    child: Child,
+}
+
+impl RunningProcess {
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        let ended = !matches!(self.child.try_wait(), Ok(None));
+        if ended {
+            // It has been reaped.
+            self.group.0 = None;
+        }
+        ended
+    }
+
+    /// Sends a signal: SIGKILL to its group, others to itself.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group.0 {
+            // It may just have ended.
+            if signal == Signal::SIGKILL { killpg(group, signal) } else { kill(group, signal) }.ok();
+        }
+    }
+
+    /// Waits for its end; returns whether it came in time.
+    pub async fn wait(&mut self, limit: Duration) -> bool {
+        let ended = timeout(limit, self.child.wait()).await.is_ok();
+        if ended {
+            self.group.0 = None;
+        }
+        ended
     }
 }
 

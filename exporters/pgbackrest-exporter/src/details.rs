@@ -8,15 +8,16 @@ use jaq_json::Val;
 
 use crate::backup::stop;
 use crate::backups::PreparedDocument;
+use crate::jobs::{JobState, ProofState, local_time};
 use crate::json::{elements, member, text};
 use crate::shorten::shorten;
 use crate::snapshot::{InfoSnapshot, RunTarget};
 
 /// Every run, and the stanzas and repositories of the documents that are not stale.
-pub(crate) fn details(snapshot: &InfoSnapshot, stale: Duration) -> Vec<Detail> {
+pub(crate) fn details(snapshot: &InfoSnapshot, proofs: &ProofState, stale: Duration) -> Vec<Detail> {
     let runs = snapshot.targets.iter().map(run);
     let documents = snapshot.documents(stale);
-    runs.chain(documents.into_iter().flat_map(stanzas)).collect()
+    runs.chain(documents.into_iter().flat_map(stanzas)).chain(verifications(proofs)).chain(drills(proofs)).collect()
 }
 
 fn run(target: &RunTarget) -> Detail {
@@ -31,6 +32,42 @@ fn run(target: &RunTarget) -> Detail {
         Some(error) => format!("failed ({}) after {took}: {}", error.reason, shorten(&error.message)),
     };
     Detail { name, state, well: last.error.is_none(), since: Some(last.begun.at) }
+}
+
+/// When the repositories are verified next, and what the last run found in each.
+fn verifications(proofs: &ProofState) -> Vec<Detail> {
+    let job = &proofs.verify;
+    let results = job.results.iter().map(|record| Detail {
+        name: format!("verify stanza {}, repository {}", record.stanza, record.repo_key),
+        state: match &record.message {
+            Some(message) => message.clone(),
+            None => format!("no error, in {:.1} s", record.duration_seconds),
+        },
+        well: record.clean,
+        since: instant(record.started_timestamp_seconds),
+    });
+    next_run("verify", job).into_iter().chain(results.filter(|_| job.enabled)).collect()
+}
+
+/// When the next drill is, and the sentence about the last one of each stanza.
+fn drills(proofs: &ProofState) -> Vec<Detail> {
+    let results = proofs.drill.results.iter().map(|record| Detail {
+        name: format!("drill of stanza {}", record.stanza),
+        state: record.sentence(),
+        well: record.success,
+        since: instant(record.started_timestamp_seconds),
+    });
+    next_run("drill", &proofs.drill).into_iter().chain(results).collect()
+}
+
+/// When a job runs next, if it has a schedule.
+fn next_run<T>(name: &str, job: &JobState<T>) -> Option<Detail> {
+    let state = match job.next_timestamp_seconds {
+        _ if job.running => "runs now".to_owned(),
+        Some(next) => format!("next run at {}", local_time(next)),
+        None => "not planned".to_owned(),
+    };
+    job.enabled.then(|| Detail { name: name.to_owned(), state, well: true, since: None })
 }
 
 fn stanzas(document: &PreparedDocument) -> Vec<Detail> {

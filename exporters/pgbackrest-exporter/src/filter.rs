@@ -2,7 +2,8 @@
 //!
 //! The input of a filter is the document. Its variables are `$now` (Unix seconds), `$run` (one object for the outcome of each
 //! run of pgBackRest), `$options` (the flags and the version), and what is prepared once for each document: `$backups` (those
-//! exported individually), `$newest`, `$last` and `$repo_last` (the newest of them), `$clusters` and `$index`. Every filter can use the definitions in
+//! exported individually), `$newest`, `$last` and `$repo_last` (the newest of them), `$clusters` and `$index`. `$verify` and `$drill`
+//! have the results of `pgbackrest verify` and of restore drills, and when they are due. Every filter can use the definitions in
 //! `prelude.jq`. An error in a row costs that row.
 
 use std::collections::HashMap;
@@ -18,8 +19,19 @@ use crate::native::functions;
 use crate::shorten::shorten;
 
 /// The variables of a filter.
-const VARIABLES: [&str; 9] =
-    ["$now", "$run", "$options", "$backups", "$newest", "$last", "$repo_last", "$clusters", "$index"];
+const VARIABLES: [&str; 11] = [
+    "$now",
+    "$run",
+    "$options",
+    "$backups",
+    "$newest",
+    "$last",
+    "$repo_last",
+    "$clusters",
+    "$index",
+    "$verify",
+    "$drill",
+];
 
 /// Their values, in that order.
 pub(crate) type Variables = [Val; VARIABLES.len()];

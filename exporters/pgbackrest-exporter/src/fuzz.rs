@@ -67,6 +67,8 @@ fn variables(prepared: &PreparedDocument) -> Variables {
         list(&prepared.repo_last),
         list(&prepared.clusters),
         Val::obj(prepared.index.iter().cloned().collect()),
+        Val::Null,
+        Val::Null,
     ]
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `collect` runs pgBackRest at an interval: `command` runs the process, `output` and `redact` read what it printed, `document`,
 //! `repair` and `shape` read the JSON, `backup`, `backups`, `slots`, `clusters` and `wal` prepare it, and `snapshot` has the results. `source` runs
-//! jq filters (`filter`, `filter_cache`, `interrupt`, `native`) on the snapshot at a scrape. `details` is for the status page, `options` has the flags.
+//! jq filters (`filter`, `filter_cache`, `interrupt`, `native`) on the snapshot at a scrape. `jobs` runs `verify` and `drill` on a schedule; `drill_command` is the command of that name. `details` is for the status page, `options` has the flags.
 
 mod backup;
 mod backups;
@@ -11,12 +11,16 @@ mod collect;
 mod command;
 mod details;
 mod document;
+mod drill;
+mod drill_command;
 mod filter;
 mod filter_cache;
 #[cfg(test)]
 mod fuzz;
 mod interrupt;
+mod jobs;
 mod json;
+mod log_files;
 mod native;
 mod options;
 mod output;
@@ -29,12 +33,13 @@ mod shorten;
 mod slots;
 mod snapshot;
 mod source;
+mod verify;
 mod version;
 mod wal;
 
 use std::process::ExitCode;
 
-use engine::{BuildInfo, EmbeddedFolder, Exporter};
+use engine::{BuildInfo, EmbeddedFolder, Exporter, Tool};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -61,7 +66,11 @@ fn main() -> ExitCode {
         check_query: Some(filter::check),
         explain_prefix: None,
         grants: None,
-        tools: &[],
+        tools: &[Tool {
+            name: "drill",
+            about: "Restore a backup into a scratch folder, recover it, check it, measure it, and remove it",
+            run: drill_command::run,
+        }],
     };
     engine::run(exporter, std::env::args_os(), options::BackrestOptions::connect)
 }

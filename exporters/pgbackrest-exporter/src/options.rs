@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
-use engine::{Context, Sources, parse_bool};
+use engine::{Context, Sources, StateFolder, parse_bool};
 
 use crate::backups::BackupSelection;
 use crate::command::{Program, RunAs};
+use crate::drill::DrillOptions;
+use crate::jobs::{ProofFile, Schedule, Schedules};
 use crate::settings::{DatabaseCount, Settings};
 use crate::source::BackrestSource;
+use crate::verify::VerifyOptions;
 
 /// The prefix of our environment variables. pgBackRest would read those with its own name as options.
 pub(crate) const ENV_PREFIX: &str = "BACKREST_EXPORTER";
@@ -96,9 +99,19 @@ pub(crate) struct BackrestOptions {
     #[arg(long = "collect.stale", id = "collect_stale", help_heading = COLLECTION, value_name = "SECONDS", default_value = "3600", value_parser = parse_seconds)]
     collect_stale: Duration,
 
+    /// Folder of the log files of pgBackRest (log-path)
+    #[arg(long = "log.pgbackrest-path", id = "log_pgbackrest_path", help_heading = COLLECTION, value_name = "PATH", default_value = "/var/log/pgbackrest")]
+    log_path: PathBuf,
+
     /// Run pgBackRest; if false, only the exporter's own metrics are exported
     #[arg(long = "collector.pgbackrest", id = "collector", help_heading = COLLECTION, action = ArgAction::Set, value_parser = parse_bool, default_value = "true")]
     collector: bool,
+
+    #[command(flatten)]
+    verify: VerifyOptions,
+
+    #[command(flatten)]
+    drill: DrillOptions,
 }
 
 // Headings of the flags in the help.
@@ -143,13 +156,45 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("collect_interval", "COLLECT_INTERVAL"),
     ("collect_timeout", "COLLECT_TIMEOUT"),
     ("collect_stale", "COLLECT_STALE"),
+    ("log_pgbackrest_path", "LOG_PGBACKREST_PATH"),
     ("collector", "COLLECTOR_PGBACKREST"),
     ("listen_address", "LISTEN_ADDRESS"),
+    ("verify_every", "VERIFY_EVERY"),
+    ("verify_at", "VERIFY_AT"),
+    ("verify_timeout", "VERIFY_TIMEOUT"),
+    ("verify_process_max", "VERIFY_PROCESS_MAX"),
+    ("drill_every", "DRILL_EVERY"),
+    ("drill_at", "DRILL_AT"),
+    ("drill_path", "DRILL_PATH"),
+    ("drill_stanza", "DRILL_STANZA"),
+    ("drill_repo", "DRILL_REPO"),
+    ("drill_backup", "DRILL_BACKUP"),
+    ("drill_target", "DRILL_TARGET"),
+    ("drill_pg_bin_path", "DRILL_PG_BIN_PATH"),
+    ("drill_db_user", "DRILL_DB_USER"),
+    ("drill_database", "DRILL_DATABASE"),
+    ("drill_query", "DRILL_QUERY"),
+    ("drill_heartbeat_query", "DRILL_HEARTBEAT_QUERY"),
+    ("drill_amcheck", "DRILL_AMCHECK"),
+    ("drill_checksums", "DRILL_CHECKSUMS"),
+    ("drill_process_max", "DRILL_PROCESS_MAX"),
+    ("drill_nice", "DRILL_NICE"),
+    ("drill_space_factor", "DRILL_SPACE_FACTOR"),
+    ("drill_reserve", "DRILL_RESERVE"),
+    ("drill_timeout", "DRILL_TIMEOUT"),
 ];
 
 impl BackrestOptions {
     /// The source for these flags. It starts to collect at once.
     pub(crate) fn connect(self, context: &Context) -> Result<Sources<BackrestSource>, Box<dyn Error + Send + Sync>> {
+        let settings = self.settings(&context.state_folder)?;
+        // A probe takes no time, unless it waits for the first collection.
+        let probe_timeout = settings.timeout + Duration::from_secs(5);
+        Ok(Sources { sources: vec![BackrestSource::start(settings, context.wait_for_first)], probe_timeout })
+    }
+
+    /// The settings for these flags.
+    pub(crate) fn settings(self, state: &StateFolder) -> Result<Settings, Box<dyn Error + Send + Sync>> {
         let user = if self.user.is_empty() { None } else { Some(run_as(&self.user)?) };
         let given = |name: &str, value: &OsString| {
             let mut option = OsString::from(format!("--{name}="));
@@ -169,8 +214,13 @@ impl BackrestOptions {
             return Err("--backrest.stanza-exclude excludes every stanza of --backrest.stanza-include".into());
         }
         let documents = included_stanzas.len();
-        let settings = Settings {
-            program: Program { path: self.binary, user, hidden_prefixes: HIDDEN_PREFIXES.into() },
+        let schedules = Schedules { verify: self.verify.schedule(), drill: self.drill.schedule() };
+        let drill = self.drill.settings();
+        if schedules.drill != Schedule::Off && drill.path.is_none() {
+            return Err("--drill.every and --drill.at need a folder: set --drill.path".into());
+        }
+        Ok(Settings {
+            program: Program { path: self.binary, user, hidden_prefixes: HIDDEN_PREFIXES.into(), wrapper: Vec::new() },
             config,
             arguments: self.argument,
             included_stanzas,
@@ -191,11 +241,13 @@ impl BackrestOptions {
             interval: self.collect_interval,
             timeout: self.collect_timeout,
             stale: self.collect_stale,
+            log_path: self.log_path,
             enabled: self.collector,
-        };
-        // A probe takes no time, unless it waits for the first collection.
-        let probe_timeout = settings.timeout + Duration::from_secs(5);
-        Ok(Sources { sources: vec![BackrestSource::start(settings, context.wait_for_first)], probe_timeout })
+            verify: self.verify.settings(),
+            drill,
+            schedules,
+            state: ProofFile::new(state.path()),
+        })
     }
 }
 

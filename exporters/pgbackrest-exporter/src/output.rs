@@ -45,19 +45,23 @@ pub(crate) struct Document {
     pub warnings: Vec<String>,
 }
 
+/// Why a run failed, from what it printed.
+pub(crate) fn failure(output: ProcessOutput) -> OutputError {
+    let [stdout, stderr] = [output.stdout, output.stderr].map(into_text);
+    let text = message(&stdout, &stderr);
+    match (output.status.code(), output.status.signal()) {
+        (Some(code), _) => OutputError::Exit { code, text },
+        (None, signal) => OutputError::Signal { signal: signal.unwrap_or_default(), text },
+    }
+}
+
 /// Finds the document.
 pub(crate) fn document(output: ProcessOutput) -> Result<Document, OutputError> {
-    let ProcessOutput { status, stdout, stderr } = output;
-    let [stdout, stderr] = [stdout, stderr].map(into_text);
-    let text = || {
-        let messages = messages([&stderr, &stdout]);
-        messages.into_iter().next().unwrap_or_else(|| no_message(&stdout, &stderr).to_owned())
-    };
-    match (status.code(), status.signal()) {
-        (Some(0), _) => {}
-        (Some(code), _) => return Err(OutputError::Exit { code, text: text() }),
-        (None, signal) => return Err(OutputError::Signal { signal: signal.unwrap_or_default(), text: text() }),
+    if !output.status.success() {
+        return Err(failure(output));
     }
+    let [stdout, stderr] = [output.stdout, output.stderr].map(into_text);
+    let text = || message(&stdout, &stderr);
     let Found { before, json, after } = find(&stdout).map_err(|source| OutputError::Json { source, text: text() })?;
     let warnings = messages([&stderr, before, &after]);
     let (start, length) = (before.len(), json.len());
@@ -79,6 +83,12 @@ fn cut(mut text: String, start: usize, length: usize) -> String {
 /// The text, with U+FFFD for bytes that are not UTF-8.
 fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The first error or warning.
+fn message(stdout: &str, stderr: &str) -> String {
+    let messages = messages([stderr, stdout]);
+    messages.into_iter().next().unwrap_or_else(|| no_message(stdout, stderr).to_owned())
 }
 
 /// The text for an output without errors.

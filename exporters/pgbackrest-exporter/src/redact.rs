@@ -19,7 +19,7 @@ pub(crate) const OMITTED: &str = "text omitted because it may quote the configur
 const ERROR_CODE: &str = "99";
 
 /// Forms of messages, and what is shown of them. A quotation extends to the last quote, since it may contain quotes.
-const FORMS: [(&str, &str); 19] = [
+const FORMS: [(&str, &str); 21] = [
     // Lines of a file.
     (r"^(missing '=' in key/value at line \d+|key/value found outside of section at line \d+)\b", "$1"),
     (r"^(ini section should end with \] at line \d+|key is zero-length at line \d+)\b", "$1"),
@@ -58,6 +58,8 @@ const FORMS: [(&str, &str); 19] = [
     (r"^invalid URL '", "invalid URL"),
     (r"(?s)^(?:remote-\d+|local-\d+) process on '.*' (terminated unexpectedly \[\d+\])", "process on another host $1"),
     // File contents.
+    (r"^((?:zlib|lz4|zstd|bz2) threw error: \[-?\d+\] [a-z][a-z ]*)$", "$1"),
+    (r"(?s)^error restoring '.*' (does not match expected) checksum '", "error restoring a file: its checksum $1 one"),
     (r"^(cipher header invalid|expected format \d+ but found \d+)$", "$1"),
     (r"^(unable to find a valid repository|unable to flush)\b", "$1"),
 ];
@@ -85,6 +87,11 @@ fn is_code(code: &str) -> bool {
 
 /// What is shown of a message, if its form is known.
 fn known(message: &str) -> Option<String> {
+    // A process of pgBackRest passes on the error of another one.
+    let message = match message.strip_prefix("raised from ").and_then(|rest| rest.split_once(" protocol: ")) {
+        Some((_, passed_on)) => passed_on,
+        None => message,
+    };
     COMPILED.iter().find_map(|(form, shown)| {
         let found = form.captures(message)?;
         let mut text = String::new();
@@ -202,6 +209,18 @@ mod tests {
             (
                 "ERROR: [041]: unable to open file '/s3cr3t' for read: [13] Permission denied",
                 "ERROR: [041]: unable to open file for read: [13] Permission denied",
+            ),
+            (
+                "ERROR: [029]: raised from local-1 protocol: zlib threw error: [-3] data error",
+                "ERROR: [029]: zlib threw error: [-3] data error",
+            ),
+            (
+                "ERROR: [055]: raised from remote-0 ssh protocol on 's3cr3t': unable to open missing file '/s3cr3t' for read",
+                "ERROR: [055]: text omitted because it may quote the configuration (run pgbackrest info to see it)",
+            ),
+            (
+                "ERROR: [055]: raised from local-1 protocol: unable to open missing file '/s3cr3t' for read",
+                "ERROR: [055]: unable to open missing file for read",
             ),
             (
                 "ERROR: [073]: unable to list file info for missing path '/a' s3cr3t/x'",

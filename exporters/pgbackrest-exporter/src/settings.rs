@@ -1,11 +1,15 @@
 //! The settings of the collection.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::backups::BackupSelection;
 use crate::command::Program;
+use crate::drill::DrillSettings;
+use crate::jobs::{ProofFile, Schedules};
 use crate::snapshot::RunTarget;
+use crate::verify::VerifySettings;
 
 /// What to run, how often, and what to read.
 #[derive(Debug, Clone)]
@@ -25,8 +29,15 @@ pub(crate) struct Settings {
     pub interval: Duration,
     pub timeout: Duration,
     pub stale: Duration,
+    /// The folder of the log files.
+    pub log_path: PathBuf,
     /// Whether `info` is run at all.
     pub enabled: bool,
+    pub verify: VerifySettings,
+    pub drill: DrillSettings,
+    pub schedules: Schedules,
+    /// Where results of verifications and drills are kept.
+    pub state: ProofFile,
 }
 
 /// The backups whose databases are counted.

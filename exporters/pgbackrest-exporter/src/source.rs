@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use engine::{
-    Connections, Fetched, Query, Reason, Role, RowSink, ServerFacts, ServerNotes, ServerProbe, Session, Source,
-    SourceError,
+    Connections, Fetched, LogLocation, Query, Reason, Role, RowSink, ServerFacts, ServerNotes, ServerProbe, Session,
+    Source, SourceError,
 };
 use jaq_json::Val;
 use parking_lot::Mutex;
@@ -19,7 +19,9 @@ use crate::collect::InfoCollector;
 use crate::details::details;
 use crate::filter::{FilterError, Variables};
 use crate::filter_cache::FilterCache;
+use crate::jobs::{JobRunner, ProofState, to_val};
 use crate::json::object;
+use crate::log_files::locate;
 use crate::settings::Settings;
 use crate::snapshot::{InfoSnapshot, Timestamp};
 
@@ -29,7 +31,10 @@ pub(crate) struct BackrestSource {
     snapshots: watch::Receiver<Arc<InfoSnapshot>>,
     filters: Arc<FilterCache>,
     processors: Arc<Semaphore>,
+    proofs: watch::Receiver<Arc<ProofState>>,
     collecting: Mutex<Option<JoinHandle<()>>>,
+    /// Runs jobs, and removes what they have made when it is told to stop.
+    jobs: Mutex<Option<(watch::Sender<bool>, JoinHandle<()>)>>,
     /// Whether a session waits for the first collection.
     wait_for_first: bool,
 }
@@ -39,15 +44,23 @@ impl BackrestSource {
     pub fn start(settings: Settings, wait_for_first: bool) -> Self {
         let settings = Arc::new(settings);
         let (collector, snapshots) = InfoCollector::new(settings.clone());
+        let (jobs, proofs) = JobRunner::new(settings.clone(), snapshots.clone());
         let collecting = Mutex::new(Some(tokio::spawn(collector.run())));
+        let (stop, stopped) = watch::channel(false);
+        // A command looks once and ends.
+        let jobs = Mutex::new((!wait_for_first).then(|| (stop, tokio::spawn(jobs.run(stopped)))));
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let processors = Arc::new(Semaphore::new(processors));
-        Self { settings, snapshots, filters: Arc::default(), processors, collecting, wait_for_first }
+        Self { settings, snapshots, filters: Arc::default(), processors, proofs, collecting, jobs, wait_for_first }
     }
 }
 
 impl Source for BackrestSource {
     type Session = BackrestSession;
+
+    async fn logs(&self) -> Result<Vec<LogLocation>, SourceError> {
+        Ok(vec![locate(&self.settings.log_path)])
+    }
 
     async fn open(&self, database: Option<&str>) -> Result<BackrestSession, SourceError> {
         if let Some(name) = database {
@@ -62,6 +75,7 @@ impl Source for BackrestSource {
         Ok(BackrestSession {
             settings: self.settings.clone(),
             snapshot,
+            proofs: self.proofs.borrow().clone(),
             filters: self.filters.clone(),
             processors: self.processors.clone(),
             input: OnceLock::new(),
@@ -81,12 +95,16 @@ impl Source for BackrestSource {
     }
 
     fn close(&self) -> impl Future<Output = ()> + Send {
-        let collecting = self.collecting.lock().take();
+        let (collecting, jobs) = (self.collecting.lock().take(), self.jobs.lock().take());
         async {
             if let Some(collecting) = collecting {
                 collecting.abort();
                 // A running child is killed with the task.
                 collecting.await.ok();
+            }
+            if let Some((stop, jobs)) = jobs {
+                stop.send_replace(true);
+                jobs.await.ok();
             }
         }
     }
@@ -96,6 +114,7 @@ impl Source for BackrestSource {
 pub(crate) struct BackrestSession {
     settings: Arc<Settings>,
     snapshot: Arc<InfoSnapshot>,
+    proofs: Arc<ProofState>,
     filters: Arc<FilterCache>,
     /// As many filters run at a time: a filter's limit is for its own work, and not for its wait behind others.
     processors: Arc<Semaphore>,
@@ -134,6 +153,8 @@ impl BackrestSession {
             all(|document| &document.repo_last).collect(),
             all(|document| &document.clusters).collect(),
             Val::obj(documents.iter().flat_map(|document| document.index.iter().cloned()).collect()),
+            to_val(&self.proofs.verify),
+            to_val(&self.proofs.drill),
         ];
         (all(|document| &document.stanzas).collect(), variables)
     }
@@ -148,7 +169,7 @@ impl Session for BackrestSession {
             user: user.unwrap_or_default(),
             ..ServerFacts::default()
         };
-        let details = details(&self.snapshot, self.settings.stale);
+        let details = details(&self.snapshot, &self.proofs, self.settings.stale);
         let notes = ServerNotes { details, ..ServerNotes::default() };
         Ok(ServerProbe { facts, notes, fault: self.snapshot.fault(), ..ServerProbe::default() })
     }

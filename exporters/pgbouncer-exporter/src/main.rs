@@ -5,6 +5,7 @@
 
 mod command;
 mod console_slots;
+mod log_files;
 mod options;
 mod session;
 mod shape;

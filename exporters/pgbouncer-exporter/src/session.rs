@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use engine::{Fetched, Query, Reason, Role, RowSink, ServerFacts, ServerProbe, Session, SourceError, Version};
 use parking_lot::Mutex;
-use pgclient::{Console, ConsoleError, ConsoleResult};
+use pgclient::{Console, ConsoleError, ConsoleResult, TextCell};
 use tokio::time::timeout_at;
 
 use crate::command::Command;
@@ -69,6 +69,14 @@ impl ConsoleSession {
         let result = result.map_err(|error| self.error(command, &error))?;
         let before = std::mem::replace(&mut *self.last_result.lock(), Instant::now());
         Ok((result, before.max(started).elapsed()))
+    }
+
+    /// The setting `logfile`; empty if there is none.
+    pub(crate) async fn logfile(&self) -> Result<String, SourceError> {
+        let (config, _) = self.query("SHOW CONFIG", self.probe_timeout).await?;
+        let cell = |row: &[TextCell], at: usize| row.get(at).and_then(|cell| cell.clone().ok()).flatten();
+        let value = config.rows.iter().find(|row| cell(row, 0).as_deref() == Some("logfile"));
+        Ok(value.and_then(|row| cell(row, 1)).unwrap_or_default())
     }
 
     /// `None` if no result at all has arrived within `timeout`.

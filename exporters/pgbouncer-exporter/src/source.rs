@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use engine::{Connections, Reason, Source, SourceError};
+use engine::{Connections, LogLocation, Reason, Source, SourceError};
 use parking_lot::Mutex;
 use pgclient::{ConnectError, ConsoleTarget};
 
 use crate::console_slots::ConsoleSlots;
+use crate::log_files::locate;
 use crate::session::{ConsoleSession, POSTGRES_HINT};
 
 /// How many consoles may be open at once: one for a collection and one for a health endpoint.
@@ -64,6 +65,11 @@ impl Source for PgBouncerSource {
         self.opened.fetch_add(1, Ordering::Relaxed);
         *self.certificate_expiry.lock() = console.certificate_expiry();
         Ok(ConsoleSession::new(console, label.into(), self.target.user(), self.connect_timeout, permit))
+    }
+
+    async fn logs(&self) -> Result<Vec<LogLocation>, SourceError> {
+        let logfile = self.open(None).await?.logfile().await?;
+        Ok(vec![locate(&self.target(), &logfile)])
     }
 
     fn max_parallel_databases(&self) -> usize {

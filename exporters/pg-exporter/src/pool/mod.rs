@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Connections, SourceError};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::connector::Connector;
 use self::lease::Lease;
@@ -47,8 +47,13 @@ pub(crate) struct Pool {
     automatic: bool,
 }
 
+/// How long a scrape waits for a sample to end before it opens another connection: samples take a few milliseconds.
+const SAMPLE_LIMIT: Duration = Duration::from_millis(100);
+
 enum Next {
     Take(Box<Lease>),
+    /// Wait for a sample to end, but not for long.
+    WaitForSample,
     Join(Waiter),
     /// Wait for a change; with an error if only the server can cause it.
     Wait(Option<SourceError>),
@@ -104,13 +109,15 @@ impl Pool {
         if *purpose == Purpose::Main {
             self.slots.lock().note_scrape();
         }
+        let mut waits_for_sample = *purpose != Purpose::Sample;
         loop {
             let changed = self.slots.changed();
             if let Some(error) = purpose.database().and_then(|name| self.refusals.current(name)) {
                 return Err(error);
             }
-            match self.next(purpose) {
+            match self.next(purpose, waits_for_sample) {
                 Next::Take(lease) => return Ok(*lease),
+                Next::WaitForSample => waits_for_sample = timeout(SAMPLE_LIMIT, changed).await.is_ok(),
                 Next::Join(waiter) => tokio::select! {
                     outcome = waiter.wait() => outcome?,
                     // Another connection for the same purpose may have been put back.
@@ -122,12 +129,18 @@ impl Pool {
         }
     }
 
-    fn next(&self, purpose: &Purpose) -> Next {
+    fn next(&self, purpose: &Purpose, waits_for_sample: bool) -> Next {
         let mut state = self.slots.lock();
+        if *purpose == Purpose::Sample {
+            return self.next_for_sample(&mut state);
+        }
         let purpose =
             if *purpose == Purpose::Health && !state.keeps_one_for_health() { &Purpose::Main } else { purpose };
         if let Some(idle) = state.take_idle(purpose) {
             return self.lend(idle);
+        }
+        if *purpose == Purpose::Main && waits_for_sample && state.is_sampled() {
+            return Next::WaitForSample;
         }
         let main = if *purpose == Purpose::Health { state.take_idle(&Purpose::Main) } else { None };
         let waiter = self.open(&mut state, purpose);
@@ -141,6 +154,16 @@ impl Pool {
             }
             (None, None) => self.wait(&state),
         }
+    }
+
+    /// The connection of scrapes, when they do not use it; it is opened if there is none.
+    fn next_for_sample(&self, state: &mut PoolState) -> Next {
+        if let Some((at, connection)) = state.take_idle(&Purpose::Main) {
+            state.note_sample(at);
+            return self.lend((at, connection));
+        }
+        let waiter = if state.may_open_for_sample() { self.open(state, &Purpose::Main) } else { None };
+        waiter.map_or_else(|| self.wait(state), Next::Join)
     }
 
     fn lend(&self, (at, connection): (usize, PooledConnection)) -> Next {

@@ -5,6 +5,8 @@
 pub(crate) enum Purpose {
     /// The main database, which the exporter was pointed at.
     Main,
+    /// The main database for a sample: on the connection that scrapes use, while they do not.
+    Sample,
     /// The main database for health endpoints, so that they do not wait for a query of a scrape.
     Health,
     /// Another database.
@@ -20,7 +22,7 @@ impl Purpose {
     /// The database, if it is not the main one.
     pub(crate) fn database(&self) -> Option<&str> {
         match self {
-            Self::Main | Self::Health => None,
+            Self::Main | Self::Sample | Self::Health => None,
             Self::Other(name) => Some(name),
         }
     }

@@ -73,6 +73,7 @@ impl Slots {
     pub(super) fn put_back(self: &Arc<Self>, at: usize, mut connection: PooledConnection) {
         connection.idle_since = Instant::now();
         let mut state = self.lock();
+        state.note_end(at);
         // Without a runtime the process is exiting.
         let runtime = Handle::try_current().ok();
         if let Some(runtime) = runtime.as_ref().filter(|_| state.is_outdated(at, &connection)) {
@@ -92,7 +93,10 @@ impl Slots {
 
     /// Ends the use of a slot. It is free when the server has ended its side.
     pub(super) fn release(&self, at: usize) {
-        self.lock().slots[at].used = SlotUse::None;
+        let mut state = self.lock();
+        state.note_end(at);
+        state.slots[at].used = SlotUse::None;
+        drop(state);
         self.changed.notify_waiters();
     }
 

@@ -22,6 +22,8 @@ pub(super) struct PoolState {
     pub(super) budget: usize,
     /// When the last two scrapes took a connection to the main database.
     scrapes: [Instant; 2],
+    /// The slot whose connection a sample uses.
+    sampled: Option<usize>,
     /// Whether a task closes unused connections.
     pub(super) sweeping: bool,
     /// When the certificate expires that the server presented last, in Unix seconds; `None` without TLS.
@@ -59,7 +61,15 @@ impl PoolState {
             used: SlotUse::None,
         };
         let slots = (0..slots).map(slot).collect();
-        Self { slots, budget, scrapes: [now; 2], sweeping: false, certificate_expiry: None, renewed: now }
+        Self {
+            slots,
+            budget,
+            scrapes: [now; 2],
+            sampled: None,
+            sweeping: false,
+            certificate_expiry: None,
+            renewed: now,
+        }
     }
 
     /// How many other databases may be connected at once; one slot is reserved for the main one.
@@ -75,6 +85,28 @@ impl PoolState {
     /// Notes that a scrape begins.
     pub(super) fn note_scrape(&mut self) {
         self.scrapes = [self.scrapes[1], Instant::now()];
+    }
+
+    /// Notes that a sample uses the connection of a slot.
+    pub(super) fn note_sample(&mut self, at: usize) {
+        self.sampled = Some(at);
+    }
+
+    /// Notes that the connection of a slot is no longer used.
+    pub(super) fn note_end(&mut self, at: usize) {
+        self.sampled.take_if(|sampled| *sampled == at);
+    }
+
+    /// Whether a sample uses a connection.
+    pub(super) fn is_sampled(&self) -> bool {
+        self.sampled.is_some()
+    }
+
+    /// Whether a sample may open the connection to the main database: there is none that it could wait for, and, with a
+    /// budget of one, no other database has its turn.
+    pub(super) fn may_open_for_sample(&self) -> bool {
+        let is_used = |slot: &PoolSlot| slot.purpose == Purpose::Main && matches!(slot.used, SlotUse::InUse);
+        !self.slots.iter().any(is_used) && (self.budget > 1 || self.taken() == 0)
     }
 
     fn taken(&self) -> usize {

@@ -8,6 +8,7 @@ use super::statements::rows;
 use crate::facts;
 use crate::health;
 use crate::instance::{self, Instance, reports_on_request, sees_everything};
+use crate::logs::{self, LogSettings};
 use crate::pooler;
 use crate::tracking::{self, SettingSet};
 
@@ -23,6 +24,11 @@ impl PgSession {
         };
         let (role, lag_seconds) = try_join!(self.role(), lag)?;
         Ok(Health { role, lag_seconds: lag_seconds.filter(|_| role == Role::Standby) })
+    }
+
+    /// What the server says about its log.
+    pub(crate) async fn log_settings(&self) -> Result<LogSettings, SourceError> {
+        self.query_one(logs::SQL, logs::read).await
     }
 
     /// Reads the catalogs.
