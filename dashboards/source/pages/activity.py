@@ -1,6 +1,7 @@
 """Sessions, waits and locks of one instance."""
 
-from load import load_by_wait
+from common import texts_of
+from load import IS_LOAD, load_by_wait
 from page import Page, alerts_firing, alerts_over_time, marks, unlabelled
 from panels import graph, heat, stat
 from promql import top_rates, top_values
@@ -14,6 +15,8 @@ WAITING = 'label_replace(pg_blocked_wait_seconds{@ins}, "query", "$1", "query_id
 BLOCKED = ("max by (datname, pid, blocked_by, locktype, mode, query, text) "
            f"({WAITING} * on (query) group_left (text) max by (query, text) (topk by (query) (1, pg_query_info{{@ins}})) or on (pid) {WAITING})")
 
+TEXT = texts_of("@ins")
+NEEDS_SAMPLES = "None, or sampling is off"
 BLOCKERS = "SELECT pid, pg_blocking_pids(pid), state, query FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
 
 page = Page("activity", "Sessions, waits and lock contention of one instance.", scope="instance", tags=["pg-instance"], annotations=marks())
@@ -46,6 +49,18 @@ page.row(
           Column("Waiting for", BLOCKED, "s", above((5, 60))),
           sort="-Waiting for", links={"query": ("query", "datname", "query"), "datname": ("database", "datname")},
           widths={"datname": 90, "pid": 75, "blocked_by": 95, "locktype": 100, "mode": 165, "query": 190, "text": 190}, none="No blocked session", w=16, h=10),
+)
+page.row(
+    "Where the load comes from",
+    graph("DB load by wait event (avg active sessions), top 10", "What the sessions wait for, in detail. The documentation of PostgreSQL says what each event means.",
+          (top_rates(10, f"pg_session_seconds_total{{@ins,{IS_LOAD}}}", "wait_event_type", "wait_event"), "{{wait_event_type}} {{wait_event}}"), unit="short", stack=True, none=NEEDS_SAMPLES, w=12),
+    graph("DB load by query (avg active sessions), top 10", "The statements that the sessions execute. Select one for its trends.",
+          (f"({top_rates(10, 'pg_session_query_seconds_total{@ins}', 'query')}) * on (query) group_left (text) {TEXT} or {top_rates(10, 'pg_session_query_seconds_total{@ins}', 'query')}", "{{text}} ({{query}})"),
+          unit="short", stack=True, link=("query", "query"), none=NEEDS_SAMPLES, w=12),
+    graph("DB load by user (avg active sessions), top 10", "The roles of the sessions that execute a statement.", (top_rates(10, "pg_session_user_seconds_total{@ins}", "usename"), "{{usename}}"), unit="short", stack=True, none=NEEDS_SAMPLES),
+    graph("DB load by application (avg active sessions), top 10", "The application names of the sessions that execute a statement.", (top_rates(10, "pg_session_application_seconds_total{@ins}", "application_name"), "{{application_name}}"), unit="short", stack=True, none=NEEDS_SAMPLES),
+    graph("Blocked sessions by blocker (avg), top 10", "Sessions that wait for a lock, by state and last statement of the session that blocks them. Idle in transaction: an application that forgot to COMMIT.",
+          (top_rates(10, "pg_session_blocker_seconds_total{@ins}", "state", "query"), "{{state}} ({{query}})"), unit="short", stack=True, link=("query", "query"), none="No session was blocked"),
 )
 page.row(
     "Sessions",

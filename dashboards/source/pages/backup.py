@@ -53,6 +53,19 @@ page.row(
           Column("Errors", f"max by (stanza, repo_key, backup_type, backup_name) (pgbackrest_backup_error_status{{{S}}})", maps=ERRORS),
           sort="-Completed", widths={"stanza": 110, "repo_key": 100, "backup_type": 80, "backup_name": 290}, none=NEEDS, h=9),
 )
+NOT_DRILLED = "No restore drill: see --drill.every"
+page.row(
+    "Proof of restore",
+    stat("Time to restore (RTO)", "From the start of the restore to the first query, in the last restore drill.", (f"max(pgbackrest_drill_rto_seconds{{{Z}}})", ""), unit="s", none=NOT_DRILLED),
+    stat("Data lost by a restore (RPO)", "Age of the newest commit in the archive when the last restore drill ended recovery.", (f"max(pgbackrest_drill_rpo_seconds{{{Z}}})", ""), unit="s", none=NOT_DRILLED),
+    stat("Last restore drill", "Result of the last restore drill.", (f"min(pgbackrest_drill_success{{{Z}}})", ""), unit="none", maps=texts(_0="red:failed", _1="green:succeeded"), none=NOT_DRILLED),
+    stat("Time since last proof", "Time since the newest restore drill that succeeded, or verification that found no error.",
+         (f"time() - max(pgbackrest_drill_last_success_timestamp_seconds{{{Z}}})", "Drill"), (f"time() - min(max by (stanza, repo_key) (pgbackrest_verify_last_clean_timestamp_seconds{{{S}}}))", "Verify"), unit="s", none="Needs --verify.at or --drill.at"),
+    stat("Last verification", "Result of the last pgbackrest verify.", (f"min(pgbackrest_verify_clean{{{S}}})", ""), unit="none", maps=texts(_0="red:errors", _1="green:no error"), none="Needs --verify.at"),
+    table("Errors of verifications and drills", "What the last verification and the last restore drill found.", ["stanza", "repo_key", "reason", "message"],
+          Column(None, f"max by (stanza, repo_key, reason, message) (pgbackrest_verify_error_info{{{S}}} or pgbackrest_drill_error_info{{{Z}}})"), sort="Stanza", widths={"stanza": 110, "repo_key": 110, "reason": 150}, none="No errors", h=6, w=12),
+    graph("Time to restore and data lost", "RTO and RPO of restore drills.", (f"max by (stanza) (pgbackrest_drill_rto_seconds{{{Z}}})", "{{stanza}} RTO"), (f"max by (stanza) (pgbackrest_drill_rpo_seconds{{{Z}}})", "{{stanza}} RPO"), unit="s", none=NOT_DRILLED),
+)
 page.row(
     "Trends",
     bars("Backup / restore progress", "If a bar stands still, check the network to the repository.", (f"pgbackrest_stanza_backup_complete_bytes{{{Z}}} / (pgbackrest_stanza_backup_total_bytes{{{Z}}} > 0)", "Backup {{stanza}}"),

@@ -10,6 +10,12 @@ from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, DCS_AGE, ETCD_FSYNC, ETCD_Q
 
 NEEDS = "No Patroni target with this cluster label"
 LEADER = texts(_0="blue:replica", _1="green:leader")
+NO_SERVICES = "No pg-exporter with --services and this cluster label"
+ANSWERS = texts(_0="red:no", _1="green:yes")
+HEALTHY = texts(_0="red:fails", _1="green:as promised")
+HOP = texts(_0="green:ok", _1="red:fails")
+HOPS = [("DNS", "dns"), ("Address", "address"), ("Listener", "listener"), ("Load balancer", "balancer"), ("TLS", "tls"), ("Pooler", "pooler"),
+        ("Login", "login"), ("Server", "server"), ("Query", "query"), ("Cluster", "cluster"), ("Role", "role"), ("Split", "split")]
 RUNNING = texts(_0="red:stopped", _1="green:running")
 
 # 40105 is 4.1.5.
@@ -57,6 +63,17 @@ page.row(
           ("clamp_min(scalar(max(patroni_xlog_location{@cls})) - (patroni_xlog_received_location{@cls} > 0), 0)", "{{ins}} received"), ("clamp_min(scalar(max(patroni_xlog_location{@cls})) - (patroni_xlog_replayed_location{@cls} > 0), 0)", "{{ins}} replayed"),
           unit="bytes", none=NEEDS, w=12),
     graph("DCS last seen by member", "Time since each member last reached the DCS.", ("time() - patroni_dcs_last_seen{@cls}", "{{ins}}"), unit="s", steps=above(DCS_AGE), none=NEEDS, w=12),
+)
+page.row(
+    "Services (as clients use them)",
+    table("Services, hop by hop", "The last probe of each service of pg-exporter's --services, hop by hop: the hop that fails is red.", ["ins", "service"],
+          Column("Answers", "min by (ins, service) (pg_service_up{@cls})", maps=ANSWERS),
+          *(Column(title, f'max by (ins, service) (pg_service_hop_failed{{@cls,hop="{hop}"}})', maps=HOP) for title, hop in HOPS),
+          Column("Time", "sum by (ins, service) (pg_service_step_seconds{@cls})", "s"),
+          Column("Lag", "max by (ins, service) (pg_service_lag_seconds{@cls})", "s"),
+          sort="Service", links={"ins": ("instance", "ins")}, none=NO_SERVICES, h=7),
+    timeline("Service history", "Whether each service answered as promised.", ("min by (ins, service) (pg_service_ok{@cls})", "{{ins}} {{service}}"), maps=HEALTHY, none=NO_SERVICES),
+    graph("Time by step", "Time of each step to a service's answer.", ("max by (service, step) (pg_service_step_seconds{@cls})", "{{service}} {{step}}"), unit="s", stack=True, none=NO_SERVICES, w=12),
 )
 page.row(
     "DCS (etcd)",

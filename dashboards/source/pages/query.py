@@ -1,6 +1,7 @@
 """Queries of one instance: All is a ranking, one query shows its trends."""
 
 from common import texts_of
+from load import COLORS
 from page import Page, marks, unlabelled
 from panels import graph, stat
 from promql import top_rates
@@ -53,6 +54,8 @@ page.row(
     graph("Mean execution time", "Now and 1 day ago. A step is a new plan, or waits.", (ratio("pg_query_exec_time", "pg_query_calls"), "Now"),
           (f"sum(rate(pg_query_exec_time{{{Q}}}[R] offset 1d)) / (sum(rate(pg_query_calls{{{Q}}}[R] offset 1d)) > 0)", "1 day ago"), unit="s", none=NEEDS),
     graph("DB time by query (avg active sessions), top 10", "Average active sessions in each query.", (f"({top_rates(10, f'pg_query_exec_time{{{Q}}}', 'query')}) * on (query) group_left (text) {TEXT}", "{{text}} ({{query}})"), unit="short", link=("query", "query"), none=NEEDS),
+    graph("DB load by wait event type (avg active sessions)", "Sessions that execute the selected queries, by what they wait for. Running: on a CPU or waiting for one.",
+          ('sum by (wait_event_type) (rate(pg_session_query_seconds_total{@ins,datname=~"$datname|",query=~"$query"}[R]))', "{{wait_event_type}}"), unit="short", stack=True, colors=COLORS, none="None, or sampling is off"),
     graph("Rows per call", "Rows that an execution returns or changes. If it grows, the table grew or a filter changed.", (ratio("pg_query_rows", "pg_query_calls"), "Rows"), unit="short", none=NEEDS),
     graph("Shared blocks per call", "Blocks found in shared buffers, and blocks read. A step up at the same rows per call is another plan.", (ratio("pg_query_sblk_hit", "pg_query_calls"), "Hit"), (ratio("pg_query_sblk_read", "pg_query_calls"), "Read"), unit="short", none=NEEDS),
     graph("Blocks dirtied/written per call", "Blocks that an execution dirties, and blocks that it writes itself because no clean buffer was available.", (ratio("pg_query_sblk_dirtied", "pg_query_calls"), "Dirtied"), (ratio("pg_query_sblk_written", "pg_query_calls"), "Written"), unit="short", none=NEEDS),
@@ -64,6 +67,21 @@ page.row(
     graph("JIT time", "Average sessions compiling. A high value for short queries: raise jit_above_cost.",
           (f"sum(rate(pg_query_jit_generation_seconds_total{{{Q}}}[R]))", "Generation"), (f"sum(rate(pg_query_jit_inlining_seconds_total{{{Q}}}[R]))", "Inlining"),
           (f"sum(rate(pg_query_jit_optimization_seconds_total{{{Q}}}[R]))", "Optimization"), (f"sum(rate(pg_query_jit_emission_seconds_total{{{Q}}}[R]))", "Emission"), unit="short", stack=True, none="No JIT activity (PostgreSQL 15+)"),
+)
+LATENCY = "Needs log_min_duration_sample and jsonlog or csvlog"
+BUCKETS = f"sum by (le) (rate(pg_statement_query_duration_seconds_bucket{{{Q}}}[R]))"
+
+page.row(
+    "Latency and plans (server log)",
+    graph("Latency percentiles", "Duration of executions, with those that sampling left out of the log.", (f"histogram_quantile(0.5, {BUCKETS})", "P50"), (f"histogram_quantile(0.95, {BUCKETS})", "P95"),
+          (f"histogram_quantile(0.99, {BUCKETS})", "P99"), unit="s", none=LATENCY),
+    graph("Mean time by plan", "A step with another plan is a plan flip: see the shapes below.",
+          (f"sum by (query, plan) (rate(pg_plan_seconds_total{{{Q}}}[R])) / (sum by (query, plan) (rate(pg_plan_calls_total{{{Q}}}[R])) > 0)", "{{query}} {{plan}}"), unit="s", none="Needs auto_explain"),
+    graph("Plan changes", "Times that a statement got another plan.", (f"sum by (query) (increase(pg_plan_changes_total{{{Q}}}[R]))", "{{query}}"), unit="short", none="None, or no auto_explain"),
+    table("Plans", "Shapes of the plans in the selected range: nodes, tables and indexes. The log store has the plans.", ["query", "plan", "shape"],
+          Column("Executions", f"sum by (query, plan, shape) (increase(pg_plan_calls_total{{{Q}}}[$__range])) > 0", decimals=0),
+          Column("Mean time", f"(sum by (query, plan, shape) (increase(pg_plan_seconds_total{{{Q}}}[$__range])) > 0) / sum by (query, plan, shape) (increase(pg_plan_calls_total{{{Q}}}[$__range]))", "s"),
+          sort="-Executions", links={"query": ("query", "query")}, widths={"query": 195, "plan": 150, "shape": 640}, none="Needs auto_explain", w=24, h=7),
 )
 page.row(
     "Compare",
