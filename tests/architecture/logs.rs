@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use lab::{Architecture, Plan, Ports};
+use lab::{Architecture, Exporter, Plan, Ports};
 use support::vector::{Pipeline, READ_AT, configuration};
-use support::{one_at_a_time, programs};
+use support::{one_at_a_time, programs, scrape, until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -22,6 +22,26 @@ fn every_log_is_read_and_shipped() {
     }
     other_logs_arrive(&architecture);
     the_store_takes_what_vector_sends(&architecture, primary);
+    a_promotion_is_counted(&architecture);
+}
+
+/// What an exporter counts in the log of Patroni is what stands there.
+fn a_promotion_is_counted(architecture: &Architecture) {
+    let at = architecture.replica().unwrap();
+    let member = &architecture.nodes[at].member;
+    let log = member.process().log_file();
+    let flag = format!("--log.patroni-path={}", log.display());
+    let url = member.monitor_url("postgres");
+    let args = [flag.as_str(), "--disable-sampling"];
+    let exporter = Exporter::start(&programs().join("pg-exporter"), &args, &[("PG_EXPORTER_URL", &url)]).unwrap();
+    let counted = || scrape(&exporter).value("patroni_log_event_total", &[("event", "promoted self to leader")]);
+    until("the log is read", || {
+        scrape(&exporter).value("pg_exporter_log_read", &[("program", "patroni")]) == Some(1.0)
+    });
+    let in_the_log = || std::fs::read_to_string(log).unwrap().matches("promoted self to leader").count() as f64;
+    let before = in_the_log();
+    architecture.switch_over(at).unwrap();
+    until("the promotion is counted", || counted() == Some(in_the_log() - before) && counted() > Some(0.0));
 }
 
 fn patroni_is_read(architecture: &Architecture) {

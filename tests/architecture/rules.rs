@@ -28,14 +28,22 @@ const ABSENT: &[(&str, &str)] = &[
     ("pg_index_bloat_", "off unless asked for"),
     ("pg_indexing_phase", "no index is built"),
     ("pg_lock_wait_max_seconds", "nobody waits for a lock"),
+    ("pg_log_auth_failure_", "no login fails"),
+    ("pg_log_crash_", "nothing crashes"),
+    ("pg_log_killed_", "nothing is killed"),
+    ("pg_log_out_of_memory_", "there is enough memory"),
+    ("pg_plan_", "auto_explain is not loaded"),
     ("pg_table_bloat_", "off unless asked for"),
     ("pg_prepared_max_age_seconds", "no transaction is prepared"),
     ("pg_seq_used_max_ratio", "there is no sequence"),
     ("pg_shared_cks_fail_time", "no checksum was wrong"),
+    ("pg_service_", "there is no services file"),
     ("pg_slot_conflicting", "there is no logical slot"),
     ("pg_slot_safe_wal_size", "slots may keep all WAL"),
     ("pg_sub_", "there is no subscription"),
     ("pg_vacuuming_phase", "nothing is vacuumed for long"),
+    ("pgbackrest_drill_", "no drill runs"),
+    ("pgbackrest_verify_", "no verification runs"),
     ("pgbackrest_exporter_certificate_expiry_", "TLS is off"),
     ("pgbackrest_exporter_dropped_samples_", "no sample is dropped"),
     ("pgbackrest_exporter_web_config_", "it has no web configuration"),
@@ -55,12 +63,16 @@ fn every_metric_and_label_is_on_the_pages_of_a_running_architecture() {
     let primary = architecture.wait_for_cluster(LIMIT).unwrap();
     let member = &architecture.nodes[primary].member;
     member.psql("postgres", "create table thing (id int primary key)").unwrap();
+    member.psql("postgres", "alter system set log_min_duration_statement = 0").unwrap();
+    member.psql("postgres", "select pg_reload_conf()").unwrap();
     // Someone has a snapshot.
     let _session = member.start_client("psql", &["-X", "-q", "-d", "postgres", "-c", "select pg_sleep(600)"]).unwrap();
 
     let used = used();
     let deadline = Instant::now() + LIMIT;
     loop {
+        // For the log, which is read from the time on that it was found.
+        member.psql("postgres", "select 1 / 0").unwrap_err();
         let faults = faults(&used, architecture.prometheus.address());
         if faults.is_empty() {
             return;

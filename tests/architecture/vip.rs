@@ -1,8 +1,10 @@
-//! An address that follows the primary, and an exporter that follows the address.
+//! An address that follows the primary, an exporter that follows the address, and the address as a service.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use lab::{Exporter, LEADER_TTL, VipPair};
+use support::certificates::written;
 use support::{Page, binary, one_at_a_time};
 
 /// Beside what Patroni's own time to live takes.
@@ -28,8 +30,27 @@ impl Watcher<'_> {
         assert!(shown.is_some_and(|shown| (shown - started).abs() < 0.001), "{shown:?}, not {started}\n{}", page.text);
         assert_eq!(page.value("pg_in_recovery", &[]), Some(0.0));
         assert_eq!(page.value("pg_up", &[]), Some(1.0));
+        self.serves();
         let primary = self.get("/primary");
         assert_eq!((primary.status, primary.text().as_str()), (200, "primary"));
+    }
+}
+
+/// A switchover takes seconds; the alert waits for a minute.
+const PROMISED_SECONDS: f64 = 60.0;
+
+impl Watcher<'_> {
+    /// The service answers as it promises.
+    fn serves(&self) {
+        let ok = || Page::parse(self.get("/metrics").text()).value("pg_service_ok", &[("service", "rw")]) == Some(1.0);
+        support::until("the service answers as promised", ok);
+    }
+
+    /// How many probes, one a second, failed at each hop since the start.
+    fn failures(&self) -> BTreeMap<String, f64> {
+        let page = Page::parse(self.get("/metrics").text());
+        let failures = page.samples("pg_service_hop_failures_total", &[("service", "rw")]);
+        failures.iter().map(|sample| (sample.labels["hop"].clone(), sample.value)).collect()
     }
 }
 
@@ -38,7 +59,11 @@ fn next_scrape_through_the_vip_reads_the_new_primary() {
     let _turn = one_at_a_time();
     let pair = VipPair::start().unwrap();
     let url = pair.monitor_url();
-    let exporter = pair.network().hub().inside(|| Exporter::start(binary(), &[], &[("PG_EXPORTER_URL", &url)]));
+    let folder = tempfile::tempdir().unwrap();
+    let service = format!("rw:\n  url: {url}\n  role: primary\n  interval: 1\n  timeout: 2\n");
+    let services = written(folder.path(), "services.yml", &service).display().to_string();
+    let env = [("PG_EXPORTER_URL", url.as_str()), ("PG_EXPORTER_SERVICES", services.as_str())];
+    let exporter = pair.network().hub().inside(|| Exporter::start(binary(), &[], &env));
     let watcher = Watcher { pair: &pair, exporter: exporter.unwrap() };
     watcher.shows(0);
 
@@ -46,6 +71,10 @@ fn next_scrape_through_the_vip_reads_the_new_primary() {
     pair.wait_for(1, LIMIT).unwrap();
     watcher.shows(1);
     only_one_has_it(&pair, 1);
+    let switched = watcher.failures();
+    println!("failed probes during the switchover: {switched:?}");
+    assert!(switched.values().sum::<f64>() < PROMISED_SECONDS, "{switched:?}");
+    assert_eq!((switched["split"], switched["cluster"]), (0.0, 0.0), "{switched:?}");
 
     // The primary is cut off: it cannot tell anybody, and nobody can tell it.
     let replica = "select count(*) = 1 from pg_stat_replication where state = 'streaming'";
@@ -55,6 +84,9 @@ fn next_scrape_through_the_vip_reads_the_new_primary() {
     pair.wait_for(0, LEADER_TTL + LIMIT).unwrap();
     println!("the address was with the other host {:.1} s after the cut", cut.elapsed().as_secs_f64());
     watcher.shows(0);
+    let cut = watcher.failures();
+    println!("failed probes after the cut: {cut:?}");
+    assert!(cut["address"] > switched["address"], "{cut:?}");
 
     pair.network().mend(1).unwrap();
     only_one_has_it(&pair, 0);

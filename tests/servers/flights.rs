@@ -92,7 +92,7 @@ fn twenty_scrapes_at_once_execute_each_statement_once() {
         "pause: { query: select 1 AS n from pg_sleep(0.4), priority: 9, metrics: [ n: { usage: GAUGE } ] }\n",
     );
     // With the last one, databases are visited though nothing happens in them.
-    let args = ["--config", config.path().to_str().unwrap(), "--cache-ttls", "1,1,1,0"];
+    let args = ["--config", config.path().to_str().unwrap(), "--cache-ttls", "1,1,1,0", "--disable-sampling"];
     let exporter = exporter_of(&server.url("monitor", "postgres"), &args);
     until("the probe of the start has come", || exporter.log().contains("server is up"));
     let check = |what: &str| {
@@ -120,7 +120,8 @@ fn twenty_scrapes_at_once_execute_each_statement_once() {
 #[test]
 fn fresh_cache_costs_only_the_probe() {
     let server = server();
-    let exporter = exporter_of(&server.url("monitor", "postgres"), &["--cache-ttls", "300,300,300,300"]);
+    let exporter =
+        exporter_of(&server.url("monitor", "postgres"), &["--cache-ttls", "300,300,300,300", "--disable-sampling"]);
     let first = scrape_until(&exporter, "everything is in the cache", |page| page.failed().is_empty());
     let mut pages = Vec::new();
     for _ in 0..3 {
@@ -168,7 +169,7 @@ short: { query: select 7 AS n, ttl: 1, metrics: [ n: { usage: GAUGE } ] }
 fn statements_are_prepared_and_connections_kept() {
     let server = server();
     server.psql("postgres", "drop database blog").unwrap();
-    let exporter = exporter_of(&server.url("monitor", "postgres"), &["--disable-cache"]);
+    let exporter = exporter_of(&server.url("monitor", "postgres"), &["--disable-cache", "--disable-sampling"]);
     for _ in 0..3 {
         scrape(&exporter);
     }
@@ -204,7 +205,7 @@ fn each_database_costs_one_round_trip() {
     server.psql("postgres", "drop database shop; drop database blog").unwrap();
     let proxy = Proxy::start(server.port()).unwrap();
     let url = url_by_port(&server, "monitor", "postgres", proxy.port());
-    let exporter = exporter_of(&url, &["--disable-cache"]);
+    let exporter = exporter_of(&url, &["--disable-cache", "--disable-sampling"]);
     for _ in 0..3 {
         assert_eq!(scrape(&exporter).failed(), []);
     }

@@ -3,6 +3,7 @@
 mod bounds;
 mod coverage;
 mod doctor;
+mod drill;
 mod faults;
 mod landing;
 mod many;
@@ -12,6 +13,10 @@ mod releases;
 mod script;
 mod states;
 mod strange;
+mod verify;
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use lab::{Backrest, BackrestRelease, Exporter, Major, Postgres};
 use support::outcome::scrape_until;
@@ -96,4 +101,13 @@ fn next_page(exporter: &Exporter) -> Page {
     let before = runs(&support::scrape(exporter));
     // The one that runs now may have begun earlier.
     scrape_until(exporter, "two more collections", |page| runs(page) >= before + 2.0)
+}
+
+/// Every file below a folder, sorted.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> =
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect();
+    files.sort();
+    files
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use promql_parser::parser::{self, Expr, LabelModifier, VectorSelector};
 
-use crate::reference::{self, metrics_on};
+use crate::reference::{self, Listed, metrics_on};
 
 /// Metrics with their labels, but for those that the scrape adds.
 pub type Known = BTreeMap<String, BTreeSet<String>>;
@@ -54,9 +54,9 @@ pub struct Used {
 pub fn documented() -> Known {
     let mut known = Known::new();
     for page in reference::COLLECTORS.into_iter().chain([reference::EXTERNAL]) {
-        for listed in metrics_on(page) {
-            let metric = known.entry(listed.name).or_default();
-            metric.extend(listed.labels);
+        for (name, labels) in metrics_on(page).into_iter().flat_map(Listed::into_series) {
+            let metric = known.entry(name).or_default();
+            metric.extend(labels);
             if page.contains("pgbouncer") {
                 // Added when several are read.
                 metric.insert("target".to_owned());

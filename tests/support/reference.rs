@@ -17,6 +17,23 @@ pub struct Listed {
     pub labels: BTreeSet<String>,
 }
 
+impl Listed {
+    /// The names of its samples with their labels: a histogram of a collector has three.
+    pub fn into_series(self) -> Vec<(String, BTreeSet<String>)> {
+        let Self { name, kind, labels } = self;
+        let is_part = ["_bucket", "_sum", "_count"].iter().any(|ending| name.ends_with(ending));
+        if kind != "histogram" || is_part {
+            return vec![(name, labels)];
+        }
+        let with_bound = labels.iter().cloned().chain(["le".to_owned()]).collect();
+        vec![
+            (format!("{name}_bucket"), with_bound),
+            (format!("{name}_sum"), labels.clone()),
+            (format!("{name}_count"), labels),
+        ]
+    }
+}
+
 /// The metrics on a page. Their labels are in the third column or, on the pages of collectors, in a table above.
 pub fn metrics_on(page: &str) -> Vec<Listed> {
     let text = fs::read_to_string(super::path("docs/reference").join(page)).unwrap();

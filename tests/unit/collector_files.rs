@@ -182,7 +182,7 @@ fn later_paths_add_to_earlier_ones_and_replace_them() {
     let told = text(&check_strictly("builtin:pg,wrong.yml", folder.path()).stderr);
     for expected in [
         "wrong.yml:1:1: branch nothing has settings only, and no earlier file defines it",
-        "wrong.yml:2:1: branch pg_index_waste takes ttl and timeout from branch pg_index_worst: change it there",
+        "wrong.yml:2:1: branch pg_index_waste takes ttl, sample and timeout from branch pg_index_worst: change it there",
         "wrong.yml:3:16: ttl: expected ",
     ] {
         assert!(told.contains(expected), "{expected}: {told}");

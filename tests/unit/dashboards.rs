@@ -180,5 +180,5 @@ fn uid_is_the_file_stem_and_import_needs_no_inputs() {
         assert!(!text(&json["description"]).is_empty(), "{}", dashboard.stem);
         assert!(titles.insert(text(&json["title"]).to_owned()), "two pages {}", json["title"]);
     }
-    assert_eq!(titles.len(), 18);
+    assert_eq!(titles.len(), 19);
 }

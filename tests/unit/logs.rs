@@ -2,5 +2,6 @@
 
 mod configuration;
 mod mutated;
+mod plans;
 mod redaction;
 mod unreadable;

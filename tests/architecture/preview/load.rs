@@ -22,6 +22,20 @@ create index unread_word on unread (word);
 create function counted() returns bigint language plpgsql as 'begin return (select count(*) from parted); end';
 ";
 
+/// What the panels of the server log show.
+const LOGGED: &str = "
+load 'auto_explain';
+alter system set session_preload_libraries = 'auto_explain';
+alter system set auto_explain.log_min_duration = 0;
+alter system set auto_explain.log_format = 'json';
+alter system set log_min_duration_sample = 0;
+alter system set log_temp_files = 0;
+alter system set log_connections = on;
+alter system set log_disconnections = on;
+alter system set log_autovacuum_min_duration = 0;
+select pg_reload_conf();
+";
+
 /// What writers repeat: rows, a sort on disk, a row that others wait for, dead rows.
 const WRITES: &str = "
 begin; select nextval('ticket'); update pgbench_branches set bbalance = bbalance + 1; select pg_sleep(0.2); commit;
@@ -68,6 +82,7 @@ impl Load {
         let member = &architecture.nodes[primary].member;
         member.pgbench_init("postgres", 1).unwrap();
         member.psql("postgres", TABLES).unwrap();
+        member.psql("postgres", LOGGED).unwrap();
         let pgbench = member.pgbench(architecture.haproxy.port(Service::Default), LONGEST).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let start = |&(service, sql): &(Service, &'static str)| {

@@ -46,6 +46,12 @@ impl Exporter {
         self.address
     }
 
+    /// Its process. Its folder stays until the next sweep: on drop it would end the process.
+    pub fn into_process(self) -> Process {
+        std::mem::forget(self._folder);
+        self.process
+    }
+
     /// The URL of a path on it.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

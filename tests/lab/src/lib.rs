@@ -24,6 +24,7 @@
 mod account;
 mod architecture;
 mod backends;
+mod balancer;
 mod browser;
 mod cache;
 mod candidate;
@@ -62,6 +63,7 @@ pub use architecture::{
     Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
 };
 pub use backends::{BackendWatch, Backends};
+pub use balancer::Balancer;
 pub use browser::{Browser, Tab};
 pub use cache::Cache;
 pub use dashboards::Dashboards;

@@ -149,6 +149,11 @@ impl Postgres {
         data_dir(&self.folder)
     }
 
+    /// The folder with the programs of its version.
+    pub fn bin_dir(&self) -> PathBuf {
+        self.installation.root.join("bin")
+    }
+
     /// The file it logs to, over restarts too.
     pub fn log_file(&self) -> PathBuf {
         log_file(&self.folder)

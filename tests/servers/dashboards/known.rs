@@ -39,7 +39,11 @@ impl Known {
     /// Reads a page of docs/reference.
     fn add_page(&mut self, page: &str) {
         for listed in metrics_on(page) {
-            self.add(&listed.name, &listed.kind, listed.labels.iter().map(String::as_str));
+            // What it is made of only grows.
+            let kind = if listed.kind == "histogram" { "counter".to_owned() } else { listed.kind.clone() };
+            for (name, labels) in listed.into_series() {
+                self.add(&name, &kind, labels.iter().map(String::as_str));
+            }
         }
     }
 

@@ -14,7 +14,11 @@ pub const RULES: &[&str] = &[
     "statistics_off",
     "synchronous_commit_off",
     "track_io_timing_off",
+    "query_ids_off",
     "logging_sparse",
+    "log_unstructured",
+    "durations_not_logged",
+    "plans_not_logged",
     "idle_in_transaction_unlimited",
     "password_encryption_md5",
     "archive_command_empty",
@@ -27,13 +31,14 @@ pub const RULES: &[&str] = &[
 /// What the older one has, too: newer ones have checksums by default.
 pub const CHECKSUMS: &[&str] = &["checksums_off"];
 
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("fsync", "off"),
     ("full_page_writes", "off"),
     ("autovacuum", "off"),
     ("track_activities", "off"),
     ("synchronous_commit", "off"),
     ("track_io_timing", "off"),
+    ("compute_query_id", "off"),
     ("log_checkpoints", "off"),
     ("log_lock_waits", "off"),
     ("log_temp_files", "-1"),

@@ -3,7 +3,7 @@
 use super::page::Page;
 
 /// A page, what the command begins with, and the reason.
-const EXCEPTIONS: [(&str, &str, &str); 10] = [
+const EXCEPTIONS: [(&str, &str, &str); 11] = [
     ("docs/guide/backups.md", "pgbackrest-exporter", "needs root, and repositories: tests/servers/pgbackrest runs it"),
     ("docs/guide/backups.md", "curl -s localhost:9854", "the same"),
     ("docs/guide/install.md", "apt install", "needs root and packages: tests/packages installs them"),
@@ -18,6 +18,7 @@ const EXCEPTIONS: [(&str, &str, &str); 10] = [
     ),
     ("docs/guide/logs.md", "vector --config", "no package registry has Vector: tests/unit/logs runs its programs"),
     ("docs/guide/pigsty.md", "systemctl", "needs systemd, and Pigsty"),
+    ("docs/guide/services.md", "pg-exporter --services", "needs load balancers: tests/servers/services.rs starts them"),
 ];
 
 /// The exception for a command of a page.

@@ -11,11 +11,26 @@ use support::pgbackrest_exporter;
 use super::script::Script;
 use super::{STANZA, server_for};
 
-const RULES: [&str; 5] = ["stanza_broken", "no_full_backup", "single_full_backup", "backup_old", "backup_with_errors"];
+const RULES: [&str; 6] = [
+    "stanza_broken",
+    "no_full_backup",
+    "single_full_backup",
+    "backup_old",
+    "backup_with_errors",
+    "backup_never_proven",
+];
 
 fn report(program: &Path, more: &[String]) -> Doctor {
-    let args: Vec<String> =
-        [format!("--backrest.binary={}", program.display())].into_iter().chain(more.to_vec()).collect();
+    // A drill of long ago is a proof.
+    let state = tempfile::tempdir().unwrap();
+    let proof = r#"{"drill":{"results":[{"stanza":"demo","last_success_timestamp_seconds":1}]}}"#;
+    fs::write(state.path().join("proofs.json"), proof).unwrap();
+    report_with(program, more, &format!("--state-dir={}", state.path().display()))
+}
+
+fn report_with(program: &Path, more: &[String], state: &str) -> Doctor {
+    let own = [format!("--backrest.binary={}", program.display()), state.to_owned()];
+    let args: Vec<String> = own.into_iter().chain(more.to_vec()).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let found = Doctor::run(pgbackrest_exporter(), &args, &[]);
     assert_eq!(found.unread(), [""; 0], "{:#}", found.server);
@@ -23,9 +38,13 @@ fn report(program: &Path, more: &[String]) -> Doctor {
 }
 
 fn doctor(backrest: &Backrest) -> Doctor {
+    report(backrest.program(), &flags(backrest))
+}
+
+fn flags(backrest: &Backrest) -> Vec<String> {
     let mut args = vec![format!("--backrest.config={}", backrest.config().display())];
     args.extend(backrest.user().map(|user| format!("--backrest.user={user}")));
-    report(backrest.program(), &args)
+    args
 }
 
 /// Runs the command that is printed, with the lab's program and configuration.
@@ -88,4 +107,8 @@ fn every_rule_finds_and_fixes() {
     assert_eq!(found.found(), ["no_full_backup"], "{:#}", found.server);
     apply(&backrest, &found, "no_full_backup");
     assert_eq!(doctor(&backrest).found(), [""; 0]);
+    let unproven = report_with(backrest.program(), &flags(&backrest), "--state-dir=/nowhere");
+    assert_eq!(unproven.found(), ["backup_never_proven"], "{:#}", unproven.server);
+    let fix = &unproven.fixes("backup_never_proven")[0].text;
+    assert!(fix.starts_with("pgbackrest-exporter drill --drill.stanza='demo' --drill.path="), "{fix}");
 }

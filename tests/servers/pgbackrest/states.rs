@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lab::{Backrest, BackrestRelease, Exporter, Postgres, Process};
@@ -10,7 +10,7 @@ use support::outcome::scrape_until;
 use support::{LIMIT, Page, scrape};
 
 use super::reading::{Asked, assert_equal, expected};
-use super::{STANZA, exporter, first_page, next_page, server_for};
+use super::{STANZA, exporter, files, first_page, next_page, server_for};
 
 const PASS: &str = "a-secret-of-the-repository";
 
@@ -64,15 +64,6 @@ fn on_old_and_new(check: impl Fn(Scene) + Sync) {
 
 fn status(page: &Page) -> Option<f64> {
     page.value("pgbackrest_exporter_status", &[])
-}
-
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> =
-        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect();
-    files.sort();
-    files
 }
 
 #[test]

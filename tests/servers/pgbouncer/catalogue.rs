@@ -20,7 +20,12 @@ const INHERITED: &[(&str, &str)] = &[
 ];
 
 /// Families that need what this machine has not: a name that is looked up in a zone.
-const ABSENT: &[&str] = &["pgbouncer_dns_zone_serial", "pgbouncer_dns_zone_hosts"];
+const ABSENT: &[&str] = &[
+    "pgbouncer_dns_zone_serial",
+    "pgbouncer_dns_zone_hosts",
+    "pgbouncer_log_message_total",
+    "pgbouncer_log_login_failure_total",
+];
 
 /// The metrics of a folder inside the program.
 fn catalogue(folder: &str) -> Vec<Listed> {

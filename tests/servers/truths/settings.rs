@@ -135,4 +135,19 @@ fn reads_third_party_extensions_in_their_schema() {
     assert!(sleep.join().unwrap());
     let sql = "select sum(count) from ext.pg_wait_sampling_profile where event = 'PgSleep'";
     assert_between(&server, sql, "samples", || scrape(&exporter).value("pg_wait_event_count", &sleeping));
+
+    // Its profile takes the place of our own samples.
+    server.psql("postgres", "create table held (id int); insert into held values (1)").unwrap();
+    let mut holder = session(&server, "postgres");
+    holder.batch_execute("begin; update held set id = 2").unwrap();
+    let mut waiter = session(&server, "postgres");
+    let wait = std::thread::spawn(move || waiter.batch_execute("update held set id = 3").unwrap());
+    let waits = |source| [("source", source), ("wait_event_type", "Lock"), ("datname", "")];
+    let page = scrape_until(&exporter, "a wait for a lock", |page| {
+        let found = page.samples("pg_session_query_seconds_total", &waits("pg_wait_sampling"));
+        found.iter().any(|sample| sample.value > 0.5)
+    });
+    assert!(page.samples("pg_session_query_seconds_total", &[("source", "sample")]).is_empty(), "{}", page.text);
+    holder.batch_execute("commit").unwrap();
+    wait.join().unwrap();
 }

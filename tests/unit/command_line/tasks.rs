@@ -67,7 +67,7 @@ fn metrics_lists_the_catalogue_as_table_json_and_markdown() {
             ["collector", "help", "labels", "name", "off", "tags", "type", "unit", "versions"],
             "{metric}"
         );
-        assert!(["gauge", "counter"].contains(&metric["type"].as_str().unwrap()), "{metric}");
+        assert!(["gauge", "counter", "histogram"].contains(&metric["type"].as_str().unwrap()), "{metric}");
         assert!(!metric["help"].as_str().unwrap().is_empty() && metric["labels"].is_array(), "{metric}");
     }
     let size = metrics.iter().find(|metric| metric["name"] == "pg_size_bytes").unwrap();

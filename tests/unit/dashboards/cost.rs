@@ -9,7 +9,7 @@ use promql_parser::parser::{Expr, VectorSelector, parse};
 use serde_json::Value;
 use support::dashboard::{each_panel, is_promql, list, text};
 use support::path;
-use support::reference::{self, metrics_on};
+use support::reference::{self, Listed, metrics_on};
 
 /// Servers of the site, and those of one cluster.
 const SERVERS: f64 = 500.0;
@@ -46,13 +46,14 @@ fn recorded() -> BTreeMap<String, Count> {
         })
         .collect();
     let own = ["pg", "pgbouncer", "pgbackrest"].into_iter().flat_map(|namespace| {
-        metrics_on(reference::OWN)
-            .into_iter()
-            .map(move |listed| (listed.name.replacen("pg", namespace, 1), listed.labels))
+        metrics_on(reference::OWN).into_iter().map(move |listed| {
+            let name = listed.name.replacen("pg", namespace, 1);
+            Listed { name, ..listed }
+        })
     });
     let pages = reference::COLLECTORS.into_iter().chain([reference::EXTERNAL]);
-    let listed = pages.flat_map(metrics_on).map(|listed| (listed.name, listed.labels));
-    let counted = listed.chain(own).filter_map(|(name, labels)| {
+    let listed = pages.flat_map(metrics_on).chain(own).flat_map(Listed::into_series);
+    let counted = listed.filter_map(|(name, labels)| {
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         of_labels.get(labels.join(",").as_str()).map(|count| (name, *count))
     });

@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 
 MODULES = (
-    *("identity", "replication", "lag", "slots", "crash", "sessions", "objects", "wal", "backup", "pooler"),
-    *("host", "ha", "exporter", "logs"),
+    *("identity", "replication", "lag", "slots", "crash", "sessions", "statements", "objects", "wal", "backup", "pooler"),
+    *("host", "ha", "services", "exporter", "logs"),
 )
 HEAD = """# Situations in which the alerts are tested
 

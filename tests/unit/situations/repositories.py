@@ -57,6 +57,23 @@ class Host(Target):
         self.set("pgbackrest_stanza_status", {0: 0, minute: status}, **MAIN)
         return self.set("pgbackrest_repo_status", {0: 0, minute: 99}, repo_key=repository, cipher="none", **MAIN)
 
+    def verified(self, age, repo="1"):
+        """Shows a verification without an error that began so many seconds before minute 0."""
+        return self.set("pgbackrest_verify_proven_timestamp_seconds", -age, repo_key=repo, **MAIN)
+
+    def invalid(self, minute, repo="1"):
+        """Shows from a minute on that the last verification found an error."""
+        return self.set("pgbackrest_verify_error_info", {0: None, minute: 1}, repo_key=repo, reason="invalid", message="backup a: invalid", **MAIN)
+
+    def drilled(self, age, rto=600, rpo=60):
+        """Shows a drill that succeeded so many seconds before minute 0."""
+        self.set("pgbackrest_drill_proven_timestamp_seconds", -age, **MAIN)
+        return self.set("pgbackrest_drill_rto_seconds", rto, **MAIN).set("pgbackrest_drill_rpo_seconds", rpo, **MAIN)
+
+    def failed(self, minute):
+        """Shows from a minute on that the last drill failed."""
+        return self.set("pgbackrest_drill_error_info", {0: None, minute: 1}, reason="wal_missing", message="recovery ended", **MAIN)
+
     def forget(self, minute):
         """Shows nothing of the stanza from a minute on: the configuration or the repository is away."""
         for key in self.select("pgbackrest_"):

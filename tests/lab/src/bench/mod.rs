@@ -9,6 +9,7 @@ pub mod program;
 mod repeated;
 mod replay;
 mod results;
+mod samples;
 mod scale;
 mod steady;
 pub mod subject;
@@ -42,6 +43,9 @@ pub struct Options {
     /// Instead: with 100 MB of query texts in pg_stat_statements.
     #[arg(long)]
     texts: bool,
+    /// Instead: samples of the sessions, with 12 and with 500 of them; 8 min.
+    #[arg(long)]
+    samples: bool,
 }
 
 /// Makes the load, measures, prints a table for each part.
@@ -52,6 +56,8 @@ pub fn run(options: &Options) -> Result<ExitCode, LabError> {
         scale::run(by, &options.programs, steady)?;
     } else if options.texts {
         texts::run(&options.programs)?;
+    } else if options.samples {
+        samples::run(&options.programs)?;
     } else {
         compare(options, steady)?;
     }

@@ -1,6 +1,8 @@
 //! What being watched does to a server that is fully used: pgbench with and without scrapes, in turns.
 
 mod latency;
+mod logging;
+mod spread;
 mod watched;
 
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use lab::LabError;
 
+use self::spread::spread;
 use self::watched::{Round, Watched};
 use crate::bench::load::{description, loaded};
 use crate::bench::program::{Caching, Programs};
@@ -28,6 +31,9 @@ pub struct Options {
     /// Length of a turn.
     #[arg(long, env = "COST_SECONDS", default_value_t = 30)]
     seconds: u64,
+    /// Measure the settings of the server log, in place of scrapes.
+    #[arg(long)]
+    logging: bool,
 }
 
 /// Seconds between scrapes; none is the server alone.
@@ -36,9 +42,14 @@ const INTERVALS: [Option<u64>; 4] = [None, Some(15), Some(5), Some(1)];
 /// Runs the rounds and prints a table.
 pub fn run(options: &Options) -> Result<ExitCode, LabError> {
     let cores = available_parallelism().map_or(1, usize::from);
-    println!("load: {}; pgbench: TPC-B-like, prepared, {} clients, {cores} cores", description(), 2 * cores);
-    let server = loaded()?;
+    let load = if options.logging { "none".to_owned() } else { description() };
+    println!("load: {load}; pgbench: TPC-B-like, prepared, {} clients, {cores} cores", 2 * cores);
     let programs = Programs { pg_exporter: options.pg_exporter.clone(), peer: None, same_yaml: None };
+    if options.logging {
+        logging::run(&programs, cores, options.rounds, Duration::from_secs(options.seconds))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let server = loaded()?;
     let exporter = programs.ours().start(server.port(), Caching::Default)?;
     for _ in 0..2 {
         exporter.get_with("/metrics", &[("Accept-Encoding", "gzip")])?;
@@ -89,22 +100,4 @@ fn print(all: &[Vec<Round>], options: &Options) {
     println!(
         "\nSessions: CPU of the exporter's server processes, with those that have ended. Goal at 15 s: at most 0.5 %."
     );
-}
-
-/// Median, least and largest of some values.
-fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let at = |index: usize| values.get(index).copied().unwrap_or_default();
-    (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_spread_is_median_least_and_largest() {
-        assert_eq!(spread(vec![3.0, 1.0, 2.0, 9.0, 4.0]), (3.0, 1.0, 9.0));
-        assert_eq!(spread(Vec::new()), (0.0, 0.0, 0.0));
-    }
 }

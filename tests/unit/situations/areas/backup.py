@@ -189,3 +189,39 @@ for host in hosts(s, 1):
     own = dict(backup_type="incr", **DATABASE)
     host.set("pgbackrest_repo_last_backup_duration_seconds", {0: 900, 600: 2700}, **own)
 s.expect(570).expect(660, "BackupSlow info")
+
+s = situation("exporters that verify and drill, all well", FOUR)
+for host in hosts(s, 2):
+    host.stanza(WEEKLY).verified(HOUR).drilled(DAY)
+s.expect(90)
+
+s = situation("exporter that neither verifies nor drills", (PLAIN, OURS))
+for host in hosts(s, 1):
+    host.stanza(WEEKLY)
+s.expect(90)
+
+s = situation("flipped byte in a repository, found by verify", FOUR)
+for host in hosts(s, 1):
+    host.stanza(WEEKLY).verified(HOUR).invalid(30)
+s.expect(30).expect(60, "BackupInvalid critical")
+
+s = situation("verify that has not ended for nine days", TWO)
+for host in hosts(s, 1):
+    host.stanza(WEEKLY).verified(9 * DAY)
+s.expect(90, "BackupNotProven warning")
+
+s = situation("no drill for nine days on one of two hosts, and one yesterday on the other", TWO)
+old, new = hosts(s, 2)
+old.stanza(WEEKLY).drilled(9 * DAY)
+new.stanza(WEEKLY).drilled(DAY)
+s.expect(90)
+
+s = situation("drill that fails since a WAL file is missing", FOUR)
+for host in hosts(s, 1):
+    host.stanza(WEEKLY).drilled(DAY).failed(30)
+s.expect(30).expect(60, "BackupDrillFailed critical")
+
+s = situation("drill that takes longer and loses more than the goals", TWO)
+for host in hosts(s, 1):
+    host.stanza(WEEKLY).drilled(DAY, rto=5 * HOUR, rpo=2 * HOUR)
+s.expect(30, "BackupRtoHigh warning", "BackupRpoHigh warning")

@@ -53,7 +53,7 @@ pub const FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        alerts: &["PostgresCrashLoop"],
+        alerts: &["PostgresCrashed", "PostgresOutOfMemory", "PostgresCrashLoop"],
         what: "kill a session of a replica by SIGKILL three times",
         place: Place::Replica,
         cause: |lab, at| {

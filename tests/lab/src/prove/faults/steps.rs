@@ -1,6 +1,7 @@
 //! Steps that faults are made of.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::proc;
@@ -28,6 +29,22 @@ pub(super) fn clients(member: &Member, database: &str, count: u32, script: &str)
     let (count, file) = (count.to_string(), file.display().to_string());
     let arguments = [SESSION, "pgbench", "--no-vacuum", "--time=600", "--client", &count, "--file", &file, database];
     member.start_client("env", &arguments)
+}
+
+/// The same through a port on 127.0.0.1, such as that of a service that is pooled.
+pub(super) fn clients_through(member: &Member, port: u16, count: u32, script: &str) -> Result<Process, LabError> {
+    let file = member.socket_dir().join("fault.sql");
+    fs::write(&file, script).map_err(LabError::io(format!("writing {}", file.display())))?;
+    let (port, count, file) = (format!("PGPORT={port}"), count.to_string(), file.display().to_string());
+    let login = ["PGHOST=127.0.0.1", &port, "PGUSER=app", "PGPASSWORD=app"];
+    let pgbench = ["pgbench", "--no-vacuum", "--time=600", "--client", &count, "--file", &file, "postgres"];
+    member.start_client("env", &[&[SESSION], &login[..], &pgbench[..]].concat())
+}
+
+/// The program of a process.
+pub(super) fn program_of(pid: &str) -> Result<PathBuf, LabError> {
+    let link = PathBuf::from(format!("/proc/{pid}/exe"));
+    fs::read_link(&link).map_err(LabError::io(format!("reading {}", link.display())))
 }
 
 /// Waits until so many sessions of the fault's are there.
