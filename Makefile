@@ -16,7 +16,7 @@ CYCLONEDX = target/tools/sbom/bin/cargo-cyclonedx
 MDBOOK = target/tools/book/bin/mdbook
 
 .DEFAULT_GOAL = help
-.PHONY: help demo lab prove chaos soak preview pictures browser unit situations check test bench cost bless dashboards doc book packages packages-test demo-programs bench-programs preview-page
+.PHONY: help demo lab prove chaos drill majors soak preview pictures browser unit situations check test bench cost bless dashboards doc book packages packages-test demo-programs bench-programs preview-page
 
 ## help: this list; the times are those of two idle cores, after a first build where one is needed
 help:
@@ -40,6 +40,16 @@ prove: demo-programs
 	./target/demo/lab prove --programs target/demo --table docs/alerts.md
 	./target/demo/lab situations --programs target/demo --table docs/alerts.md
 	./target/demo/lab failover --programs target/demo --table docs/alerts.md
+
+## drill: measures a restore drill beside a restore by hand; 2 min
+drill:
+	cargo build --workspace --all-targets
+	cargo test --workspace --test servers -- --ignored --nocapture pgbackrest::drill
+
+## majors: waits, logs, latency, plans and backups on every version, for longer than in make test; 10 min
+majors:
+	cargo build --workspace --all-targets
+	cargo test --workspace --test servers -- --ignored log_ statement_logs waits pgbackrest
 
 ## chaos: faults of servers, networks, clients and the exporter, into the table of docs/reliability.md; CHAOS="NAME..."; 2 min
 chaos: demo-programs
@@ -124,14 +134,14 @@ test: check book
 	./target/debug/lab fetch tests
 	$(CARGO) test --workspace
 
-## bench: what a scrape costs; PEER=path of a pg_exporter, SAME_YAML=its collectors; BENCH=--scale or --texts; 10 min
+## bench: what a scrape costs; PEER=path of a pg_exporter, SAME_YAML=its collectors; BENCH=--scale, --texts or --samples; 10 min
 bench: bench-programs
 	./target/release/lab bench --pg-exporter target/release/pg-exporter \
 		$(if $(PEER),--peer $(PEER)) $(if $(SAME_YAML),--same-yaml $(SAME_YAML)) $(BENCH)
 
-## cost: what being scraped does to a server that pgbench uses fully; 12 min, or COST_ROUNDS=1 COST_SECONDS=15: 2 min
+## cost: what being scraped does to a server that pgbench uses fully; 12 min, or COST_ROUNDS=1 COST_SECONDS=15: 2 min; COST=--logging: of the server log
 cost: bench-programs
-	./target/release/lab cost --pg-exporter target/release/pg-exporter
+	./target/release/lab cost --pg-exporter target/release/pg-exporter $(COST)
 
 ## bless: writes again what is generated and checked in; read the diff; 1 min
 bless: dashboards
