@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::{STANZA, exporter, files, server_for};
 
 /// A server with data, a backup and WAL after it; a folder for drills.
-struct Rehearsal {
+pub(super) struct Rehearsal {
     backrest: Backrest,
     server: lab::Postgres,
     release: BackrestRelease,
@@ -24,7 +24,7 @@ struct Rehearsal {
 const PASS: &str = "repo1-cipher-pass=a-secret-of-the-repository";
 
 impl Rehearsal {
-    fn build(release: BackrestRelease) -> Rehearsal {
+    pub(super) fn build(release: BackrestRelease) -> Rehearsal {
         let options = ["repo1-cipher-type=aes-256-cbc", PASS, "archive-timeout=20"];
         let backrest = Backrest::new(release, &options).unwrap();
         let server = server_for(&backrest, release);
@@ -62,7 +62,7 @@ impl Rehearsal {
         }
     }
 
-    fn scratch(&self) -> PathBuf {
+    pub(super) fn scratch(&self) -> PathBuf {
         self.folder.path().join("scratch")
     }
 
@@ -75,7 +75,7 @@ impl Rehearsal {
         flags
     }
 
-    fn command(&self, more: &[&str]) -> Command {
+    pub(super) fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(pgbackrest_exporter());
         // No flag is taken twice.
         let is_given = |flag: &String| more.iter().any(|other| flag.split('=').next() == other.split('=').next());
@@ -110,7 +110,7 @@ impl Rehearsal {
     }
 }
 
-fn told(output: &Output) -> String {
+pub(super) fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 

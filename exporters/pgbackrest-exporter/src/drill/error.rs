@@ -30,6 +30,8 @@ pub(crate) enum DrillError {
     Space { path: String, free: String, needed: String, size: String },
     #[error("the file system of {path} has less than {reserve} left: the drill was ended (--drill.reserve)")]
     Full { path: String, reserve: String },
+    #[error("the file system of {path} is full: {source}")]
+    NoSpace { path: String, source: Box<Self> },
     #[error("the drill did not end within {0} s and was ended (--drill.timeout)")]
     Late(f64),
     #[error("the exporter was stopped")]
@@ -65,7 +67,7 @@ impl DrillError {
             Self::Backup(_) => "backup",
             Self::Info(_) => "info",
             Self::Programs { .. } => "programs",
-            Self::Space { .. } | Self::Full { .. } => "space",
+            Self::Space { .. } | Self::Full { .. } | Self::NoSpace { .. } => "space",
             Self::Late(_) => "timeout",
             Self::Stopped => "stopped",
             Self::Restore(_) => "restore",

@@ -42,6 +42,8 @@ pub(crate) use record::DrillRecord;
 pub(crate) use scratch::remove_leftover;
 pub(crate) use settings::DrillSettings;
 
+/// With less than this, a program that failed could not write.
+const FULL_BYTES: u64 = 1 << 20;
 /// How often the free space is read.
 const SPACE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -121,6 +123,7 @@ async fn run(
         () = tokio::time::sleep_until(deadline.into()) => Err(DrillError::Late(settings.drill.timeout.as_secs_f64())),
         _ = stop.wait_for(|stop| *stop) => Err(DrillError::Stopped),
     };
+    let result = result.map_err(|error| drill.because_of_space(error));
     if let Some(server) = server {
         server.end().await;
     }
@@ -206,6 +209,19 @@ impl Drill<'_> {
                 Err(error) => return error,
             }
         }
+    }
+
+    /// Names a full file system where it made a program fail.
+    fn because_of_space(&self, error: DrillError) -> DrillError {
+        let is_of_program = matches!(
+            error,
+            DrillError::Restore(_) | DrillError::Recovery(_) | DrillError::Connect(_) | DrillError::Io { .. }
+        );
+        if is_of_program && self.scratch.free_bytes().is_ok_and(|free| free < FULL_BYTES) {
+            let path = self.scratch.path("").display().to_string();
+            return DrillError::NoSpace { path, source: Box::new(error) };
+        }
+        error
     }
 
     async fn restore(&self) -> Result<(), DrillError> {
