@@ -3,7 +3,7 @@
 CARGO ?= cargo
 NEEDS = .ci/needs cc:gcc cc:libc6-dev
 # What the lab downloads and starts servers with.
-LAB_NEEDS = $(NEEDS) python3:python3 pip:python3-pip openssl:openssl apt-get:apt dpkg:dpkg setpriv:util-linux \
+LAB_NEEDS = $(NEEDS) python3:python3 pip:python3-pip openssl:openssl curl:curl apt-get:apt dpkg:dpkg setpriv:util-linux \
 	/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
 PROGRAMS = --package pg-exporter --package pgbouncer-exporter --package pgbackrest-exporter
 DENY = target/tools/bin/cargo-deny
@@ -73,7 +73,7 @@ pictures:
 
 ## browser: every panel of the dashboards drawn in Chromium, in health and with faults; all that the demo prints; 8 min
 browser: preview-page
-	@$(LAB_NEEDS)
+	@$(LAB_NEEDS) pngquant:pngquant
 	$(CARGO) build --workspace --all-targets
 	./target/debug/lab fetch lab
 	./target/debug/lab fetch demo
@@ -139,7 +139,7 @@ bench: bench-programs
 	./target/release/lab bench --pg-exporter target/release/pg-exporter \
 		$(if $(PEER),--peer $(PEER)) $(if $(SAME_YAML),--same-yaml $(SAME_YAML)) $(BENCH)
 
-## cost: what being scraped does to a server that pgbench uses fully; 12 min, or COST_ROUNDS=1 COST_SECONDS=15: 2 min; COST=--logging: of the server log
+## cost: what being scraped does to a server that pgbench uses fully; 12 min, or COST_ROUNDS=1 COST_SECONDS=15: 2 min; COST=--logging: of the server log; COST=--together: of everything
 cost: bench-programs
 	./target/release/lab cost --pg-exporter target/release/pg-exporter $(COST)
 

@@ -175,6 +175,11 @@ impl Cache {
         self.item("patroni", fetch::patroni)
     }
 
+    /// The folder with the Python packages of a server that speaks S3, downloaded if need be.
+    pub(crate) fn s3(&self) -> Result<PathBuf, LabError> {
+        self.item("s3", fetch::s3)
+    }
+
     /// The folder with Python packages that render and check a Helm chart, downloaded if need be.
     pub fn helm(&self) -> Result<PathBuf, LabError> {
         self.item("helm", fetch::helm)

@@ -35,12 +35,21 @@ pub(crate) const PYTHON: &str = "/usr/bin/python3";
 
 /// Puts Patroni 4 with its drivers for etcd and PostgreSQL at `place`, as Python packages.
 pub(crate) fn patroni(place: &Path) -> Result<u64, LabError> {
+    python_packages(&["patroni[etcd3]==4.*", "psycopg2-binary"], place)
+}
+
+/// Puts a server that speaks S3 at `place`, as Python packages.
+pub(crate) fn s3(place: &Path) -> Result<u64, LabError> {
+    python_packages(&["moto[s3]==5.*", "flask", "flask-cors", "gunicorn"], place)
+}
+
+fn python_packages(names: &[&str], place: &Path) -> Result<u64, LabError> {
     let python = python_with_pip(&[PYTHON])?;
     let building = Download::below(place)?;
     let mut pip = Command::new("timeout");
     pip.arg("300").arg(python).args("-m pip install --quiet --disable-pip-version-check".split(' '));
     pip.arg("--root-user-action=ignore").arg("--target").arg(place).env("TMPDIR", &building.folder);
-    run(pip.args(["patroni[etcd3]==4.*", "psycopg2-binary"]))?;
+    run(pip.args(names))?;
     building.finish(place)?;
     // Pip keeps no package that it has installed: at most as much as it has unpacked.
     size_of(&[], place)

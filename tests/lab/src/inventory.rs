@@ -22,6 +22,7 @@ enum Item {
     PostgresExporter,
     Helm,
     NewerPostgresExporter,
+    S3,
 }
 
 /// The commands that [`Cache::fetch`] knows the needs of.
@@ -42,6 +43,7 @@ impl Item {
             Item::PostgresExporter,
             Item::Helm,
             Item::NewerPostgresExporter,
+            Item::S3,
         ];
         majors.chain(poolers).chain(backups).chain(components).chain(single).collect()
     }
@@ -60,6 +62,7 @@ impl Item {
             Item::PostgresExporter => "postgres-exporter".to_owned(),
             Item::Helm => "helm".to_owned(),
             Item::NewerPostgresExporter => "postgres-exporter-trixie".to_owned(),
+            Item::S3 => "s3".to_owned(),
         }
     }
 
@@ -104,6 +107,7 @@ impl Item {
             Item::PostgresExporter => cache.postgres_exporter().map(drop),
             Item::Helm => cache.helm().map(drop),
             Item::NewerPostgresExporter => cache.newer_postgres_exporter().map(drop),
+            Item::S3 => cache.s3().map(drop),
         }
     }
 }

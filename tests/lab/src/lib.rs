@@ -55,12 +55,13 @@ mod proxy;
 mod psql_session;
 mod releases;
 mod replication;
+mod s3;
 mod shared_files;
 mod vip;
 
 pub use architecture::{
-    Alert, Alertmanager, Architecture, Condition, Etcd, HaProxy, LEADER_TTL, Member, Node, NodeExporter, Plan, Ports,
-    Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
+    Alert, Alertmanager, Architecture, Condition, ETCD_MEMBERS, Etcd, EtcdCluster, HaProxy, LEADER_TTL, Member, Node,
+    NodeExporter, Plan, Ports, Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
 };
 pub use backends::{BackendWatch, Backends};
 pub use balancer::Balancer;
@@ -83,4 +84,5 @@ pub use prometheus::{Prometheus, Sample, Target};
 pub use proxy::{Executed, Proxy};
 pub use psql_session::PsqlSession;
 pub use releases::{BackrestRelease, BouncerRelease};
+pub use s3::S3;
 pub use vip::VipPair;
