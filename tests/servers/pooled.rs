@@ -5,8 +5,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{JoinHandle, spawn};
 
 use lab::{BouncerRelease, Exporter, Major, PgBouncer, PgBouncerBuilder, Postgres};
-use support::outcome::{exporter_of, status};
-use support::{Page, binary, scrape};
+use support::outcome::{exporter_of, exporter_with_log, status};
+use support::{Page, scrape, until};
 
 const SCRAPES: usize = 6;
 
@@ -20,8 +20,7 @@ fn pooler(server: &Postgres, release: BouncerRelease, parameters: &str) -> PgBou
 
 /// An exporter that reads one database through the pooler.
 fn through(pooler: &PgBouncer) -> Exporter {
-    let url = pooler.url("monitor", "postgres");
-    Exporter::start(binary(), &["--no-auto-discovery", "--disable-cache"], &[("PG_EXPORTER_URL", &url)]).unwrap()
+    exporter_of(&pooler.url("monitor", "postgres"), &["--no-auto-discovery", "--disable-cache"])
 }
 
 fn advice(exporter: &Exporter) -> bool {
@@ -36,7 +35,7 @@ fn assert_whole(page: &Page, usual: &Page, what: &str) {
 #[test]
 fn scrapes_are_whole_behind_a_pooler() {
     let server = Postgres::start(Major::NEWEST).unwrap();
-    let usual = scrape(&exporter_of(&server.url("monitor", "postgres"), &["--no-auto-discovery"]));
+    let usual = scrape(&exporter_with_log(&server.url("monitor", "postgres"), &["--no-auto-discovery"]));
     for (release, mode, ignored) in [
         (BouncerRelease::V1_18, "transaction", ""),
         (BouncerRelease::V1_18, "transaction", "options"),
@@ -51,6 +50,7 @@ fn scrapes_are_whole_behind_a_pooler() {
             .start()
             .unwrap();
         let exporter = through(&pooler);
+        until("the log is found", || exporter.log().contains("log found"));
         let other = (mode == "transaction").then(|| Client::start(&pooler));
         for scrapes in 0..SCRAPES {
             assert_whole(&scrape(&exporter), &usual, &format!("{what}, scrape {scrapes}: {}", exporter.log()));

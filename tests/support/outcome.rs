@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lab::{Exporter, Postgres};
 use tempfile::{NamedTempFile, TempDir};
 
-use super::{LIMIT, Page, binary, path, scrape};
+use super::{LIMIT, Page, binary, path, scrape, until};
 
 impl Page {
     /// Whether the server answers.
@@ -77,6 +77,13 @@ impl Page {
 /// An exporter of that URL.
 pub fn exporter_of(url: &str, args: &[&str]) -> Exporter {
     Exporter::start(binary(), args, &[("PG_EXPORTER_URL", url)]).unwrap()
+}
+
+/// The same, once it has asked where the server's log is, which it does beside the scrapes.
+pub fn exporter_with_log(url: &str, args: &[&str]) -> Exporter {
+    let exporter = exporter_of(url, args);
+    until("the log is found", || exporter.log().contains("log found"));
+    exporter
 }
 
 /// Scrapes as Prometheus does, which waits no longer than `seconds`.
