@@ -11,14 +11,24 @@ use crate::bench::table::{Table, number};
 use crate::meter::ms;
 
 /// What is logged in a turn: its name, and the settings.
-struct Mode {
-    name: &'static str,
-    settings: &'static [(&'static str, &'static str)],
+pub(super) struct Mode {
+    pub name: &'static str,
+    pub settings: &'static [(&'static str, &'static str)],
 }
 
 /// Loaded into new sessions: pgbench's begin with each turn.
 const LOADED: (&str, &str) = ("session_preload_libraries", "auto_explain");
 const JSON: (&str, &str) = ("auto_explain.log_format", "json");
+
+/// What the documentation advises.
+pub(super) const SAMPLED: &[(&str, &str)] = &[
+    ("log_min_duration_sample", "0"),
+    ("log_statement_sample_rate", "0.01"),
+    LOADED,
+    JSON,
+    ("auto_explain.log_min_duration", "0"),
+    ("auto_explain.sample_rate", "0.01"),
+];
 
 const MODES: [Mode; 11] = [
     Mode { name: "nothing", settings: &[] },
@@ -49,29 +59,12 @@ const MODES: [Mode; 11] = [
         name: "auto_explain, 0 ms, 1 % of executions",
         settings: &[LOADED, JSON, ("auto_explain.log_min_duration", "0"), ("auto_explain.sample_rate", "0.01")],
     },
-    Mode {
-        name: "1 % of statements and of plans",
-        settings: &[
-            ("log_min_duration_sample", "0"),
-            ("log_statement_sample_rate", "0.01"),
-            LOADED,
-            JSON,
-            ("auto_explain.log_min_duration", "0"),
-            ("auto_explain.sample_rate", "0.01"),
-        ],
-    },
+    Mode { name: "1 % of statements and of plans", settings: SAMPLED },
 ];
 
 /// Runs the rounds and prints a table. The exporter reads the log all the time, and is scraped each 15 s.
 pub fn run(programs: &Programs, cores: usize, rounds: usize, seconds: Duration) -> Result<(), LabError> {
-    let server = Postgres::builder(Major::NEWEST)
-        .setting("logging_collector", "on")
-        .setting("log_destination", "jsonlog")
-        .setting("compute_query_id", "on")
-        .setting("shared_buffers", "256MB")
-        .start()?;
-    server.psql("postgres", "create database bench")?;
-    server.pgbench_init("bench", 10)?;
+    let server = server()?;
     let exporter = programs.ours().start(server.port(), Caching::Default)?;
     let watched = Watched { server: &server, exporter: &exporter, cores };
     watched.round(None, seconds.min(Duration::from_secs(10)))?;
@@ -91,7 +84,20 @@ pub fn run(programs: &Programs, cores: usize, rounds: usize, seconds: Duration) 
     Ok(())
 }
 
-fn apply(server: &Postgres, mode: &Mode) -> Result<(), LabError> {
+/// A server whose log is followed, with the tables of pgbench.
+pub(super) fn server() -> Result<Postgres, LabError> {
+    let server = Postgres::builder(Major::NEWEST)
+        .setting("logging_collector", "on")
+        .setting("log_destination", "jsonlog")
+        .setting("compute_query_id", "on")
+        .setting("shared_buffers", "256MB")
+        .start()?;
+    server.psql("postgres", "create database bench")?;
+    server.pgbench_init("bench", 10)?;
+    Ok(server)
+}
+
+pub(super) fn apply(server: &Postgres, mode: &Mode) -> Result<(), LabError> {
     server.psql("postgres", "alter system reset all")?;
     for (name, value) in mode.settings {
         server.psql("postgres", &format!("load 'auto_explain'; alter system set {name} = '{value}'"))?;
@@ -104,7 +110,7 @@ fn apply(server: &Postgres, mode: &Mode) -> Result<(), LabError> {
     )
 }
 
-fn log_bytes(server: &Postgres) -> Result<f64, LabError> {
+pub(super) fn log_bytes(server: &Postgres) -> Result<f64, LabError> {
     let size = server.psql("postgres", "select coalesce(sum(size), 0) from pg_ls_logdir()")?;
     size.parse().map_err(|_| LabError::Unexpected(format!("pg_ls_logdir: {size}")))
 }

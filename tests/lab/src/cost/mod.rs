@@ -3,6 +3,7 @@
 mod latency;
 mod logging;
 mod spread;
+mod together;
 mod watched;
 
 use std::path::PathBuf;
@@ -34,6 +35,9 @@ pub struct Options {
     /// Measure the settings of the server log, in place of scrapes.
     #[arg(long)]
     logging: bool,
+    /// Measure scrapes, samples, latency and plans together.
+    #[arg(long, conflicts_with = "logging")]
+    together: bool,
 }
 
 /// Seconds between scrapes; none is the server alone.
@@ -42,11 +46,15 @@ const INTERVALS: [Option<u64>; 4] = [None, Some(15), Some(5), Some(1)];
 /// Runs the rounds and prints a table.
 pub fn run(options: &Options) -> Result<ExitCode, LabError> {
     let cores = available_parallelism().map_or(1, usize::from);
-    let load = if options.logging { "none".to_owned() } else { description() };
+    let load = if options.logging || options.together { "none".to_owned() } else { description() };
     println!("load: {load}; pgbench: TPC-B-like, prepared, {} clients, {cores} cores", 2 * cores);
     let programs = Programs { pg_exporter: options.pg_exporter.clone(), peer: None, same_yaml: None };
     if options.logging {
         logging::run(&programs, cores, options.rounds, Duration::from_secs(options.seconds))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if options.together {
+        together::run(&programs, cores, options.rounds, Duration::from_secs(options.seconds))?;
         return Ok(ExitCode::SUCCESS);
     }
     let server = loaded()?;
