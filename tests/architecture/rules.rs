@@ -11,9 +11,8 @@ use support::{one_at_a_time, programs, promql_names};
 
 /// Metrics that the architecture does not have, and why.
 const ABSENT: &[(&str, &str)] = &[
-    ("etcd_network_peer_", "etcd has one member"),
     ("node_systemd_unit_state", "systemd does not run"),
-    ("probe_", "no blackbox_exporter runs"),
+    ("probe_ssl_", "the probe is without TLS"),
     ("prometheus_", "Prometheus does not scrape itself"),
     ("vector_", "no Vector runs"),
     ("pg:threshold:", "no site records thresholds of its own"),

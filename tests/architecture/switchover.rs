@@ -4,14 +4,15 @@
 use std::time::{Duration, Instant};
 
 use lab::prove::{SWITCHOVER, Vigil};
-use lab::{Architecture, Plan, Ports, Service, rule_files};
+use lab::{Architecture, ETCD_MEMBERS, Plan, Ports, Service, rule_files};
 use support::{one_at_a_time, path, programs};
 
 /// A busy machine of two cores needs a while.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// What is scraped once, etcd, HAProxy and the repository; and per member, Patroni, PostgreSQL, PgBouncer and the host.
-const TARGETS: usize = 3 + 3 * 4;
+/// What is scraped once, HAProxy, the repository and the VIP; the members of etcd; and per member of the cluster, Patroni, PostgreSQL,
+/// PgBouncer and the host.
+const TARGETS: usize = 3 + ETCD_MEMBERS + 3 * 4;
 
 #[test]
 fn the_exporters_follow_a_switchover() {

@@ -32,7 +32,9 @@ pub fn run(programs: &Path, alerts: &Path, preview: &Path, seconds: Option<u64>)
         .map_err(|error| LabError::Unexpected(format!("handling Ctrl-C: {error}")))?;
     let begin = Instant::now();
     let rules = rule_files(alerts);
-    println!("starting etcd, three members, their poolers and exporters, HAProxy, a repository and what watches them");
+    println!(
+        "starting three members of etcd, three members, their poolers and exporters, HAProxy, a repository and what watches them"
+    );
     let programs = PathBuf::from(programs);
     let plan = Plan { programs, interval: SCRAPE_INTERVAL, rules, ..Plan::default() };
     let architecture = Architecture::start(&plan)?;
@@ -68,7 +70,9 @@ fn introduce(architecture: &Architecture, dashboards: Option<&Dashboards>) {
         url("  pgbouncer-exporter", node.exporters[1].address(), "/");
     }
     url("pgbackrest-exporter", architecture.backrest_exporter.address(), "/");
-    url("etcd", architecture.etcd.address(), "/metrics");
+    for address in architecture.etcd.addresses() {
+        url("etcd", address, "/metrics");
+    }
     url("haproxy", architecture.haproxy.address(), "/");
     url("node_exporter", architecture.node_exporter.address(), "/metrics");
     url("victoria-metrics", architecture.victoria.address(), "/vmui/");

@@ -127,7 +127,7 @@ fn member(number: usize, host: &Namespace, store: SocketAddr) -> Result<Member, 
         listen: Ipv4Addr::UNSPECIFIED,
         port: PORT,
         rest_port: REST_PORT,
-        dcs: ("etcd", store),
+        dcs: ("etcd", vec![store]),
         archive: None,
     })
 }

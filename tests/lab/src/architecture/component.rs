@@ -10,10 +10,11 @@ pub(crate) enum Component {
     SyslogNg,
     VipManager,
     NodeExporter,
+    Blackbox,
 }
 
 impl Component {
-    pub(crate) const ALL: [Component; 7] = [
+    pub(crate) const ALL: [Component; 8] = [
         Self::Etcd,
         Self::HaProxy,
         Self::Alertmanager,
@@ -21,13 +22,14 @@ impl Component {
         Self::SyslogNg,
         Self::VipManager,
         Self::NodeExporter,
+        Self::Blackbox,
     ];
 
     /// The suite that has the wanted version: etcd 3.5, HAProxy 3.0, syslog-ng 4.8, Alertmanager 0.33, VictoriaMetrics 1.145,
-    /// vip-manager 1.0, node_exporter 1.9.
+    /// vip-manager 1.0, node_exporter 1.9, blackbox_exporter 0.26.
     pub(crate) fn suite(self) -> &'static str {
         match self {
-            Self::Etcd | Self::HaProxy | Self::SyslogNg | Self::NodeExporter => "trixie",
+            Self::Etcd | Self::HaProxy | Self::SyslogNg | Self::NodeExporter | Self::Blackbox => "trixie",
             Self::Alertmanager | Self::Victoria => "sid",
             Self::VipManager => "bookworm",
         }
@@ -44,6 +46,7 @@ impl Component {
             Self::SyslogNg => "syslog-ng-mod-http",
             Self::VipManager => "vip-manager",
             Self::NodeExporter => "prometheus-node-exporter",
+            Self::Blackbox => "prometheus-blackbox-exporter",
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::http::post;
 use crate::port::free_port;
 use crate::process::Process;
 
-/// A running etcd of one member. Dropping it ends it and removes its data.
+/// A running member of etcd. Dropping it ends it and removes its data.
 #[derive(Debug)]
 pub struct Etcd {
     address: SocketAddr,
@@ -23,19 +23,22 @@ pub struct Etcd {
 }
 
 impl Etcd {
-    /// How large its database may be, in bytes.
-    pub(crate) const QUOTA: u32 = 32 << 20;
-
-    /// Starts it on a free port and waits until it is healthy.
-    pub(crate) fn start() -> Result<Etcd, LabError> {
-        // As an installation has it, with a quota that can be filled.
-        let quota = format!("--quota-backend-bytes={}", Etcd::QUOTA);
-        let arguments = ["--auto-compaction-retention=1h", quota.as_str()];
-        Etcd::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)), &arguments)
+    /// Starts one alone at an address, and waits until it is healthy.
+    pub(crate) fn start_at(address: SocketAddr, arguments: &[&str]) -> Result<Etcd, LabError> {
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let etcd = Etcd::launch("etcd-1", address, peer, &[("etcd-1".to_owned(), peer)], arguments)?;
+        etcd.wait_until_healthy()?;
+        Ok(etcd)
     }
 
-    /// The same at an address, with more arguments.
-    pub(crate) fn start_at(address: SocketAddr, arguments: &[&str]) -> Result<Etcd, LabError> {
+    /// Starts a member; `peers` has the name of each and where others reach it, `peer` is where this one listens for them.
+    pub(super) fn launch(
+        name: &str,
+        address: SocketAddr,
+        peer: SocketAddr,
+        peers: &[(String, SocketAddr)],
+        arguments: &[&str],
+    ) -> Result<Etcd, LabError> {
         let package = Cache::open()?.component(Component::Etcd)?;
         let folder = Folder::new()?;
         let data = folder.path().join("data");
@@ -45,16 +48,22 @@ impl Etcd {
         };
         make().map_err(LabError::io(format!("creating {}", data.display())))?;
         let client = format!("http://{address}");
-        let peer = format!("http://127.0.0.1:{}", free_port()?);
+        let known: Vec<String> = peers.iter().map(|(name, address)| format!("{name}=http://{address}")).collect();
+        let reached = peers.iter().find(|(other, _)| other == name).map_or(peer, |(_, reached)| *reached);
         let mut command = Process::command(package.join("usr/bin/etcd"));
-        command.args(["--name=etcd-1", "--unsafe-no-fsync", "--log-level=warn"]).args(arguments);
+        command.args(["--unsafe-no-fsync", "--log-level=warn"]).arg(format!("--name={name}")).args(arguments);
         command.arg(format!("--data-dir={}", data.display()));
         command.arg(format!("--listen-client-urls={client}")).arg(format!("--advertise-client-urls={client}"));
-        command.arg(format!("--listen-peer-urls={peer}")).arg(format!("--initial-advertise-peer-urls={peer}"));
-        command.arg(format!("--initial-cluster=etcd-1={peer}")).current_dir(folder.path());
-        let process = Process::start("etcd", command, &folder.path().join("etcd.log"))?;
-        process.wait_until("healthy", START_LIMIT, || answers(address, "/health"))?;
+        command.arg(format!("--listen-peer-urls=http://{peer}"));
+        command.arg(format!("--initial-advertise-peer-urls=http://{reached}"));
+        command.arg(format!("--initial-cluster={}", known.join(","))).current_dir(folder.path());
+        let process = Process::start(name, command, &folder.path().join("etcd.log"))?;
         Ok(Etcd { address, process, _folder: folder })
+    }
+
+    /// Waits until it knows a leader.
+    pub(super) fn wait_until_healthy(&self) -> Result<(), LabError> {
+        self.process.wait_until("healthy", START_LIMIT, || answers(self.address, "/health"))
     }
 
     /// Where clients ask, and where its metrics are.

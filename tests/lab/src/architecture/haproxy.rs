@@ -1,7 +1,9 @@
 //! HAProxy: the services that clients know, and its page of metrics.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
 
 use crate::account::bare_environment;
 use crate::architecture::{Component, Node, Ports, SCOPE, START_LIMIT, answers};
@@ -11,9 +13,7 @@ use crate::folder::Folder;
 use crate::pgbouncer::loader;
 use crate::process::Process;
 
-const GLOBAL: &str = "\
-global
-  maxconn 100
+const DEFAULTS: &str = "\
 defaults
   mode tcp
   timeout connect 3s
@@ -23,6 +23,9 @@ defaults
   timeout check 2s
   retries 2
 ";
+
+/// Takes orders, in its folder.
+const ADMIN_SOCKET: &str = "admin.sock";
 
 /// How a service is balanced: by Patroni's word, once a second.
 const CHECK: &str = "inter 1s fastinter 500ms downinter 500ms rise 1 fall 2 on-marked-down shutdown-sessions";
@@ -110,7 +113,7 @@ pub struct HaProxy {
     page: SocketAddr,
     ports: [u16; 4],
     process: Process,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl HaProxy {
@@ -120,9 +123,11 @@ impl HaProxy {
         let folder = Folder::new()?;
         let page = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.get(9101)?));
         let mut services = [0; 4];
+        let socket = folder.path().join(ADMIN_SOCKET);
         let mut configuration = format!(
-            "{GLOBAL}listen stats\n  bind {page}\n  mode http\n  \
-             http-request use-service prometheus-exporter if {{ path /metrics }}\n  stats enable\n  stats uri /\n"
+            "global\n  maxconn 100\n  stats socket {} level admin\n{DEFAULTS}listen stats\n  bind {page}\n  mode http\n  \
+             http-request use-service prometheus-exporter if {{ path /metrics }}\n  stats enable\n  stats uri /\n",
+            socket.display()
         );
         for (service, port) in Service::ALL.into_iter().zip(&mut services) {
             *port = ports.get(service.port())?;
@@ -136,7 +141,7 @@ impl HaProxy {
         command.arg(package.join("usr/sbin/haproxy")).args(["-db", "-f"]).arg(&file).current_dir(folder.path());
         let process = Process::start("haproxy", command, &folder.path().join("haproxy.log"))?;
         process.wait_until("answering", START_LIMIT, || answers(page, "/metrics"))?;
-        Ok(HaProxy { page, ports: services, process, _folder: folder })
+        Ok(HaProxy { page, ports: services, process, folder })
     }
 
     /// Where its page and its metrics are.
@@ -147,6 +152,24 @@ impl HaProxy {
     /// The port of a service, on 127.0.0.1.
     pub fn port(&self, service: Service) -> u16 {
         self.ports[service as usize]
+    }
+
+    /// Opens or closes the port of a service.
+    pub(crate) fn set_open(&self, service: Service, is_open: bool) -> Result<(), LabError> {
+        let word = if is_open { "enable" } else { "disable" };
+        let order = format!("{word} frontend {SCOPE}-{}\n", service.name());
+        let socket = self.folder.path().join(ADMIN_SOCKET);
+        let ask = || {
+            let mut stream = UnixStream::connect(&socket)?;
+            stream.write_all(order.as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).map(|_| answer)
+        };
+        let answer = ask().map_err(LabError::io(format!("asking HAProxy: {}", order.trim())))?;
+        if answer.trim().is_empty() {
+            return Ok(());
+        }
+        Err(LabError::Unexpected(format!("HAProxy on {}: {}", order.trim(), answer.trim())))
     }
 
     /// Its process.

@@ -2,7 +2,7 @@
 //! before them, pgBackRest, the exporters, and Prometheus, VictoriaMetrics and Alertmanager with a webhook behind.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,10 @@ use crate::folder::Folder;
 use crate::{Backrest, BackrestRelease, BouncerRelease, Exporter, PgBouncer, Prometheus, Target};
 
 mod alertmanager;
+mod blackbox;
 mod component;
 mod etcd;
+mod etcd_cluster;
 mod haproxy;
 mod node;
 mod node_exporter;
@@ -26,8 +28,10 @@ mod victorialogs;
 mod webhook;
 
 pub use alertmanager::Alertmanager;
+pub use blackbox::Blackbox;
 pub(crate) use component::Component;
 pub use etcd::Etcd;
+pub use etcd_cluster::{ETCD_MEMBERS, EtcdCluster};
 pub use haproxy::{HaProxy, Service};
 pub use node::Node;
 pub use node_exporter::NodeExporter;
@@ -96,6 +100,8 @@ pub struct Architecture {
     _rules: Option<Folder>,
     /// The exporter of the machine, which is every node's here.
     pub node_exporter: NodeExporter,
+    /// Probes the VIP of the primary.
+    pub blackbox: Blackbox,
     /// The exporter beside the repository.
     pub backrest_exporter: Exporter,
     /// The services.
@@ -105,23 +111,24 @@ pub struct Architecture {
     /// The repository.
     pub backrest: Backrest,
     /// Where Patroni keeps who leads.
-    pub etcd: Etcd,
+    pub etcd: EtcdCluster,
 }
 
 impl Architecture {
     /// Starts it and waits until there are a primary, two replicas that stream from it, and a first backup.
     pub fn start(plan: &Plan) -> Result<Architecture, LabError> {
-        let etcd = Etcd::start()?;
+        let etcd = EtcdCluster::start()?;
         let backrest = Backrest::new(BackrestRelease::V2_55, &["log-level-file=info"])?;
         let nodes = cluster(plan, &etcd, &backrest)?;
         let haproxy = HaProxy::start(&nodes, plan.ports)?;
         let backrest_exporter = backrest.exporter(&plan.programs.join("pgbackrest-exporter"))?;
         let node_exporter = if plan.small_disk { NodeExporter::start_with_disk()? } else { NodeExporter::start()? };
+        let blackbox = Blackbox::start()?;
         let logs = VictoriaLogs::start()?;
         let shipper = Shipper::start(&nodes, &backrest, logs.address())?;
         let webhook = Webhook::start()?;
         let alertmanager = Alertmanager::to_webhook(&webhook.url())?;
-        let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter, &node_exporter);
+        let targets = targets(&etcd, &nodes, &haproxy, &backrest_exporter, &node_exporter, &blackbox);
         let victoria = Victoria::start(&targets, plan.interval)?;
         let scaled = plan.scale.map(|scale| rules::scaled(&plan.rules, &scale)).transpose()?;
         let (rules_folder, rules) = scaled.map_or((None, plan.rules.clone()), |(folder, files)| (Some(folder), files));
@@ -135,6 +142,7 @@ impl Architecture {
             logs,
             _rules: rules_folder,
             node_exporter,
+            blackbox,
             backrest_exporter,
             haproxy,
             nodes,
@@ -145,7 +153,7 @@ impl Architecture {
 
     /// Everything that is scraped.
     pub fn targets(&self) -> Vec<Target> {
-        targets(&self.etcd, &self.nodes, &self.haproxy, &self.backrest_exporter, &self.node_exporter)
+        targets(&self.etcd, &self.nodes, &self.haproxy, &self.backrest_exporter, &self.node_exporter, &self.blackbox)
     }
 
     /// The number of the node whose member is the primary, if there is one now.
@@ -198,7 +206,7 @@ impl Drop for Architecture {
 }
 
 /// The members and what stands beside each.
-fn cluster(plan: &Plan, etcd: &Etcd, backrest: &Backrest) -> Result<Vec<Node>, LabError> {
+fn cluster(plan: &Plan, etcd: &EtcdCluster, backrest: &Backrest) -> Result<Vec<Node>, LabError> {
     let start = |number: usize| Member::start(&format!("{SCOPE}-{number}"), etcd, backrest, SCOPE);
     let first = start(1)?;
     first.wait_for("/primary", START_LIMIT)?;
@@ -254,20 +262,24 @@ fn equip(plan: &Plan, member: Member) -> Result<Node, LabError> {
 
 /// What Prometheus scrapes, with the labels of the architecture.
 fn targets(
-    etcd: &Etcd,
+    etcd: &EtcdCluster,
     nodes: &[Node],
     haproxy: &HaProxy,
     backrest_exporter: &Exporter,
     node_exporter: &NodeExporter,
+    blackbox: &Blackbox,
 ) -> Vec<Target> {
     let target = |job: &str, address: SocketAddr, instance: &str| {
         Target::new(job, address).label("cls", SCOPE).label("ins", instance).label("ip", &address.ip().to_string())
     };
     let mut targets = vec![
-        target("etcd", etcd.address(), "etcd-1"),
         target("haproxy", haproxy.address(), "haproxy-1"),
         target("pgbackrest", backrest_exporter.address(), SCOPE),
+        blackbox.probe(SocketAddr::from((Ipv4Addr::LOCALHOST, haproxy.port(Service::Primary)))).label("cls", SCOPE),
     ];
+    for (at, member) in etcd.members().iter().enumerate() {
+        targets.push(target("etcd", member.address(), &format!("etcd-{}", at + 1)));
+    }
     for node in nodes {
         let name = node.member.name();
         targets.push(target("node", node_exporter.address(), name));

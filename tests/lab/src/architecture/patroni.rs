@@ -18,7 +18,7 @@ use crate::percent::percent_encoded;
 use crate::port::free_port;
 use crate::proc;
 use crate::process::Process;
-use crate::{Backrest, Etcd, MONITOR_PASSWORD, Major};
+use crate::{Backrest, EtcdCluster, MONITOR_PASSWORD, Major};
 
 /// The version that the cluster runs.
 pub(crate) const MAJOR: Major = Major::V17;
@@ -57,7 +57,7 @@ pub struct Member {
 
 impl Member {
     /// Starts Patroni, without waiting for what it makes of its server.
-    pub(crate) fn start(name: &str, etcd: &Etcd, backrest: &Backrest, stanza: &str) -> Result<Member, LabError> {
+    pub(crate) fn start(name: &str, etcd: &EtcdCluster, backrest: &Backrest, stanza: &str) -> Result<Member, LabError> {
         let host = Ipv4Addr::LOCALHOST;
         Member::start_at(&Seat {
             name,
@@ -66,7 +66,7 @@ impl Member {
             listen: host,
             port: free_port()?,
             rest_port: free_port()?,
-            dcs: ("etcd3", etcd.address()),
+            dcs: ("etcd3", etcd.addresses()),
             archive: Some((backrest, stanza)),
         })
     }
@@ -311,8 +311,8 @@ pub(crate) struct Seat<'a> {
     pub listen: Ipv4Addr,
     pub port: u16,
     pub rest_port: u16,
-    /// Patroni's name for the kind of store, and the store.
-    pub dcs: (&'a str, SocketAddr),
+    /// Patroni's name for the kind of store, and its members.
+    pub dcs: (&'a str, Vec<SocketAddr>),
     /// The repository and the stanza that it archives to.
     pub archive: Option<(&'a Backrest, &'a str)>,
 }
@@ -344,13 +344,14 @@ impl Seat<'_> {
             parameters["archive_command"] = backrest.archive_command_of(stanza, &data).into();
             parameters["restore_command"] = backrest.restore_command_of(stanza, &data).into();
         }
-        let (store, store_address) = self.dcs;
+        let (store, addresses) = &self.dcs;
+        let hosts: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
         json!({
             "scope": SCOPE,
             "namespace": "/pg/",
             "name": self.name,
             "restapi": { "listen": rest, "connect_address": rest },
-            store: { "host": store_address.to_string() },
+            *store: { "hosts": hosts },
             "bootstrap": {
                 "dcs": {
                     "ttl": LEADER_TTL.as_secs(),
