@@ -22,8 +22,9 @@ MEANING = ("Sessions that execute a statement, by what they wait for, sampled ev
 # Only the types that occurred: the others would fill the legend with zeros.
 OCCURRED = (f"sum by (event) (sum_over_time({SESSIONS}{{@who}}[$__range] @ end())) > 0 or "
             f'sum by (event) (label_replace(increase({SECONDS}{{@who}}[$__range] @ end()), "event", "$1", "wait_event_type", "(.+)")) > 0')
-# As above, one sample a minute, where all servers together would be too many samples.
-OCCURRED_SAMPLED = f"max_over_time(sum by (event) ({SESSIONS}{{@who}})[$__range:1m] @ end()) > 0"
+# As above, one sample a minute and the last one, where all servers together would be too many samples.
+OCCURRED_SAMPLED = (f"max_over_time(sum by (event) ({SESSIONS}{{@who}})[$__range:1m] @ end()) > 0 or "
+                    f"sum by (event) ({SESSIONS}{{@who}} @ end()) > 0")
 
 
 def load(who, *labels):

@@ -1,6 +1,6 @@
 // Follows links in Chromium: `node browser/click.js URL QUERY PAGE PANEL>PAGE[>TEXT]…`. Each step clicks the first link of the
-// panel that leads to this page, or that one of them with this text, and prints where it is then, one JSON object a line: the
-// step, the page, its variables, and the panels of the page that failed.
+// panel that leads to this page, or that of the row of a table with this text, and prints where it is then, one JSON object a
+// line: the step, the page, its variables, and the panels of the page that were drawn and that failed.
 
 import { LIMIT_MS, launch, settled, unrolled } from "./chrome.js";
 
@@ -15,10 +15,16 @@ function place(address) {
 
 async function click(tab, step) {
   const [panel, page, text] = step.split(">");
-  const links = tab.locator(`[data-title="${panel}"] a[href*="/d/pg-suite-${page}?"]`);
+  const within = tab.locator(`[data-title="${panel}"]`);
+  const rows = text ? within.locator('[role="row"]', { hasText: text }) : within;
   const before = tab.url();
-  await (text ? links.filter({ hasText: text }) : links).first().click({ timeout: LIMIT_MS });
+  await rows.locator(`a[href*="/d/pg-suite-${page}?"]`).first().click({ timeout: LIMIT_MS });
   await tab.waitForURL((url) => url.href !== before, { timeout: LIMIT_MS });
+}
+
+/** The titles of the panels that had this outcome. */
+async function titles(tab, outcome) {
+  return tab.locator(`[data-outcome="${outcome}"]`).evaluateAll((panels) => panels.map((panel) => panel.dataset.title));
 }
 
 async function main([url, query, page, ...steps]) {
@@ -31,8 +37,7 @@ async function main([url, query, page, ...steps]) {
       await unrolled(tab, WIDTH);
       await click(tab, step);
       await settled(tab);
-      const failed = await tab.locator('[data-outcome="error"]').evaluateAll((panels) => panels.map((panel) => panel.dataset.title));
-      console.log(JSON.stringify({ step, ...place(tab.url()), failed }));
+      console.log(JSON.stringify({ step, ...place(tab.url()), drawn: await titles(tab, "drawn"), failed: await titles(tab, "error") }));
     }
   } finally {
     await browser.close();

@@ -29,6 +29,7 @@ const STATES = {
     phone("activity", 900, "DB load and blocked sessions"),
   ],
   broken: [desktop("overview", 1075), desktop("replication", 1010), desktop("pgbouncer", 1010), desktop("backup", 1010)],
+  slow: [desktop("overview", 1075), desktop("instance", 810), desktop("serverlog", 1010), desktop("query", 2950), desktop("activity", 1010)],
   unlabeled: [desktop("overview", 450), phone("overview", 1300)],
   plain: [
     desktop("overview", 1600), desktop("cluster", 910), desktop("instance", 810), desktop("activity", 1010),

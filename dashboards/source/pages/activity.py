@@ -16,6 +16,7 @@ BLOCKED = ("max by (datname, pid, blocked_by, locktype, mode, query, text) "
            f"({WAITING} * on (query) group_left (text) max by (query, text) (topk by (query) (1, pg_query_info{{@ins}})) or on (pid) {WAITING})")
 
 TEXT = texts_of("@ins")
+LOAD_BY_QUERY = top_rates(10, "pg_session_query_seconds_total{@ins}", "query")
 NEEDS_SAMPLES = "None, or sampling is off"
 BLOCKERS = "SELECT pid, pg_blocking_pids(pid), state, query FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
 
@@ -55,7 +56,7 @@ page.row(
     graph("DB load by wait event (avg active sessions), top 10", "What the sessions wait for, in detail. The documentation of PostgreSQL says what each event means.",
           (top_rates(10, f"pg_session_seconds_total{{@ins,{IS_LOAD}}}", "wait_event_type", "wait_event"), "{{wait_event_type}} {{wait_event}}"), unit="short", stack=True, none=NEEDS_SAMPLES, w=12),
     graph("DB load by query (avg active sessions), top 10", "The statements that the sessions execute. Select one for its trends.",
-          (f"({top_rates(10, 'pg_session_query_seconds_total{@ins}', 'query')}) * on (query) group_left (text) {TEXT} or {top_rates(10, 'pg_session_query_seconds_total{@ins}', 'query')}", "{{text}} ({{query}})"),
+          (f"({LOAD_BY_QUERY}) * on (query) group_left (text) {TEXT} or label_replace({LOAD_BY_QUERY}, 'text', 'no query ID', 'query', '^$')", "{{text}} ({{query}})"),
           unit="short", stack=True, link=("query", "query"), none=NEEDS_SAMPLES, w=12),
     graph("DB load by user (avg active sessions), top 10", "The roles of the sessions that execute a statement.", (top_rates(10, "pg_session_user_seconds_total{@ins}", "usename"), "{{usename}}"), unit="short", stack=True, none=NEEDS_SAMPLES),
     graph("DB load by application (avg active sessions), top 10", "The application names of the sessions that execute a statement.", (top_rates(10, "pg_session_application_seconds_total{@ins}", "application_name"), "{{application_name}}"), unit="short", stack=True, none=NEEDS_SAMPLES),

@@ -20,6 +20,9 @@ def percentile(share, buckets=BUCKETS):
     """A percentile of the duration of statements."""
     return f"histogram_quantile({share}, {buckets})"
 
+# The statements that ran, of which a table shows the slowest.
+SLOWEST = f"topk(20, {percentile(0.95, OF_QUERY)} >= 0)"
+
 
 def grown(metric, by):
     """Growth of a counter in the selected range."""
@@ -48,9 +51,9 @@ page.row(
     graph(f"Share of statements within {TARGET} s", "The objective of the alerts is 99 %.",
           (f'sum(rate(pg_statement_duration_seconds_bucket{{@ins,le="{TARGET}"}}[R])) / sum(rate(pg_statement_duration_seconds_count{{@ins}}[R]))', "Share"), unit="percentunit", top=1, none=LATENCY, w=12),
     table("Slow statements", "The busiest statements by their 95th percentile. Select one for its plans, waits and trends.", ["datname", "query", "text"],
-          Column("P95", f"topk(20, {percentile(0.95, OF_QUERY)} >= 0) * on (query) group_left (text) {TEXT}", "s", above((0.1, 1))),
-          Column("P50", f"{percentile(0.5, OF_QUERY)} * on (query) group_left (text) {TEXT}", "s"),
-          Column("Calls/s", f"sum by (datname, query) (rate(pg_statement_query_duration_seconds_count{{@ins}}[R])) * on (query) group_left (text) {TEXT}", "ops"),
+          Column("P95", f"{SLOWEST} * on (query) group_left (text) {TEXT}", "s", above((0.1, 1))),
+          Column("P50", f"({percentile(0.5, OF_QUERY)} and on (datname, query) {SLOWEST}) * on (query) group_left (text) {TEXT}", "s"),
+          Column("Calls/s", f"(sum by (datname, query) (rate(pg_statement_query_duration_seconds_count{{@ins}}[R])) and on (datname, query) {SLOWEST}) * on (query) group_left (text) {TEXT}", "ops"),
           sort="-P95", links={"query": ("query", "datname", "query"), "datname": ("database", "datname")}, widths={"datname": 100, "query": 195, "text": 560}, none=LATENCY, w=24, h=9),
     graph("P95 by database", "95th percentile of the duration of statements.", (percentile(0.95, "sum by (datname, le) (rate(pg_statement_duration_seconds_bucket{@ins}[R]))"), "{{datname}}"), unit="s", link=("database", "datname"), none=LATENCY),
     graph("P95 by application", "95th percentile by application_name.", (percentile(0.95, "sum by (application_name, le) (rate(pg_statement_application_duration_seconds_bucket{@ins}[R]))"), "{{application_name}}"), unit="s", none=LATENCY),
