@@ -44,6 +44,13 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, _| lab.haproxy.process().signal("CONT"),
     },
     Fault {
+        alerts: &["VipUnreachable"],
+        what: "close HAProxy’s port of the primary, which blackbox_exporter probes",
+        place: Place::Primary,
+        cause: |lab, _| lab.haproxy.set_open(Service::Primary, false).map(|()| Vec::new()),
+        mend: |lab, _| lab.haproxy.set_open(Service::Primary, true),
+    },
+    Fault {
         alerts: &["HaproxyQueue"],
         what: "open 21 connections to a service that gives its server 20 at a time",
         place: Place::Replica,

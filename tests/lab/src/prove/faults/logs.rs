@@ -74,7 +74,7 @@ fn drop_index(lab: &mut Architecture, at: usize) -> Result<Vec<Process>, LabErro
     sql(
         lab,
         at,
-        "create table flips as select id, id % 1000 as shop, repeat('x', 100) as note from generate_series(1, 50000) id;
+        "create table flips as select id, id % 4000 as shop, repeat('x', 100) as note from generate_series(1, 200000) id;
          create index flips_shop on flips (shop); analyze flips",
     )?;
     let member = &lab.nodes[at].member;

@@ -1,7 +1,7 @@
 //! Standbys.
 
 use super::fault::{Fault, Place};
-use super::steps::{LIMIT, end_sessions, freeze, primary, reset, session, set, sql, write_wal};
+use super::steps::{LIMIT, clients, end_sessions, freeze, primary, reset, session, set, sql, write_wal};
 use crate::port::free_port;
 use crate::prove::standbys::StandbyPlan;
 use crate::{Architecture, LabError};
@@ -32,6 +32,20 @@ pub const FAULTS: &[Fault] = &[
             remove_rows(lab, at, 1)?;
             write_wal(lab, primary(lab)?, 3)?;
             Ok(vec![reader])
+        },
+        mend: forget_rows,
+    },
+    Fault {
+        alerts: &["PostgresRecoveryConflicts"],
+        what: "cancel 25 queries of a replica that read what VACUUM has removed",
+        place: Place::Replica,
+        cause: |lab, at| {
+            keep_rows(lab, at, "0")?;
+            let read =
+                "begin isolation level repeatable read;\nselect from kept limit 1;\nselect pg_sleep(600);\nend;\n";
+            let readers = clients(&lab.nodes[at].member, "postgres", 25, read)?;
+            remove_rows(lab, at, 25)?;
+            Ok(vec![readers])
         },
         mend: forget_rows,
     },
