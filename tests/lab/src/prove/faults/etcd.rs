@@ -32,14 +32,29 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, _| thaw(lab),
     },
     Fault {
-        alerts: &["EtcdQuorumLost", "PatroniDcsStale", "PatroniNoLeader"],
-        what: "freeze two of three members of etcd",
+        alerts: &["EtcdPeerLatencyHigh"],
+        what: "freeze a member of etcd, and thaw it",
         place: Place::Primary,
-        cause: |lab, _| freeze_majority(lab),
+        cause: |lab, _| {
+            freeze(lab.etcd.members()[1].process())?;
+            lab.prometheus.wait_for(r#"up{job="etcd"} == 0"#, LIMIT)?;
+            // The others have asked it meanwhile, and get their answers.
+            thaw(lab).map(|()| Vec::new())
+        },
         mend: |lab, _| thaw(lab),
     },
     Fault {
-        alerts: &["EtcdNoLeader", "EtcdProposalsFailing"],
+        alerts: &["EtcdQuorumLost", "PatroniDcsStale", "PatroniNoLeader"],
+        what: "freeze all members of etcd",
+        place: Place::Primary,
+        cause: |lab, _| {
+            lab.etcd.members().iter().try_for_each(|member| freeze(member.process()).map(drop))?;
+            Ok(Vec::new())
+        },
+        mend: |lab, _| thaw(lab),
+    },
+    Fault {
+        alerts: &["EtcdNoLeader"],
         what: "cut the network between the members of etcd",
         place: Place::Primary,
         cause: |lab, _| {

@@ -1,7 +1,7 @@
 //! Standbys.
 
 use super::fault::{Fault, Place};
-use super::steps::{LIMIT, clients, end_sessions, freeze, primary, reset, session, set, sql, write_wal};
+use super::steps::{LIMIT, end_sessions, freeze, primary, reset, session, set, sql, write_wal};
 use crate::port::free_port;
 use crate::prove::standbys::StandbyPlan;
 use crate::{Architecture, LabError};
@@ -41,11 +41,11 @@ pub const FAULTS: &[Fault] = &[
         place: Place::Replica,
         cause: |lab, at| {
             keep_rows(lab, at, "0")?;
-            let read =
-                "begin isolation level repeatable read;\nselect from kept limit 1;\nselect pg_sleep(600);\nend;\n";
-            let readers = clients(&lab.nodes[at].member, "postgres", 25, read)?;
+            // Not pgbench, which would try again: the failure is one of serialization.
+            let read = "begin isolation level repeatable read; select from kept limit 1; select pg_sleep(600)";
+            let readers = (0..25).map(|_| session(&lab.nodes[at].member, read)).collect::<Result<_, _>>()?;
             remove_rows(lab, at, 25)?;
-            Ok(vec![readers])
+            Ok(readers)
         },
         mend: forget_rows,
     },
