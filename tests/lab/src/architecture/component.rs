@@ -10,10 +10,11 @@ pub(crate) enum Component {
     SyslogNg,
     VipManager,
     NodeExporter,
+    Dnsmasq,
 }
 
 impl Component {
-    pub(crate) const ALL: [Component; 7] = [
+    pub(crate) const ALL: [Component; 8] = [
         Self::Etcd,
         Self::HaProxy,
         Self::Alertmanager,
@@ -21,13 +22,14 @@ impl Component {
         Self::SyslogNg,
         Self::VipManager,
         Self::NodeExporter,
+        Self::Dnsmasq,
     ];
 
     /// The suite that has the wanted version: etcd 3.5, HAProxy 3.0, syslog-ng 4.8, Alertmanager 0.33, VictoriaMetrics 1.145,
-    /// vip-manager 1.0, node_exporter 1.9.
+    /// vip-manager 1.0, node_exporter 1.9, dnsmasq 2.9.
     pub(crate) fn suite(self) -> &'static str {
         match self {
-            Self::Etcd | Self::HaProxy | Self::SyslogNg | Self::NodeExporter => "trixie",
+            Self::Etcd | Self::HaProxy | Self::SyslogNg | Self::NodeExporter | Self::Dnsmasq => "trixie",
             Self::Alertmanager | Self::Victoria => "sid",
             Self::VipManager => "bookworm",
         }
@@ -44,6 +46,8 @@ impl Component {
             Self::SyslogNg => "syslog-ng-mod-http",
             Self::VipManager => "vip-manager",
             Self::NodeExporter => "prometheus-node-exporter",
+            // Without what starts it with the system.
+            Self::Dnsmasq => "dnsmasq-base",
         }
     }
 }
