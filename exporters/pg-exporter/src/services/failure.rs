@@ -52,6 +52,12 @@ impl Failure {
         Self::after_login(Reason::Shape, message.to_owned())
     }
 
+    /// The same, where the host did not acknowledge any more what was sent to it.
+    pub(super) fn of_silent_peer(self) -> Self {
+        let message = format!("{}, and the host does not acknowledge packets", self.message);
+        Self { step: Some(LoginStep::Connect), message, ..self }
+    }
+
     fn after_login(reason: Reason, message: String) -> Self {
         Self { step: None, reason, closed: false, of_pooler: false, sqlstate: None, message }
     }

@@ -198,6 +198,8 @@ mod tests {
             (said(None, Reason::Sql, "42501", false, "permission denied"), false, Hop::Query),
             (Failure::of_silence(Duration::from_secs(5)), true, Hop::Pooler),
             (Failure::of_silence(Duration::from_secs(5)), false, Hop::Query),
+            (Failure::of_silence(Duration::from_secs(5)).of_silent_peer(), true, Hop::Address),
+            (failure(Some(Login), Reason::Timeout, "").of_silent_peer(), true, Hop::Address),
             (closed(None), false, Hop::Server),
             (closed(None), true, Hop::Pooler),
             (failure(Some(Connect), Reason::BackendsNotEnded, "not ended"), true, Hop::Pooler),

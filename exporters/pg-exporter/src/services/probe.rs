@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::Reason;
 use pgclient::{Connection, ConnectionSlot, LoginTimes};
 use tokio::time::{Instant, timeout_at};
 
@@ -41,7 +42,7 @@ pub(super) async fn probe(service: &Service, slot: &ConnectionSlot) -> Probed {
     let connection = match connected {
         Ok(connection) => connection,
         Err(error) => {
-            let failure = Failure::of_login(&times, &error);
+            let failure = silenced(Failure::of_login(&times, &error), slot);
             return Probed::failed(times, failure, None);
         }
     };
@@ -52,7 +53,10 @@ pub(super) async fn probe(service: &Service, slot: &ConnectionSlot) -> Probed {
     let query = began.elapsed();
     let failure = match answered {
         // Dropped, since a server that does not answer does not end a session either.
-        Err(_) => return Probed::failed(times, Failure::of_silence(service.timeout), Some(is_made_up)),
+        Err(_) => {
+            let failure = silenced(Failure::of_silence(service.timeout), slot);
+            return Probed::failed(times, failure, Some(is_made_up));
+        }
         Ok(Err(error)) => Failure::of_query(&error),
         Ok(Ok(messages)) => match Answer::read(&messages) {
             None => Failure::of_shape("the answer is not that of PostgreSQL 10 or later"),
@@ -65,4 +69,9 @@ pub(super) async fn probe(service: &Service, slot: &ConnectionSlot) -> Probed {
     };
     connection.close(CLOSE_TIMEOUT).await;
     Probed::failed(times, failure, Some(is_made_up))
+}
+
+/// The failure, with the address to blame if its host has gone in the middle of a connection.
+fn silenced(failure: Failure, slot: &ConnectionSlot) -> Failure {
+    if failure.reason == Reason::Timeout && slot.is_peer_silent() { failure.of_silent_peer() } else { failure }
 }
