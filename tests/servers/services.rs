@@ -11,6 +11,8 @@ use tempfile::TempDir;
 
 use super::connection::tls::switch_tls_on;
 
+mod canary;
+
 /// An exporter of a server, and the file of its services.
 struct Watch {
     exporter: Exporter,

@@ -87,6 +87,7 @@ const OFF: &[(&str, &str)] = &[
     ("pg_kcache", "the extension is not the server's own; there for 15"),
     ("pg_service", "needs a services file"),
     ("pg_service_answer", "needs a services file"),
+    ("pg_service_canary", "needs a services file"),
     ("pg_service_hop", "needs a services file"),
     ("pg_service_step", "needs a services file"),
     ("pg_session", "off by default, for the number of its series"),

@@ -11,11 +11,12 @@ from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, DCS_AGE, ETCD_FSYNC, ETCD_Q
 NEEDS = "No Patroni target with this cluster label"
 LEADER = texts(_0="blue:replica", _1="green:leader")
 NO_SERVICES = "No pg-exporter with --services and this cluster label"
+NO_CANARY = "No service with a canary in the file of --services"
 ANSWERS = texts(_0="red:no", _1="green:yes")
 HEALTHY = texts(_0="red:fails", _1="green:as promised")
 HOP = texts(_0="green:ok", _1="red:fails")
 HOPS = [("DNS", "dns"), ("Address", "address"), ("Listener", "listener"), ("Load balancer", "balancer"), ("TLS", "tls"), ("Pooler", "pooler"),
-        ("Login", "login"), ("Server", "server"), ("Query", "query"), ("Cluster", "cluster"), ("Role", "role"), ("Split", "split")]
+        ("Login", "login"), ("Server", "server"), ("Query", "query"), ("Cluster", "cluster"), ("Role", "role"), ("Split", "split"), ("Canary", "canary")]
 RUNNING = texts(_0="red:stopped", _1="green:running")
 
 # 40105 is 4.1.5.
@@ -74,6 +75,9 @@ page.row(
           sort="Service", links={"ins": ("instance", "ins")}, none=NO_SERVICES, h=7),
     timeline("Service history", "Whether each service answered as promised.", ("min by (ins, service) (pg_service_ok{@cls})", "{{ins}} {{service}}"), maps=HEALTHY, none=NO_SERVICES),
     graph("Time by step", "Time of each step to a service's answer.", ("max by (service, step) (pg_service_step_seconds{@cls})", "{{service}} {{step}}"), unit="s", stack=True, none=NO_SERVICES, w=12),
+    stat("Canary writes lost", "Committed rows that were missing later, as after a failover that lost data (range).", ("sum(increase(pg_service_canary_lost_total{@cls}[$__range]))", ""), unit="short", decimals=0, steps=ANY_IS_BAD, none=NO_CANARY, w=4, h=8),
+    graph("Canary write time", "Time of a small write with its commit, through each service. A hanging commit waits for a synchronous standby.", ("max by (service) (pg_service_canary_write_seconds{@cls})", "{{service}}"), unit="s", none=NO_CANARY, w=10),
+    graph("Canary age", "Age of the newest row that is visible through each service with canary_of. Up to the probe interval is normal.", ("max by (service) (pg_service_canary_age_seconds{@cls})", "{{service}}"), unit="s", none=NO_CANARY, w=10),
 )
 page.row(
     "DCS (etcd)",

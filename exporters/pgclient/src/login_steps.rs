@@ -1,6 +1,6 @@
 //! How long each step of a login took, and how far it came.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ struct Running {
     times: LoginTimes,
     expiry: CertificateExpiry,
     step_began: Option<Instant>,
+    /// Both ends of its TCP socket.
+    ends: Option<(SocketAddr, SocketAddr)>,
 }
 
 impl StepClock {
@@ -63,6 +65,13 @@ impl StepClock {
         let mut running = self.0.lock();
         running.times.steps.retain(|(step, _)| *step == LoginStep::Resolve);
         (running.times.address, running.expiry, running.step_began) = (address, expiry.clone(), Some(Instant::now()));
+        running.ends = None;
+    }
+
+    /// The socket is connected.
+    pub(crate) fn connected(&self, ends: Option<(SocketAddr, SocketAddr)>) {
+        self.completed(LoginStep::Connect);
+        self.0.lock().ends = ends;
     }
 
     /// A step is complete, and the next one begins.
@@ -75,6 +84,11 @@ impl StepClock {
         if let Some(took) = took.filter(|_| !is_over) {
             running.times.steps.push((step, took));
         }
+    }
+
+    /// Both ends of the TCP socket of the last attempt, if it was connected.
+    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.0.lock().ends
     }
 
     /// How far the login has come.

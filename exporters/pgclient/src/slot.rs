@@ -13,6 +13,7 @@ use crate::login::{Login, LoginPhase, Opened};
 use crate::login_steps::{LoginTimes, StepClock};
 use crate::permit::ServerPermit;
 use crate::server::ServerAddress;
+use crate::socket::reachability::is_silent;
 use crate::target::Target;
 
 /// Room for one connection at a time to each server of a target.
@@ -60,6 +61,11 @@ impl ConnectionSlot {
     /// How far its last login has come, and how long each step took; also while it runs or after it failed.
     pub fn login_times(&self) -> LoginTimes {
         self.steps.times()
+    }
+
+    /// Whether the peer of its last connection does not even acknowledge what was sent: the host is gone, and not only slow.
+    pub fn is_peer_silent(&self) -> bool {
+        self.steps.ends().is_some_and(|(local, peer)| is_silent(local, peer))
     }
 
     /// Waits for the connection of a login that [`Target::connect`] left unfinished; `None` if there is none.

@@ -1,5 +1,6 @@
 //! One of our exporters, or any program that takes its flag for the listen address.
 
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -25,14 +26,32 @@ impl Exporter {
     /// and waits until that port accepts connections. Of the caller's environment it sees only
     /// `PATH`; `env` is added. Paths in `args` have to be absolute: it works in a folder of its own.
     pub fn start(binary: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<Exporter, LabError> {
+        Exporter::start_by(&[], binary, args, env)
+    }
+
+    /// The same, with a file in the place of `/etc/resolv.conf`. Needs root.
+    pub fn start_resolving(
+        resolver: &Path,
+        binary: &Path,
+        args: &[&str],
+        env: &[(&str, &str)],
+    ) -> Result<Exporter, LabError> {
+        // The mount is the process's own, and ends with it.
+        let script = r#"mount --bind "$0" /etc/resolv.conf && exec "$@""#;
+        let wrapper = ["unshare", "--mount", "--", "sh", "-c", script].map(OsStr::new);
+        Exporter::start_by(&[&wrapper[..], &[resolver.as_os_str()]].concat(), binary, args, env)
+    }
+
+    fn start_by(wrapper: &[&OsStr], binary: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<Exporter, LabError> {
         let binary = binary.canonicalize().map_err(LabError::io(format!("looking for {}", binary.display())))?;
         let name = binary.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let folder = Folder::new()?;
         let (address, process) = on_free_port(|port| {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let mut command = Process::command(&binary);
+            let mut words = wrapper.iter().copied().chain([binary.as_os_str()]);
+            let mut command = Process::command(words.next().unwrap_or_default());
             bare_environment(&mut command);
-            command.arg(format!("--web.listen-address={address}")).args(args);
+            command.args(words).arg(format!("--web.listen-address={address}")).args(args);
             command.envs(env.iter().copied()).current_dir(folder.path());
             let process = Process::start(&name, command, &folder.path().join("exporter.log"))?;
             process.wait_until("listening", Duration::from_secs(15), || process.listens_on(port))?;

@@ -78,7 +78,7 @@ impl Item {
             ),
             "lab" => match self {
                 Item::Postgres(major) => major == MAJOR || major == Major::NEWEST,
-                Item::Component(component) => component != Component::VipManager,
+                Item::Component(component) => !matches!(component, Component::VipManager | Component::Dnsmasq),
                 Item::Patroni | Item::VictoriaLogs => true,
                 other => other.is_for("demo"),
             },

@@ -31,6 +31,7 @@ mod candidate;
 pub mod chaos;
 mod copy;
 mod dashboards;
+pub mod entrance;
 mod error;
 mod exporter;
 mod fetch;

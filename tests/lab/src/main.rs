@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
-use lab::{Cache, LabError, Major, Postgres, chaos, prove};
+use lab::{Cache, LabError, Major, Postgres, chaos, entrance, prove};
 
 mod address;
 mod bench;
@@ -60,6 +60,16 @@ enum Task {
         /// End after so many seconds.
         #[arg(long)]
         seconds: Option<u64>,
+    },
+    /// The way to a VIP through DNS, HAProxy, PgBouncer and TLS, in network namespaces: each hop that is broken must be named
+    /// by an exporter. Needs root.
+    Entrance {
+        /// The folder with the exporters' binaries.
+        #[arg(long, value_name = "PATH")]
+        programs: PathBuf,
+        /// The page whose table is brought up to date.
+        #[arg(long, value_name = "PATH")]
+        table: Option<PathBuf>,
     },
     /// Real faults in the architecture, and the alerts that must arrive at the webhook and be resolved.
     Prove {
@@ -124,6 +134,7 @@ fn main() -> ExitCode {
         Task::Demo { programs, seconds } => demo::run(&programs, seconds),
         Task::Architecture { programs, alerts, preview, seconds } => stand::run(&programs, &alerts, &preview, seconds),
         Task::Vip { seconds } => address::run(seconds),
+        Task::Entrance { programs, table } => entrance::run(&programs, table.as_deref()),
         Task::Prove { proof, only } => prove::series(&proof.programs, &proof.alerts, &only, proof.table.as_deref()),
         Task::Situations { proof, only } => {
             prove::situations(&proof.programs, &proof.alerts, &only, proof.table.as_deref())

@@ -86,6 +86,20 @@ impl Network {
         ip(&format!("-n {} link set port{} master bridge up", self.hub.name, host + 1)).map(drop)
     }
 
+    /// Takes an address from a host that has it beside its own.
+    pub(crate) fn take(&self, host: usize, address: Ipv4Addr) -> Result<(), LabError> {
+        ip(&format!("-n {} addr del {address}/24 dev {INTERFACE}", self.hosts[host].name)).map(drop)
+    }
+
+    /// Lets the hub send to one host what is for an address that several have, as the answer to a question by ARP does.
+    pub(crate) fn lead(&self, address: Ipv4Addr, host: usize) -> Result<(), LabError> {
+        let link = ip(&format!("-n {} -oneline link show dev {INTERFACE}", self.hosts[host].name))?;
+        let physical = link.split_once("link/ether ").and_then(|(_, rest)| rest.split(' ').next());
+        let physical = physical.ok_or_else(|| LabError::Unexpected(format!("no address of a link in {link:?}")))?;
+        let hub = &self.hub.name;
+        ip(&format!("-n {hub} neigh replace {address} lladdr {physical} dev bridge nud reachable")).map(drop)
+    }
+
     /// Gives a host another address, as a NAT that has forgotten its connections does: nothing that is sent over those of
     /// before arrives, and nobody is told.
     pub fn readdress(&mut self, host: usize) -> Result<(), LabError> {

@@ -52,6 +52,7 @@ pub struct PgBouncerBuilder {
     settings: Vec<(String, String)>,
     users: String,
     peers: String,
+    port: Option<u16>,
 }
 
 impl PgBouncerBuilder {
@@ -91,6 +92,13 @@ impl PgBouncerBuilder {
         self
     }
 
+    /// The port that it listens on; without it, a free one. In a network namespace every port is free.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
     /// Starts it and waits until it takes connections.
     pub fn start(self) -> Result<PgBouncer, LabError> {
         let cache = Cache::open()?;
@@ -101,7 +109,7 @@ impl PgBouncerBuilder {
         let users: String = users.map(|(user, password)| format!("\"{user}\" \"{password}\"\n")).collect();
         write(&folder.path().join("users.txt"), &users)?;
         client.account.own(folder.path())?;
-        let (port, process) = on_free_port(|port| {
+        let launch = |port: u16| {
             write(&folder.path().join("pgbouncer.ini"), &self.configuration(port, folder.path()))?;
             let name = format!("pgbouncer {} on port {port}", self.release);
             let mut command = client.account.command(loader(&root), Some("KILL"));
@@ -113,7 +121,11 @@ impl PgBouncerBuilder {
             let is_up = || fs::read_to_string(&log).is_ok_and(|text| text.contains("process up: PgBouncer"));
             process.wait_until("up", START_LIMIT, is_up)?;
             Ok((port, process))
-        })?;
+        };
+        let (port, process) = match self.port {
+            Some(port) => launch(port)?,
+            None => on_free_port(launch)?,
+        };
         Ok(PgBouncer { release: self.release, client, port, process, folder })
     }
 
@@ -139,6 +151,7 @@ impl PgBouncer {
             settings: Vec::new(),
             users: String::new(),
             peers: String::new(),
+            port: None,
         }
     }
 

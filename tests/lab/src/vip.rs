@@ -13,8 +13,8 @@ use crate::process::Process;
 use crate::{Etcd, MONITOR_PASSWORD, Member};
 
 const ETCD_PORT: u16 = 2379;
-const PORT: u16 = 5432;
-const REST_PORT: u16 = 8008;
+pub(crate) const PORT: u16 = 5432;
+pub(crate) const REST_PORT: u16 = 8008;
 
 /// Two hosts with Patroni, PostgreSQL and vip-manager, and etcd on the hub between them. Dropping it ends everything.
 #[derive(Debug)]
@@ -90,6 +90,11 @@ impl VipPair {
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())
+    }
+
+    /// The process that gives a host the address, and takes it away.
+    pub(crate) fn manager(&self, host: usize) -> &Process {
+        &self.managers[host]
     }
 
     /// Hands the primary's role over to the other host.

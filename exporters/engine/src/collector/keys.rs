@@ -3,7 +3,7 @@
 use super::key::{Item, Key, KeyMap, KeyType};
 
 /// The values of `access`.
-const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "service_answers"];
+const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "service_answers", "service_canaries"];
 
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
@@ -70,7 +70,7 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
         Key::ours(
             "access",
             KeyType::Word(ACCESS_TABLES, false),
-            "What the exporter found by using the services of the services file as clients do: their states, the time of each step, each hop on the way, or who answered. No query runs.",
+            "What the exporter found by using the services of the services file as clients do: their states, the time of each step, each hop on the way, who answered, or their canaries. No query runs.",
             "services",
         ),
         Key::new(

@@ -1,21 +1,18 @@
 //! The services file: a map from the name of a service to its settings.
 
-use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use engine::{Position, YamlKind, YamlNode, parse_yaml};
-use pgclient::{Environment, Target};
+use engine::{YamlKind, YamlNode, parse_yaml};
+use pgclient::Environment;
 
-use super::service::{PromisedRole, Service};
+use super::problems::Problems;
+use super::service::{Canary, Service};
+use super::settings::{Described, Settings, fingerprint, is_name};
+use super::table_name::TableName;
 
-const KEYS: [&str; 6] = ["url", "role", "system_identifier", "interval", "timeout", "max_lag"];
-const DEFAULT_INTERVAL: f64 = 15.0;
-const DEFAULT_TIMEOUT: f64 = 5.0;
 /// The most services: each one is a task, a connection and some forty series.
 const MOST_SERVICES: usize = 50;
-const LONGEST_NAME: usize = 63;
 
 /// Why a services file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -28,29 +25,6 @@ pub(crate) enum ServicesError {
     Content(Problems),
 }
 
-/// What is wrong with a file, with positions.
-#[derive(Debug)]
-pub(crate) struct Problems {
-    file: String,
-    found: Vec<(Position, String)>,
-}
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (position, message)) in self.found.iter().enumerate() {
-            let separator = if at > 0 { "\n" } else { "" };
-            write!(f, "{separator}{}:{}:{}: {message}", self.file, position.line, position.column)?;
-        }
-        Ok(())
-    }
-}
-
-impl Problems {
-    fn add(&mut self, position: Position, message: impl Into<String>) {
-        self.found.push((position, message.into()));
-    }
-}
-
 /// Reads the services of a file.
 ///
 /// # Errors
@@ -61,7 +35,7 @@ pub(crate) fn read(path: &Path, env: &Environment) -> Result<Vec<Service>, Servi
 }
 
 fn parse(file: &str, text: &str, env: &Environment) -> Result<Vec<Service>, Problems> {
-    let mut problems = Problems { file: file.to_owned(), found: Vec::new() };
+    let mut problems = Problems::of(file);
     let services = match parse_yaml(text) {
         Err((position, message)) => {
             problems.add(position, message);
@@ -73,7 +47,7 @@ fn parse(file: &str, text: &str, env: &Environment) -> Result<Vec<Service>, Prob
         }
         Ok((root, None)) => of_root(&root, env, &mut problems),
     };
-    if problems.found.is_empty() { Ok(services) } else { Err(problems) }
+    if problems.is_empty() { Ok(services) } else { Err(problems) }
 }
 
 fn of_root(root: &YamlNode, env: &Environment, problems: &mut Problems) -> Vec<Service> {
@@ -86,7 +60,7 @@ fn of_root(root: &YamlNode, env: &Environment, problems: &mut Problems) -> Vec<S
             return Vec::new();
         }
     };
-    let mut services: Vec<Service> = Vec::new();
+    let mut described: Vec<Described> = Vec::new();
     for (key, body) in entries {
         let Some(name) = key.scalar().filter(|name| is_name(name)) else {
             let found = key.describe();
@@ -96,148 +70,53 @@ fn of_root(root: &YamlNode, env: &Environment, problems: &mut Problems) -> Vec<S
             );
             continue;
         };
-        if services.iter().any(|service| service.name == name) {
+        if described.iter().any(|other| other.name == name) {
             problems.add(key.position, format!("service {name} is there twice"));
         }
-        if services.len() == MOST_SERVICES {
+        if described.len() == MOST_SERVICES {
             problems.add(key.position, format!("expected at most {MOST_SERVICES} services"));
             break;
         }
-        services
-            .extend(Settings::read(name, key.position, body, problems).and_then(|mut settings| settings.service(env)));
+        described.extend(Settings::read(name, key.position, body, problems).map(|mut settings| settings.describe(env)));
     }
-    services
+    find_canaries(&mut described, problems);
+    described.into_iter().filter_map(|described| described.service).collect()
 }
 
-fn is_name(name: &str) -> bool {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(is_allowed)
-}
-
-/// The settings of one service while they are read.
-struct Settings<'a> {
-    name: &'a str,
-    position: Position,
-    entries: Vec<(&'static str, &'a YamlNode)>,
-    problems: &'a mut Problems,
-}
-
-impl<'a> Settings<'a> {
-    fn read(name: &'a str, position: Position, body: &'a YamlNode, problems: &'a mut Problems) -> Option<Self> {
-        let YamlKind::Map(all) = &body.kind else {
-            problems.add(body.position, format!("service {name}: expected a map, found {}", body.describe()));
-            return None;
+/// Gives each service with `canary_of` the table of the other one.
+fn find_canaries(described: &mut [Described], problems: &mut Problems) {
+    // Without a table where the other service has errors, which are reported already.
+    let mut tables: BTreeMap<String, Option<TableName>> = BTreeMap::new();
+    for other in &*described {
+        let table = match other.service.as_ref().map(|service| &service.canary) {
+            None => None,
+            Some(Some(Canary::Writes(table))) => Some(table.clone()),
+            Some(_) => continue,
         };
-        let mut entries: Vec<(&'static str, &YamlNode)> = Vec::new();
-        for (key, value) in all {
-            let given = key.scalar().unwrap_or_default();
-            match KEYS.into_iter().find(|known| *known == given) {
-                None => {
-                    let (found, known) = (key.describe(), KEYS.join(", "));
-                    problems.add(key.position, format!("service {name}: unknown key {found}: expected one of {known}"));
-                }
-                Some(known) if entries.iter().any(|(other, _)| *other == known) => {
-                    problems.add(key.position, format!("service {name}: key {known} is there twice"));
-                }
-                Some(known) => entries.push((known, value)),
+        tables.insert(other.name.clone(), table);
+    }
+    for reader in described {
+        let Some((position, of)) = &reader.canary_of else { continue };
+        match (tables.get(of), &mut reader.service) {
+            (None, _) => {
+                let expected = "expected a service of this file with the key canary";
+                problems.add(*position, format!("service {}: canary_of: {expected}, found \"{of}\"", reader.name));
             }
-        }
-        Some(Self { name, position, entries, problems })
-    }
-
-    fn service(&mut self, env: &Environment) -> Option<Service> {
-        let url = self.url();
-        let role = self.role();
-        let system_identifier = self.system_identifier();
-        let interval = self.seconds("interval", 1.0..=3600.0).unwrap_or(Duration::from_secs_f64(DEFAULT_INTERVAL));
-        let timeout = self.seconds("timeout", 0.1..=60.0).unwrap_or(Duration::from_secs_f64(DEFAULT_TIMEOUT));
-        let max_lag = self.seconds("max_lag", 0.0..=86_400.0);
-        if max_lag.is_some() && role == Some(PromisedRole::Primary) {
-            let at = self.get("max_lag").map_or(self.position, |node| node.position);
-            self.wrong(at, "max_lag: expected none with role primary, which has no lag");
-        }
-        let (at, url) = url?;
-        let target = match Target::parse(&url, env) {
-            Ok(target) => target.with_application_name_default("pg-exporter"),
-            Err(error) => {
-                self.wrong(at, &format!("url: {error}"));
-                return None;
+            (Some(Some(table)), Some(service)) => {
+                let canary = Canary::Reads { of: of.clone(), table: table.clone() };
+                service.fingerprint = fingerprint(&(service.fingerprint, &canary));
+                service.canary = Some(canary);
             }
-        };
-        let fingerprint =
-            fingerprint(&(&url, role.map(PromisedRole::word), &system_identifier, interval, timeout, max_lag));
-        let name = self.name.to_owned();
-        Some(Service { name, target, role: role?, system_identifier, interval, timeout, max_lag, fingerprint })
-    }
-
-    fn get(&self, key: &str) -> Option<&'a YamlNode> {
-        self.entries.iter().find(|(name, _)| *name == key).map(|(_, node)| *node)
-    }
-
-    fn wrong(&mut self, at: Position, message: &str) {
-        self.problems.add(at, format!("service {}: {message}", self.name));
-    }
-
-    fn url(&mut self) -> Option<(Position, String)> {
-        let Some(node) = self.get("url") else {
-            self.wrong(self.position, "url is missing: expected where clients connect");
-            return None;
-        };
-        match node.scalar() {
-            Some(text) => Some((node.position, text.to_owned())),
-            // A list or a map may hold a password: it is not shown.
-            None => {
-                self.wrong(node.position, "url: expected a URL, or libpq key=value pairs");
-                None
-            }
+            _ => {}
         }
     }
-
-    fn role(&mut self) -> Option<PromisedRole> {
-        let Some(node) = self.get("role") else {
-            self.wrong(self.position, "role is missing: expected primary, standby or any");
-            return None;
-        };
-        let role = PromisedRole::ALL.into_iter().find(|role| Some(role.word()) == node.scalar());
-        if role.is_none() {
-            let found = node.describe();
-            self.wrong(node.position, &format!("role: expected primary, standby or any, found {found}"));
-        }
-        role
-    }
-
-    fn system_identifier(&mut self) -> Option<String> {
-        let node = self.get("system_identifier")?;
-        let text = node.scalar().filter(|text| text.parse::<u64>().is_ok());
-        if text.is_none() {
-            let found = node.describe();
-            self.wrong(
-                node.position,
-                &format!("system_identifier: expected a number, as pg_control_system() shows it, found {found}"),
-            );
-        }
-        text.map(str::to_owned)
-    }
-
-    fn seconds(&mut self, key: &str, range: std::ops::RangeInclusive<f64>) -> Option<Duration> {
-        let node = self.get(key)?;
-        let seconds = node.scalar().and_then(|text| text.parse::<f64>().ok()).filter(|seconds| range.contains(seconds));
-        if seconds.is_none() {
-            let (found, least, most) = (node.describe(), range.start(), range.end());
-            self.wrong(node.position, &format!("{key}: expected seconds from {least} to {most}, found {found}"));
-        }
-        seconds.map(Duration::from_secs_f64)
-    }
-}
-
-fn fingerprint(settings: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    settings.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::service::PromisedRole;
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Service>, String> {
@@ -259,6 +138,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_has_the_table_of_its_writer() {
+        let of = |table: &str| {
+            let file =
+                "ro: {url: host=x, role: standby, canary_of: rw}\nrw: {url: host=x, role: primary, canary: TABLE}\n";
+            let [ro, rw] = <[Service; 2]>::try_from(read(&file.replace("TABLE", table)).unwrap()).unwrap();
+            let name = TableName::parse(table).unwrap();
+            assert_eq!(rw.canary, Some(Canary::Writes(name.clone())));
+            assert_eq!(ro.canary, Some(Canary::Reads { of: "rw".into(), table: name }));
+            (ro.fingerprint, rw.fingerprint)
+        };
+        let ((ro, rw), (other_ro, other_rw)) = (of("m.a"), of("m.b"));
+        assert!(ro != other_ro && rw != other_rw);
+    }
+
+    #[test]
     fn tells_every_error_with_its_position() {
         for (text, expected) in [
             ("- a\n", "services.yml:1:1: expected a map from service to its settings, found a list"),
@@ -271,7 +165,7 @@ mod tests {
             ),
             (
                 "a:\n  url: host=x\n  role: any\n  rol: 1\n",
-                "services.yml:4:3: service a: unknown key \"rol\": expected one of url, role, system_identifier, interval, timeout, max_lag",
+                "services.yml:4:3: service a: unknown key \"rol\": expected one of url, role, system_identifier, interval, timeout, max_lag, canary, canary_of",
             ),
             (
                 "a:\n  url: host=x port=s3cret\n  role: any\n",
@@ -284,6 +178,31 @@ mod tests {
             (
                 "a:\n  url: host=x\n  role: primary\n  max_lag: 1\n",
                 "services.yml:4:12: service a: max_lag: expected none with role primary, which has no lag",
+            ),
+            (
+                "a:\n  url: host=x\n  role: any\n  canary: monitor.canary\n",
+                "services.yml:4:11: service a: canary: expected role primary, the canary is written",
+            ),
+            (
+                "a:\n  url: host=x\n  role: primary\n  canary: canary; DROP TABLE x\n",
+                "services.yml:4:11: service a: canary: expected schema.table (letters, digits and '_'), found \"canary; DROP TABLE x\"",
+            ),
+            (
+                "a:\n  url: host=x\n  role: primary\n  canary: m.c\n  canary_of: b\n",
+                "services.yml:5:14: service a: canary_of: expected none with canary",
+            ),
+            (
+                "a:\n  url: host=x\n  role: standby\n  canary_of: b\nb: {url: host=x, role: any}\n",
+                "services.yml:4:14: service a: canary_of: expected a service of this file with the key canary, found \"b\"",
+            ),
+            (
+                "a:\n  url: host=x\n  role: standby\n  canary_of: [b]\n",
+                "services.yml:4:14: service a: canary_of: expected the name of a service, found a list",
+            ),
+            (
+                // One error is said once.
+                "a: {url: host=x, role: any, canary_of: b}\nb: {url: host=x, role: primary, canary: c}\n",
+                "services.yml:2:41: service b: canary: expected schema.table (letters, digits and '_'), found \"c\"",
             ),
             (
                 "a b:\n  url: host=x\n",

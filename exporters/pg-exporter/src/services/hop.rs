@@ -29,10 +29,12 @@ pub(crate) enum Hop {
     Split,
     /// The standby is behind the primary.
     Lag,
+    /// A row that is written through the service, or through another one, to see that it arrives.
+    Canary,
 }
 
 impl Hop {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Dns,
         Self::Address,
         Self::Listener,
@@ -46,6 +48,7 @@ impl Hop {
         Self::Role,
         Self::Split,
         Self::Lag,
+        Self::Canary,
     ];
 
     pub(crate) const fn word(self) -> &'static str {
@@ -63,11 +66,12 @@ impl Hop {
             Self::Role => "role",
             Self::Split => "split",
             Self::Lag => "lag",
+            Self::Canary => "canary",
         }
     }
 
-    /// Whether a query was answered all the same.
-    pub(crate) fn is_after_answer(self) -> bool {
-        self >= Self::Cluster
+    /// Whether a probe that failed there may have left a session that the server has not ended.
+    pub(crate) fn may_keep_session(self) -> bool {
+        self < Self::Cluster || self == Self::Canary
     }
 }

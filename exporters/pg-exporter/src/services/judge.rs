@@ -1,12 +1,10 @@
 //! Names the hop at which a service fails. Pure.
 
-use std::time::Duration;
-
-use engine::{Reason, SourceError};
-use pgclient::{ConnectError, LoginStep, LoginTimes};
-use tokio_postgres::Error;
+use engine::Reason;
+use pgclient::LoginStep;
 
 use super::answer::Answer;
+use super::failure::Failure;
 use super::hop::Hop;
 use super::service::{PromisedRole, Service};
 
@@ -18,77 +16,8 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    fn new(hop: Hop, message: impl Into<String>) -> Self {
+    pub(super) fn new(hop: Hop, message: impl Into<String>) -> Self {
         Self { hop, message: message.into() }
-    }
-}
-
-/// Why there was no answer.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Failure {
-    /// How far the login came; `None` if it was complete and the query failed.
-    pub step: Option<LoginStep>,
-    pub reason: Reason,
-    /// Whether the connection was accepted and closed without an answer.
-    pub closed: bool,
-    /// Whether a pooler refused, and not PostgreSQL.
-    pub of_pooler: bool,
-    pub sqlstate: Option<String>,
-    pub message: String,
-}
-
-impl Failure {
-    pub(super) fn of_login(times: &LoginTimes, error: &ConnectError) -> Self {
-        Self {
-            step: Some(step_reached(times, error.reason())),
-            reason: error.reason(),
-            closed: error.is_closed_without_answer(),
-            of_pooler: error.is_of_pooler(),
-            sqlstate: error.sqlstate().map(str::to_owned),
-            message: shown(error.reason(), error.message()),
-        }
-    }
-
-    pub(super) fn of_query(error: &Error) -> Self {
-        let refusal = error.as_db_error();
-        Self {
-            step: None,
-            reason: if refusal.is_some() { Reason::Sql } else { Reason::Closed },
-            closed: refusal.is_none(),
-            of_pooler: refusal.is_some_and(|refusal| refusal.routine().is_none()),
-            sqlstate: refusal.map(|refusal| refusal.code().code().to_owned()),
-            message: refusal.map_or_else(|| error.to_string(), |refusal| shown(Reason::Sql, refusal.message())),
-        }
-    }
-
-    pub(super) fn of_silence(timeout: Duration) -> Self {
-        Self::after_login(Reason::Timeout, format!("no answer within {} s", timeout.as_secs_f64()))
-    }
-
-    pub(super) fn of_shape() -> Self {
-        Self::after_login(Reason::Shape, "the answer is not that of PostgreSQL 10 or later".to_owned())
-    }
-
-    fn after_login(reason: Reason, message: String) -> Self {
-        Self { step: None, reason, closed: false, of_pooler: false, sqlstate: None, message }
-    }
-}
-
-/// A message from elsewhere as one visible line without passwords.
-fn shown(reason: Reason, message: &str) -> String {
-    SourceError::new(reason, message).message
-}
-
-/// The step that a login did not complete.
-fn step_reached(times: &LoginTimes, reason: Reason) -> LoginStep {
-    if reason == Reason::Dns || times.steps.is_empty() && times.address.is_none() && reason == Reason::Timeout {
-        LoginStep::Resolve
-    } else if !times.has(LoginStep::Connect) {
-        LoginStep::Connect
-    } else if reason == Reason::Tls {
-        LoginStep::Tls
-    } else {
-        LoginStep::Login
     }
 }
 
@@ -215,6 +144,8 @@ pub(super) fn judge_answer(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use pgclient::{Environment, Target};
 
     use super::*;
@@ -267,11 +198,13 @@ mod tests {
             (said(None, Reason::Sql, "42501", false, "permission denied"), false, Hop::Query),
             (Failure::of_silence(Duration::from_secs(5)), true, Hop::Pooler),
             (Failure::of_silence(Duration::from_secs(5)), false, Hop::Query),
+            (Failure::of_silence(Duration::from_secs(5)).of_silent_peer(), true, Hop::Address),
+            (failure(Some(Login), Reason::Timeout, "").of_silent_peer(), true, Hop::Address),
             (closed(None), false, Hop::Server),
             (closed(None), true, Hop::Pooler),
             (failure(Some(Connect), Reason::BackendsNotEnded, "not ended"), true, Hop::Pooler),
             (failure(Some(Connect), Reason::BackendsNotEnded, "not ended"), false, Hop::Server),
-            (Failure::of_shape(), false, Hop::Query),
+            (Failure::of_shape(""), false, Hop::Query),
             (
                 failure(Some(Login), Reason::Other, "the server is a standby, which target_session_attrs excludes"),
                 false,
@@ -293,6 +226,7 @@ mod tests {
             interval: Duration::from_secs(15),
             timeout: Duration::from_secs(5),
             max_lag: Some(Duration::from_secs(10)),
+            canary: None,
             fingerprint: 0,
         }
     }

@@ -1,22 +1,31 @@
 //! Services: the way in, as clients take it.
 //!
 //! ```text
-//! file ─► Service ─► watched ─► probe ─► judge ─► Report ─► rows, page
+//! file ─► Service ─► watched ─► probe ─► judge, Verdict ─► canary ─► Report ─► rows, page
 //! ```
 //!
 //! Each service is probed at its own pace over one connection, apart from those that collectors use. A scrape reads the
 //! last report and waits for nothing.
 
 mod answer;
+mod canaries;
+mod canary;
+mod canary_row;
+mod failure;
 mod file;
 mod hop;
 mod judge;
+mod judge_canary;
 mod own_cluster;
 mod primaries;
 mod probe;
+mod problems;
 mod report;
 mod rows;
 mod service;
+mod settings;
+mod table_name;
+mod verdict;
 mod watched;
 
 use std::path::PathBuf;
@@ -31,7 +40,7 @@ use tokio::time::timeout;
 
 use self::file::ServicesError;
 use self::own_cluster::OwnCluster;
-use self::watched::Watched;
+use self::watched::{Common, Watched};
 
 /// How long `explain` and `doctor` wait for the first probes.
 const FIRST_PROBES_LIMIT: Duration = Duration::from_secs(6);
@@ -40,7 +49,7 @@ const FIRST_PROBES_LIMIT: Duration = Duration::from_secs(6);
 pub(crate) struct Services {
     file: Option<PathBuf>,
     environment: Environment,
-    own_cluster: Arc<OwnCluster>,
+    common: Common,
     watched: RwLock<Vec<Arc<Watched>>>,
 }
 
@@ -50,8 +59,8 @@ impl Services {
     /// # Errors
     /// If the file cannot be read, or has errors.
     pub(crate) fn start(file: Option<PathBuf>, environment: Environment, own: Target) -> Result<Self, ServicesError> {
-        let own_cluster = Arc::new(OwnCluster::new(own));
-        let services = Self { file, environment, own_cluster, watched: RwLock::default() };
+        let common = Common { own_cluster: Arc::new(OwnCluster::new(own)), canaries: Arc::default() };
+        let services = Self { file, environment, common, watched: RwLock::default() };
         services.reload()?;
         Ok(services)
     }
@@ -70,7 +79,7 @@ impl Services {
                 Some(same) => same.clone(),
                 None => {
                     let before = before.map(|before| &**before);
-                    Arc::new(Watched::start(service, self.own_cluster.clone(), before))
+                    Arc::new(Watched::start(service, self.common.clone(), before))
                 }
             }
         });

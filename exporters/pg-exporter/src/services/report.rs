@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use engine::{Detail, Reason};
+use engine::Detail;
 use pgclient::{LoginStep, LoginTimes};
 
 use super::answer::Answer;
+use super::canary::CanaryState;
 use super::hop::Hop;
-use super::judge::{Problem, judge_answer, judge_failure};
-use super::primaries::Primaries;
+use super::judge::Problem;
 use super::probe::Probed;
 use super::service::Service;
+use super::verdict::Verdict;
 
 /// What is known of a service after its last probe, and what was counted since the start.
 #[derive(Debug, Clone)]
@@ -19,39 +20,22 @@ pub(super) struct Report {
     pub times: LoginTimes,
     pub query: Option<Duration>,
     pub answer: Option<Answer>,
-    /// The hop that fails now.
-    pub problem: Option<Problem>,
-    /// Since when it fails there, or is well.
+    pub verdict: Verdict,
+    pub canary: CanaryState,
+    /// Since when it fails at a hop, or is well.
     since: Instant,
     pub probes: u64,
     pub failures: BTreeMap<Hop, u64>,
-    is_pooled: bool,
-    primaries: Primaries,
 }
 
 impl Report {
-    /// The report after a probe. `own_cluster` is the system identifier that is expected, if it is known.
-    pub(super) fn after(before: Option<&Self>, service: &Service, probed: Probed, own_cluster: Option<&str>) -> Self {
-        let is_pooled = probed.is_pooled.unwrap_or_else(|| before.is_some_and(|before| before.is_pooled));
-        let mut primaries = before.map(|before| before.primaries.clone()).unwrap_or_default();
-        let (answer, problem) = match probed.result {
-            Ok(answer) => {
-                let is_split = !answer.in_recovery && primaries.answered(answer.started);
-                let problem = judge_answer(service, &answer, own_cluster, is_split);
-                (Some(answer), problem)
-            }
-            Err(failure) => {
-                let last = before.and_then(|before| before.problem.clone());
-                // It is still the connection of that probe which has no end.
-                let goes_on =
-                    last.filter(|last| failure.reason == Reason::BackendsNotEnded && !last.hop.is_after_answer());
-                (None, Some(goes_on.unwrap_or_else(|| judge_failure(&failure, is_pooled))))
-            }
-        };
-        let hop = |problem: &Option<Problem>| problem.as_ref().map(|problem| problem.hop);
-        let same = before.filter(|before| hop(&before.problem) == hop(&problem));
+    /// The report after a probe.
+    pub(super) fn after(before: Option<&Self>, probed: Probed, verdict: Verdict, canary: CanaryState) -> Self {
+        let problem = verdict.problem.as_ref();
+        let hop = |problem: Option<&Problem>| problem.map(|problem| problem.hop);
+        let same = before.filter(|before| hop(before.problem()) == hop(problem));
         let mut failures = before.map(|before| before.failures.clone()).unwrap_or_default();
-        if let Some(problem) = &problem {
+        if let Some(problem) = problem {
             *failures.entry(problem.hop).or_default() += 1;
         }
         Self {
@@ -59,12 +43,16 @@ impl Report {
             probes: before.map_or(0, |before| before.probes) + 1,
             times: probed.times,
             query: probed.query,
-            answer,
-            problem,
+            answer: probed.result.ok(),
             failures,
-            is_pooled,
-            primaries,
+            verdict,
+            canary,
         }
+    }
+
+    /// The hop that fails now.
+    pub(super) fn problem(&self) -> Option<&Problem> {
+        self.verdict.problem.as_ref()
     }
 
     /// Whether a query was answered.
@@ -92,11 +80,14 @@ impl Report {
             Some(lag) => format!("{}, {lag:.1} s behind", answer.whom()),
             None => answer.whom(),
         }));
-        hops.extend(self.problem.as_ref().map(|problem| format!("{}: {}", problem.hop.word(), problem.message)));
+        let write = self.canary.write_took.map(|took| step(&("canary", took)));
+        let age = self.canary.age_seconds.map(|age| format!("canary of {age:.1} s ago"));
+        hops.extend(write.into_iter().chain(age));
+        hops.extend(self.problem().map(|problem| format!("{}: {}", problem.hop.word(), problem.message)));
         Detail {
             name: format!("service {}", service.name),
             state: hops.join(" → "),
-            well: self.problem.is_none(),
+            well: self.problem().is_none(),
             since: Some(self.since),
         }
     }

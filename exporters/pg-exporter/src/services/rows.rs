@@ -4,7 +4,7 @@ use engine::{RowSink, Value};
 
 use super::hop::Hop;
 use super::report::Report;
-use super::service::Service;
+use super::service::{Canary, Service};
 
 /// Writes the rows of one table; a service that was not probed yet has none.
 pub(super) fn write(table: &str, services: &[(&Service, &Report)], sink: &mut dyn RowSink) {
@@ -13,12 +13,17 @@ pub(super) fn write(table: &str, services: &[(&Service, &Report)], sink: &mut dy
         "service_steps" => steps(services, sink),
         "service_hops" => hops(services, sink),
         "service_answers" => answers(services, sink),
+        "service_canaries" => canaries(services, sink),
         _ => {}
     }
 }
 
 fn float(value: Option<f64>) -> Value<'static> {
     value.map_or(Value::Null, Value::Float)
+}
+
+fn count(number: u64) -> Value<'static> {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 fn states(services: &[(&Service, &Report)], sink: &mut dyn RowSink) {
@@ -28,8 +33,8 @@ fn states(services: &[(&Service, &Report)], sink: &mut dyn RowSink) {
         sink.row(&[
             Value::Text(service.name.as_str().into()),
             Value::Bool(report.is_up()),
-            Value::Bool(report.problem.is_none()),
-            Value::Int(i64::try_from(report.probes).unwrap_or(i64::MAX)),
+            Value::Bool(report.problem().is_none()),
+            count(report.probes),
             float(answer.and_then(|answer| answer.lag_seconds)),
             float(answer.map(|answer| answer.started)),
             float(report.times.certificate_expiry),
@@ -55,8 +60,8 @@ fn hops(services: &[(&Service, &Report)], sink: &mut dyn RowSink) {
             sink.row(&[
                 Value::Text(service.name.as_str().into()),
                 Value::Text(hop.word().into()),
-                Value::Bool(report.problem.as_ref().is_some_and(|problem| problem.hop == hop)),
-                Value::Int(i64::try_from(failures).unwrap_or(i64::MAX)),
+                Value::Bool(report.problem().is_some_and(|problem| problem.hop == hop)),
+                count(failures),
             ]);
         }
     }
@@ -74,5 +79,22 @@ fn answers(services: &[(&Service, &Report)], sink: &mut dyn RowSink) {
             Value::Text(answer.system_identifier.as_str().into()),
             Value::Int(1),
         ]);
+    }
+}
+
+fn canaries(services: &[(&Service, &Report)], sink: &mut dyn RowSink) {
+    sink.columns(&["service", "writes", "write", "lost", "age"]);
+    for (service, report) in services {
+        let (canary, name) = (&report.canary, Value::Text(service.name.as_str().into()));
+        match service.canary {
+            None => {}
+            Some(Canary::Writes(_)) => {
+                let took = float(canary.write_took.map(|took| took.as_secs_f64()));
+                sink.row(&[name, count(canary.writes), took, count(canary.lost), Value::Null]);
+            }
+            Some(Canary::Reads { .. }) => {
+                sink.row(&[name, Value::Null, Value::Null, Value::Null, float(canary.age_seconds)]);
+            }
+        }
     }
 }

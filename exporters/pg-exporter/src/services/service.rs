@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use pgclient::Target;
 
+use super::table_name::TableName;
+
 /// The role that a service promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PromisedRole {
@@ -34,6 +36,15 @@ impl PromisedRole {
     }
 }
 
+/// What a probe does about a row that has to arrive.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Canary {
+    /// It writes the row of this service.
+    Writes(TableName),
+    /// It reads the row that the probes of another service write.
+    Reads { of: String, table: TableName },
+}
+
 /// A service: where clients connect, and what they are promised there.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
@@ -47,6 +58,7 @@ pub(crate) struct Service {
     pub timeout: Duration,
     /// How far a standby may be behind the primary.
     pub max_lag: Option<Duration>,
+    pub canary: Option<Canary>,
     /// Tells whether the description in the file has changed.
     pub fingerprint: u64,
 }

@@ -161,7 +161,7 @@ impl Attempt {
         let stream = timeout_at(deadline, connector.connect(permit)).await;
         let stream = stream.map_err(|_| LoginPhase::Connecting.timed_out(&self.label, wait))?;
         let stream = stream.map_err(|error| ConnectError::from_io(&self.label, &error))?;
-        self.clocks.steps.completed(LoginStep::Connect);
+        self.clocks.steps.connected(stream.ends());
         self.clocks.phase.send_replace(LoginPhase::Accepted);
         Ok(stream)
     }

@@ -4,6 +4,6 @@ pub(crate) mod connector;
 pub(crate) mod endpoint;
 pub(crate) mod limited_tls;
 pub(crate) mod permit_stream;
-mod reachability;
+pub(crate) mod reachability;
 pub(crate) mod row_limiter;
 mod stream;

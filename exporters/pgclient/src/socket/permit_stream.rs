@@ -1,6 +1,7 @@
 //! A socket that holds a permit.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -40,6 +41,11 @@ impl PermitStream {
             Some(SocketStream::Tcp(stream)) => SockRef::from(stream).try_clone().ok().map(TcpHandle),
             _ => None,
         }
+    }
+
+    /// The addresses of both ends, if it is a TCP one.
+    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.socket.as_ref().and_then(SocketStream::ends)
     }
 
     /// The permit that it holds.

@@ -27,15 +27,19 @@ impl Reachability {
     /// Probes the connection and returns whether its peer is lost. On systems without `/proc/net/tcp` it is never lost; the
     /// kernel ends the connection in time.
     pub(crate) fn is_lost(&mut self) -> bool {
-        let table = if self.local.is_ipv4() { "/proc/self/net/tcp" } else { "/proc/self/net/tcp6" };
-        let sockets = std::fs::read_to_string(table).unwrap_or_default();
-        if retransmits(&sockets, self.local, self.peer) {
+        if is_silent(self.local, self.peer) {
             let since = *self.silent_since.get_or_insert_with(Instant::now);
             return since.elapsed() >= UNREACHABLE_AFTER;
         }
         self.silent_since = None;
         false
     }
+}
+
+/// Whether the peer of a connection does not acknowledge what was sent. On systems without `/proc/net/tcp` it always does.
+pub(crate) fn is_silent(local: SocketAddr, peer: SocketAddr) -> bool {
+    let table = if local.is_ipv4() { "/proc/self/net/tcp" } else { "/proc/self/net/tcp6" };
+    retransmits(&std::fs::read_to_string(table).unwrap_or_default(), local, peer)
 }
 
 /// Whether a connection has retransmitted data that is not acknowledged yet.

@@ -1,6 +1,7 @@
 //! A TCP or Unix socket.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -78,7 +79,12 @@ impl SocketStream {
 
     /// `None` for a Unix socket, whose peer cannot be lost.
     fn reachability(&self) -> Option<Reachability> {
+        self.ends().map(|(local, peer)| Reachability::new(local, peer))
+    }
+
+    /// The addresses of both ends of a TCP socket.
+    pub(super) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         let SocketStream::Tcp(stream) = self else { return None };
-        Some(Reachability::new(stream.local_addr().ok()?, stream.peer_addr().ok()?))
+        Some((stream.local_addr().ok()?, stream.peer_addr().ok()?))
     }
 }

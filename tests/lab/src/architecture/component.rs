@@ -11,10 +11,11 @@ pub(crate) enum Component {
     VipManager,
     NodeExporter,
     Blackbox,
+    Dnsmasq,
 }
 
 impl Component {
-    pub(crate) const ALL: [Component; 8] = [
+    pub(crate) const ALL: [Component; 9] = [
         Self::Etcd,
         Self::HaProxy,
         Self::Alertmanager,
@@ -23,13 +24,16 @@ impl Component {
         Self::VipManager,
         Self::NodeExporter,
         Self::Blackbox,
+        Self::Dnsmasq,
     ];
 
     /// The suite that has the wanted version: etcd 3.5, HAProxy 3.0, syslog-ng 4.8, Alertmanager 0.33, VictoriaMetrics 1.145,
-    /// vip-manager 1.0, node_exporter 1.9, blackbox_exporter 0.26.
+    /// vip-manager 1.0, node_exporter 1.9, blackbox_exporter 0.26, dnsmasq 2.9.
     pub(crate) fn suite(self) -> &'static str {
         match self {
-            Self::Etcd | Self::HaProxy | Self::SyslogNg | Self::NodeExporter | Self::Blackbox => "trixie",
+            Self::Etcd | Self::HaProxy | Self::SyslogNg | Self::NodeExporter | Self::Blackbox | Self::Dnsmasq => {
+                "trixie"
+            }
             Self::Alertmanager | Self::Victoria => "sid",
             Self::VipManager => "bookworm",
         }
@@ -47,6 +51,8 @@ impl Component {
             Self::VipManager => "vip-manager",
             Self::NodeExporter => "prometheus-node-exporter",
             Self::Blackbox => "prometheus-blackbox-exporter",
+            // Without what starts it with the system.
+            Self::Dnsmasq => "dnsmasq-base",
         }
     }
 }

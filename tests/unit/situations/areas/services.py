@@ -8,7 +8,7 @@ from servers import Server
 
 AREA = Area("services", "Services as clients use them")
 TWO = (OURS, PLAIN)
-HOPS = ("dns", "address", "listener", "balancer", "tls", "pooler", "login", "server", "query", "cluster", "role", "split", "lag")
+HOPS = ("dns", "address", "listener", "balancer", "tls", "pooler", "login", "server", "query", "cluster", "role", "split", "lag", "canary")
 
 
 def watched(s, up=1, seconds=0.005, **failed):
