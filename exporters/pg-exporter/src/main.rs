@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         ],
         rules: EmbeddedFolder::of::<Rules>("findings/pg"),
         check_query: None,
+        check_rest: None,
         explain_prefix: Some("EXPLAIN "),
         grants: Some(GRANTS),
         tools: &[

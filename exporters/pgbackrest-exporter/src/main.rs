@@ -60,6 +60,7 @@ fn main() -> ExitCode {
         embedded: vec![EmbeddedFolder::of::<Collectors>("pgbackrest")],
         rules: EmbeddedFolder::of::<Rules>("findings/pgbackrest"),
         check_query: Some(language::check),
+        check_rest: None,
         explain_prefix: None,
         grants: None,
         tools: &[Tool {
