@@ -60,7 +60,7 @@ mod vip;
 
 pub use architecture::{
     Alert, Alertmanager, Architecture, Condition, Etcd, HaProxy, LEADER_TTL, Member, Node, NodeExporter, Plan, Ports,
-    Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
+    SITE_TAG, Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
 };
 pub use backends::{BackendWatch, Backends};
 pub use balancer::Balancer;
