@@ -12,14 +12,10 @@ mod backups;
 mod clusters;
 #[path = "../../exporters/pgbackrest-exporter/src/document.rs"]
 mod document;
-#[path = "../../exporters/pgbackrest-exporter/src/filter.rs"]
-mod filter;
 #[path = "../../exporters/pgbackrest-exporter/src/fuzz.rs"]
 mod fuzz;
-#[path = "../../exporters/pgbackrest-exporter/src/interrupt.rs"]
-mod interrupt;
-#[path = "../../exporters/pgbackrest-exporter/src/json.rs"]
-mod json;
+#[path = "../../exporters/pgbackrest-exporter/src/language.rs"]
+mod language;
 #[path = "../../exporters/pgbackrest-exporter/src/native.rs"]
 mod native;
 #[path = "../../exporters/pgbackrest-exporter/src/redact.rs"]
@@ -28,8 +24,6 @@ mod redact;
 mod repair;
 #[path = "../../exporters/pgbackrest-exporter/src/shape.rs"]
 mod shape;
-#[path = "../../exporters/pgbackrest-exporter/src/shorten.rs"]
-mod shorten;
 #[path = "../../exporters/pgbackrest-exporter/src/slots.rs"]
 mod slots;
 #[path = "../../exporters/pgbackrest-exporter/src/wal.rs"]

@@ -25,6 +25,7 @@ mod log_metrics;
 mod logs;
 mod mistakes;
 mod parity;
+mod patroni_rest;
 mod pgbackrest;
 mod pgbouncer;
 mod pooled;

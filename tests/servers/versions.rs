@@ -247,7 +247,9 @@ fn assert_planned(page: &Page, exporter: &Exporter, listed: &[Listed], major: Ma
             reason if reason.starts_with("requires the log of") => true,
             // Of two that take the same numbers one is planned.
             reason if reason.contains("the extension pg_wait_sampling") && is_of_samples => true,
-            reason if reason.starts_with("reads no database") => collector.starts_with("pg_service"),
+            reason if reason.starts_with("reads no database") => {
+                collector.starts_with("pg_service") || collector.starts_with("patroni_")
+            }
             "requires a standby" => role == Role::Primary,
             "requires a primary" => role == Role::Standby,
             _ => OFF.iter().any(|(name, _)| *name == collector),

@@ -10,6 +10,7 @@ from thresholds import ANY_IS_A_WARNING, ANY_IS_BAD, DCS_AGE, ETCD_FSYNC, ETCD_Q
 
 NEEDS = "No Patroni target with this cluster label"
 LEADER = texts(_0="blue:replica", _1="green:leader")
+NO_REST = "No pg-exporter with --patroni-url and this cluster label"
 NO_SERVICES = "No pg-exporter with --services and this cluster label"
 NO_CANARY = "No service with a canary in the file of --services"
 ANSWERS = texts(_0="red:no", _1="green:yes")
@@ -55,6 +56,25 @@ page.row(
           Text("Patroni version", PATRONI_VERSION, "patroni"), Text("PostgreSQL version", version("@cls", "ins"), "version"),
           Column("Uptime", "time() - max by (ins) (patroni_postmaster_start_time{@cls} > 0)", "s"),
           sort="Instance", links={"ins": ("instance", "ins")}, none=NEEDS, h=7),
+    table("Failover candidates by member", "Whether a failover may promote the member, by tags, lag and synchronous mode. The obstacle says why not.", ["member"],
+          Column("Candidate", "max by (member) (patroni_member_candidate{@cls})", maps=YES),
+          Text("Obstacle", "topk by (member) (1, max by (member, obstacle) (patroni_member_state_info{@cls}))", "obstacle"),
+          Text("State", "topk by (member) (1, max by (member, state) (patroni_member_state_info{@cls}))", "state"),
+          Column("Lag in DCS", "max by (member) (patroni_member_lag_bytes{@cls})", "bytes"),
+          Column("Priority", "max by (member) (patroni_member_failover_priority{@cls})", "none"),
+          Column("No failover", "max by (member) (patroni_member_nofailover{@cls})", maps=YES),
+          Column("No load balancing", "max by (member) (patroni_member_noloadbalance{@cls})", maps=YES),
+          Column("No sync", "max by (member) (patroni_member_nosync{@cls})", maps=YES),
+          Column("Clone source", "max by (member) (patroni_member_clonefrom{@cls})", maps=YES),
+          Column("Scheduled restart", "1000 * max by (member) (patroni_member_scheduled_restart_time_seconds{@cls})", "dateTimeAsIso"),
+          sort="Member", none=NO_REST, w=24, h=6),
+    table("Past failovers and switchovers", "The last 20 timelines that have ended. A timeline that ended by itself was a failover.", ["timeline", "new_leader"],
+          Column("Ended", "1000 * max by (timeline, new_leader) (patroni_history_end_time_seconds{@cls})", "dateTimeAsIso"),
+          Column("Position", "max by (timeline, new_leader) (patroni_history_end_lsn_bytes{@cls})", "bytes"),
+          sort="-Ended", none=NO_REST, w=12, h=6),
+    table("Scheduled switchover", "A switchover that Patroni will begin by itself. patronictl flush cancels it.", ["from", "to"],
+          Column("Begins", "1000 * max by (from, to) (patroni_switchover_scheduled_time_seconds{@cls})", "dateTimeAsIso"),
+          sort="Begins", none="No switchover is scheduled", w=12, h=6),
     timeline("Leader history", "Two leaders at once are a split brain.", ("max by (ins) (patroni_primary{@cls})", "{{ins}}"), maps=LEADER, link=("instance", "ins"), none=NEEDS),
     timeline("PostgreSQL state history", "Whether the PostgreSQL that Patroni manages is running.", ("max by (ins) (patroni_postgres_running{@cls})", "{{ins}}"), maps=RUNNING, link=("instance", "ins"), none=NEEDS),
     timeline("Streaming state", "A replica in archive recovery lags by a WAL file.", ("max by (ins) (patroni_postgres_streaming{@cls})", "{{ins}} streaming"),

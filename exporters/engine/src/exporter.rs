@@ -34,6 +34,8 @@ pub struct Exporter {
     pub rules: EmbeddedFolder,
     /// Checks the text of a query as far as that is possible without a server.
     pub check_query: Option<CheckQuery>,
+    /// The same for collectors with the key `rest`.
+    pub check_rest: Option<CheckQuery>,
     /// What makes a query one for its plan, for `check --server`.
     pub explain_prefix: Option<&'static str>,
     /// Statements that prepare a role for the exporter, for the command `grants`.

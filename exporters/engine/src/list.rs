@@ -217,6 +217,7 @@ fn markdown(catalog: &Catalog, metrics: &[Listed]) -> String {
         };
         let runs = match &collector.access {
             Some(table) => format!("Access | `{table}`: no query runs |\n| {pace}"),
+            None if collector.rest.is_some() => "Reads | the REST interface of Patroni: `--patroni-url`".to_owned(),
             None => format!("Tags | {tags} |\n| {pace}"),
         };
         writeln!(out, "\n| | |\n|---|---|\n| Labels | {labels} |\n| {runs} |").ok();

@@ -48,6 +48,7 @@ pub(crate) struct Planned {
 pub(crate) enum SkipReason {
     Skipped,
     Access,
+    Rest,
     OtherProduct(String),
     Version(VersionRange),
     MainDatabaseOnly,
@@ -69,6 +70,7 @@ impl fmt::Display for SkipReason {
         match self {
             Self::Skipped => f.write_str("disabled in its file (skip: true)"),
             Self::Access => f.write_str("reads no database: what the exporter finds by itself (--services)"),
+            Self::Rest => f.write_str("reads no database: the REST interface of Patroni (--patroni-url)"),
             Self::OtherProduct(product) => write!(f, "requires {product}"),
             Self::Version(range) => write!(f, "requires versions {range}"),
             Self::MainDatabaseOnly => f.write_str("runs once per server, in the main database (tag cluster)"),
@@ -182,6 +184,9 @@ fn skipped(collector: &Collector, facts: &ServerFacts, selection: &Selection, ma
     }
     if collector.access.is_some() {
         return Some(SkipReason::Access);
+    }
+    if collector.rest.is_some() {
+        return Some(SkipReason::Rest);
     }
     let for_bouncer = collector.tags.iter().any(|tag| tag == "pgbouncer");
     if for_bouncer != (selection.product == "pgbouncer") {

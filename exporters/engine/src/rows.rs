@@ -136,6 +136,8 @@ pub struct Fetched {
     pub received_bytes: u64,
     /// How long the source worked on it, the wait behind other queries of the same batch aside.
     pub took: Duration,
+    /// How long ago the source read what the rows are made of.
+    pub age: Duration,
 }
 
 /// A whole result. All texts are in one place, so that a cell takes no memory of its own.

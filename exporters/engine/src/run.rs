@@ -118,7 +118,8 @@ fn act<O: Args, S: Source>(
     let tiers = options.cache_ttls;
     let load = {
         let strict = matches!(command, Some(Task::Check { strict: true, .. }));
-        let rules = LoadRules { strict, reserved: reserved_names(&namespace), check_query: exporter.check_query };
+        let (check_query, check_rest) = (exporter.check_query, exporter.check_rest);
+        let rules = LoadRules { strict, reserved: reserved_names(&namespace), check_query, check_rest };
         let origins = origins.clone();
         move || Catalog::load_checked(&origins, &tiers, &rules)
     };

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reason::Reason;
+
 use crate::error::SourceError;
 use crate::facts::{Detail, Health, LogLocation, ServerProbe};
 use crate::rows::{Fetched, RowSink};
@@ -59,6 +61,25 @@ pub trait Source: Send + Sync + 'static {
     /// Writes the rows of collectors with the key `access`, which the source has without a session: also while the server is
     /// down. It answers at once.
     fn own_rows(&self, _table: &str, _sink: &mut dyn RowSink) {}
+
+    /// Whether it reads the REST interface of a program: then collectors with the key `rest` run.
+    fn has_rest(&self) -> bool {
+        false
+    }
+
+    /// Runs the query of a collector with the key `rest` on what that interface said last, without a session: also while the
+    /// server is down. It asks the interface for nothing, so it ends soon.
+    ///
+    /// # Errors
+    /// When the last read of the interface failed, or the query fails.
+    fn rest_rows(
+        &self,
+        query: &Query,
+        _sink: &mut dyn RowSink,
+    ) -> impl Future<Output = Result<Fetched, SourceError>> + Send {
+        let message = format!("{}: no REST interface is read", query.collector);
+        async move { Err(SourceError::new(Reason::Missing, message)) }
+    }
 
     /// What the source watches beside the server, for the status page and `explain`.
     fn details(&self) -> Vec<Detail> {

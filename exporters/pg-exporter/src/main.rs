@@ -3,7 +3,7 @@
 //! `source` lends sessions from a `pool`. `session_settings`, `session_start`, `pooler` and `tracking` prepare a connection,
 //! `session` runs queries on it. `facts`, `instance` and `health` probe the server, `data_source` reads the variables of postgres_exporter, `databases` selects the databases to read, `decode` reads the
 //! cells of a result, `options` has the flags, `services` probes the
-//! ways in that clients take.
+//! ways in that clients take, `patroni` reads Patroni's REST interface.
 
 mod data_source;
 mod databases;
@@ -15,6 +15,7 @@ mod health;
 mod instance;
 mod logs;
 mod options;
+mod patroni;
 mod pool;
 mod pooler;
 mod services;
@@ -57,13 +58,14 @@ fn main() -> ExitCode {
         namespace: "pg",
         env_prefix: "PG_EXPORTER",
         environment: options::ENVIRONMENT,
-        log_crates: &["pg_exporter", "pgclient"],
+        log_crates: &["pg_exporter", "pgclient", "jq"],
         embedded: vec![
             EmbeddedFolder::of::<Collectors>("pg"),
             EmbeddedFolder::of::<CommunityCollectors>("postgres_exporter"),
         ],
         rules: EmbeddedFolder::of::<Rules>("findings/pg"),
         check_query: None,
+        check_rest: Some(patroni::check),
         explain_prefix: Some("EXPLAIN "),
         grants: Some(GRANTS),
         tools: &[

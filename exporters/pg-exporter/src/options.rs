@@ -12,11 +12,12 @@ use crate::data_source::{data_source, not_read};
 use crate::databases::Discovery;
 use crate::instance::InstanceReader;
 use crate::logs::LogPaths;
+use crate::patroni::{Patroni, PatroniUrlError};
 use crate::pool::connector::Connector;
 use crate::pool::{IDLE_LIMIT, Pool};
 use crate::services::Services;
 use crate::session_settings::{statement_timeout, with_session_settings};
-use crate::source::PostgresSource;
+use crate::source::{Beside, PostgresSource};
 
 /// The longest time that a health endpoint waits for the server.
 const MAX_PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -79,6 +80,18 @@ pub(crate) struct PgOptions {
     #[arg(long, help_heading = SERVER, value_name = "FILE")]
     services: Option<PathBuf>,
 
+    /// REST interface of Patroni on this host: a URL such as http://127.0.0.1:8008
+    ///
+    /// It is read every 10 seconds for what Patroni's own metrics lack: tags, candidates, history,
+    /// scheduled switchovers and settings. Every user of the machine can see the command line: set a
+    /// URL with a password in the environment.
+    #[arg(long, help_heading = SERVER, value_name = "URL")]
+    patroni_url: Option<String>,
+
+    /// Certificates of the authorities for an https --patroni-url. Default: those of the system
+    #[arg(long, help_heading = SERVER, value_name = "FILE")]
+    patroni_ca_file: Option<PathBuf>,
+
     /// Do not warn about a superuser
     #[arg(long, help_heading = SERVER, action = ArgAction::Set, value_parser = parse_bool, default_value = "false")]
     allow_superuser: bool,
@@ -99,6 +112,8 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("log_postgres_path", "LOG_POSTGRES_PATH"),
     ("log_patroni_path", "LOG_PATRONI_PATH"),
     ("services", "SERVICES"),
+    ("patroni_url", "PATRONI_URL"),
+    ("patroni_ca_file", "PATRONI_CA_FILE"),
     ("allow_superuser", "ALLOW_SUPERUSER"),
 ];
 
@@ -119,6 +134,7 @@ impl PgOptions {
             Duration::from_millis(u64::try_from(self.connect_timeout).ok().filter(|ms| *ms > 0).unwrap_or(2000));
         let statement_timeout = statement_timeout(context.longest_query);
         let target = target.with_application_name_default("pg-exporter");
+        let patroni = self.patroni(&environment, context.wait_for_first)?;
         let services = Services::start(self.services.clone(), environment, target.clone())?;
         let target = with_session_settings(target, statement_timeout, self.lock_timeout);
         let discovery = Discovery::new(self.auto_discovery, &self.include_database, &self.exclude_database)
@@ -127,8 +143,15 @@ impl PgOptions {
         let pool = Pool::new(connector, IDLE_LIMIT, self.max_connections.map(usize::from));
         let reader = InstanceReader::new(discovery, self.allow_superuser);
         let log_paths = LogPaths { postgres: self.log_postgres_path, patroni: self.log_patroni_path };
-        let source = PostgresSource::new(pool, reader, log_paths, services, context.wait_for_first);
+        let beside = Beside { services, wait_for_services: context.wait_for_first, patroni };
+        let source = PostgresSource::new(pool, reader, log_paths, beside);
         Ok(Sources { sources: vec![source], probe_timeout: connect_timeout.min(MAX_PROBE_TIMEOUT) })
+    }
+
+    /// Patroni, if its URL is given.
+    fn patroni(&self, environment: &Environment, wait_for_first: bool) -> Result<Option<Patroni>, PatroniUrlError> {
+        let Some(url) = self.patroni_url.as_deref().filter(|url| !url.trim().is_empty()) else { return Ok(None) };
+        Patroni::start(url, self.patroni_ca_file.clone(), environment.clone(), wait_for_first).map(Some)
     }
 
     /// The conninfo and where it comes from: `--url`, else PG_EXPORTER_URL, PGURL, or the file that PG_EXPORTER_URL_FILE

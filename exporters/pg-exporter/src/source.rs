@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use engine::{Connections, Detail, Health, LogLocation, RowSink, Source, SourceError};
+use engine::{Connections, Detail, Fetched, Health, LogLocation, Query, Reason, RowSink, Source, SourceError};
 
 use crate::instance::InstanceReader;
 use crate::logs::{self, LogPaths};
+use crate::patroni::Patroni;
 use crate::pool::Pool;
 use crate::pool::purpose::Purpose;
 use crate::services::Services;
@@ -16,20 +17,20 @@ pub(crate) struct PostgresSource {
     pool: Pool,
     reader: Arc<InstanceReader>,
     log_paths: LogPaths,
-    services: Services,
+    beside: Beside,
+}
+
+/// What is watched beside the server, without its connections.
+pub(crate) struct Beside {
+    pub services: Services,
     /// Whether the first collection waits for the first probes of the services.
-    wait_for_services: bool,
+    pub wait_for_services: bool,
+    pub patroni: Option<Patroni>,
 }
 
 impl PostgresSource {
-    pub(crate) fn new(
-        pool: Pool,
-        reader: InstanceReader,
-        log_paths: LogPaths,
-        services: Services,
-        wait_for_services: bool,
-    ) -> Self {
-        Self { pool, reader: Arc::new(reader), log_paths, services, wait_for_services }
+    pub(crate) fn new(pool: Pool, reader: InstanceReader, log_paths: LogPaths, beside: Beside) -> Self {
+        Self { pool, reader: Arc::new(reader), log_paths, beside }
     }
 
     async fn session(&self, purpose: &Purpose) -> Result<PgSession, SourceError> {
@@ -44,8 +45,8 @@ impl Source for PostgresSource {
     type Session = PgSession;
 
     async fn open(&self, database: Option<&str>) -> Result<PgSession, SourceError> {
-        if self.wait_for_services {
-            self.services.first_probes().await;
+        if self.beside.wait_for_services {
+            self.beside.services.first_probes().await;
         }
         self.session(&Purpose::of(database)).await
     }
@@ -77,18 +78,31 @@ impl Source for PostgresSource {
     }
 
     fn own_rows(&self, table: &str, sink: &mut dyn RowSink) {
-        self.services.rows(table, sink);
+        self.beside.services.rows(table, sink);
+    }
+
+    fn has_rest(&self) -> bool {
+        self.beside.patroni.is_some()
+    }
+
+    async fn rest_rows(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
+        match &self.beside.patroni {
+            Some(patroni) => patroni.rows(query, sink).await,
+            None => Err(SourceError::new(Reason::Missing, format!("{}: --patroni-url is not set", query.collector))),
+        }
     }
 
     fn details(&self) -> Vec<Detail> {
-        self.services.details()
+        let patroni = self.beside.patroni.as_ref().map(Patroni::detail);
+        self.beside.services.details().into_iter().chain(patroni).collect()
     }
 
     fn reload(&self) -> Result<(), String> {
-        self.services.reload().map_err(|error| error.to_string())
+        self.beside.services.reload().map_err(|error| error.to_string())
     }
 
     async fn close(&self) {
-        self.services.close();
+        self.beside.services.close();
+        self.beside.patroni.iter().for_each(Patroni::close);
     }
 }

@@ -1,10 +1,10 @@
 //! A backup of a document: what is needed to sort and to summarize, and the rest as text.
 
 use jaq_json::Val;
+use jq::json::{int, member, number, string, text, with};
 use serde_json::value::RawValue;
 
 use crate::document::value;
-use crate::json::{int, member, number, string, text, with};
 use crate::shape::BACKUP;
 
 /// What is needed of a backup before it is known whether it is exported individually.

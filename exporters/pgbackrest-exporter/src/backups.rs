@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jaq_json::Val;
+use jq::json::{text, with};
 use serde_json::value::RawValue;
 
 use crate::backup::{Backup, in_database};
 use crate::clusters::{clusters, index};
 use crate::document::{Stanza, UnknownFormat, stanzas};
-use crate::json::{text, with};
 use crate::redact;
 use crate::shape::STANZA;
 use crate::slots::Slots;

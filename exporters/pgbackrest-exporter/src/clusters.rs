@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jaq_json::Val;
+use jq::json::{elements, int, member, number, object, string, text};
 
 use crate::backup::Backup;
-use crate::json::{elements, int, member, number, object, string, text};
 use crate::wal::{lsn_bytes, segment_bytes, segment_position};
 
 /// Repository and number in the history of a stanza.

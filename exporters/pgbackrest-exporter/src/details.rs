@@ -5,12 +5,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use engine::Detail;
 use jaq_json::Val;
+use jq::json::{elements, member, text};
+use jq::shorten;
 
 use crate::backup::stop;
 use crate::backups::PreparedDocument;
 use crate::jobs::{JobState, ProofState, local_time};
-use crate::json::{elements, member, text};
-use crate::shorten::shorten;
 use crate::snapshot::{InfoSnapshot, RunTarget};
 
 /// Every run, and the stanzas and repositories of the documents that are not stale.

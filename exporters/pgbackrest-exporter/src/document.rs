@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jaq_json::Val;
+use jq::json::{string, text};
 use serde_json::value::RawValue;
 
-use crate::json::{string, text};
 use crate::repair::repair;
 
 /// How many lines that start with a bracket are tried, from the last one backward.

@@ -5,11 +5,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use jaq_json::Val;
+use jq::json::object;
+use jq::{Filter, FilterError};
 
 use crate::backups::{BackupSelection, PreparedDocument, prepare};
 use crate::document::find;
-use crate::filter::{Filter, FilterError, Variables};
-use crate::json::object;
+use crate::language::{LANGUAGE, Variables};
 
 /// Collectors that read what is prepared of a document, and one filter that takes every member of it.
 const COLLECTORS: [&str; 5] = [
@@ -28,7 +29,7 @@ pub(crate) fn pgbackrest_info(input: &[u8]) {
     let Ok(prepared) = prepare(&found.json, &selection, &BTreeMap::new()) else { return };
     for filter in filters() {
         let deadline = Instant::now() + Duration::from_secs(10);
-        let table = filter.table(prepared.stanzas.iter().cloned().collect(), variables(&prepared), deadline);
+        let table = filter.table(prepared.stanzas.iter().cloned().collect(), variables(&prepared).into(), deadline);
         match table {
             Ok(table) if table.columns.is_empty() => assert!(table.cells.is_empty()),
             Ok(table) => assert!(table.cells.len().is_multiple_of(table.columns.len())),
@@ -52,7 +53,7 @@ fn queries(yaml: &str) -> Vec<String> {
 }
 
 fn compiled(text: &str) -> Filter {
-    Filter::compile(text).unwrap_or_else(|error| panic!("{error}"))
+    Filter::compile(text, &LANGUAGE).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn variables(prepared: &PreparedDocument) -> Variables {

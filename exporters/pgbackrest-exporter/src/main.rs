@@ -2,7 +2,7 @@
 //!
 //! `collect` runs pgBackRest at an interval: `command` runs the process, `output` and `redact` read what it printed, `document`,
 //! `repair` and `shape` read the JSON, `backup`, `backups`, `slots`, `clusters` and `wal` prepare it, and `snapshot` has the results. `source` runs
-//! jq filters (`filter`, `filter_cache`, `interrupt`, `native`) on the snapshot at a scrape. `jobs` runs `verify` and `drill` on a schedule; `drill_command` is the command of that name. `details` is for the status page, `options` has the flags.
+//! jq filters (`language`, `native`) on the snapshot at a scrape. `jobs` runs `verify` and `drill` on a schedule; `drill_command` is the command of that name. `details` is for the status page, `options` has the flags.
 
 mod backup;
 mod backups;
@@ -13,13 +13,10 @@ mod details;
 mod document;
 mod drill;
 mod drill_command;
-mod filter;
-mod filter_cache;
 #[cfg(test)]
 mod fuzz;
-mod interrupt;
 mod jobs;
-mod json;
+mod language;
 mod log_files;
 mod native;
 mod options;
@@ -29,7 +26,6 @@ mod repair;
 mod run_log;
 mod settings;
 mod shape;
-mod shorten;
 mod slots;
 mod snapshot;
 mod source;
@@ -60,10 +56,11 @@ fn main() -> ExitCode {
         namespace: "pgbackrest",
         env_prefix: options::ENV_PREFIX,
         environment: options::ENVIRONMENT,
-        log_crates: &["pgbackrest_exporter"],
+        log_crates: &["pgbackrest_exporter", "jq"],
         embedded: vec![EmbeddedFolder::of::<Collectors>("pgbackrest")],
         rules: EmbeddedFolder::of::<Rules>("findings/pgbackrest"),
-        check_query: Some(filter::check),
+        check_query: Some(language::check),
+        check_rest: None,
         explain_prefix: None,
         grants: None,
         tools: &[Tool {

@@ -3,16 +3,17 @@
 use jaq_core::native::{Fun, bome, run, unary, v};
 use jaq_core::{Cv, RunPtr, ValXs};
 use jaq_json::Val;
+use jq::Interruptible;
+use jq::json::int;
 
-use crate::interrupt::Interruptible;
-use crate::json::int;
 use crate::wal;
 
 /// `lsn_bytes`: a position as bytes; `segment_position($size)`: where a segment begins, as bytes; `timeline`: its timeline.
-pub(crate) fn functions() -> impl Iterator<Item = Fun<Interruptible>> {
+pub(crate) fn functions() -> Vec<Fun<Interruptible>> {
     let functions: [(&str, usize, RunPtr<Interruptible>); 3] =
         [("lsn_bytes", 0, lsn_bytes), ("timeline", 0, timeline), ("segment_position", 1, segment_position)];
-    functions.into_iter().map(|(name, arguments, function)| run::<Interruptible>((name, v(arguments), function)))
+    let native = |(name, arguments, function)| run::<Interruptible>((name, v(arguments), function));
+    functions.into_iter().map(native).collect()
 }
 
 fn lsn_bytes<'a>((_, lsn): Cv<'a, Interruptible>) -> ValXs<'a, Val> {

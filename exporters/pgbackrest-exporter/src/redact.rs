@@ -8,9 +8,8 @@
 use std::sync::LazyLock;
 
 use jaq_json::Val;
+use jq::json::{elements, member, string, text, with};
 use regex::Regex;
-
-use crate::json::{elements, member, string, text, with};
 
 /// In place of an unknown message.
 pub(crate) const OMITTED: &str = "text omitted because it may quote the configuration (run pgbackrest info to see it)";

@@ -1,26 +1,6 @@
-//! The known members of a document and their types. A member of another type
-//! becomes null, so that filters can rely on types.
+//! The known members of a document and their types. A member of another type becomes null.
 
-use std::sync::Arc;
-
-use jaq_json::Val;
-
-use crate::json::string;
-
-/// The type of a value.
-pub(crate) enum Shape {
-    Text,
-    Number,
-    Flag,
-    /// An object with any members.
-    Members,
-    /// An object; its other members stay as they are.
-    Object(&'static [(&'static str, Shape)]),
-    /// An array; elements of another type are left out.
-    List(&'static Shape),
-}
-
-use Shape::{Flag, List, Members, Number, Object, Text};
+use jq::Shape::{self, Flag, List, Members, Number, Object, Text};
 
 const STATUS: Shape = Object(&[("code", Number), ("message", Text), ("lock", LOCKS)]);
 const LOCKS: Shape = Object(&[("backup", LOCK), ("restore", LOCK)]);
@@ -57,32 +37,6 @@ pub(crate) const BACKUP: Shape = Object(&[
     ("database-ref", List(&Members)),
 ]);
 const SIZES: Shape = Object(&[("size", Number), ("delta", Number), ("size-map", Number), ("delta-map", Number)]);
-
-impl Shape {
-    /// The value with null in place of what has another type.
-    pub fn fit(&self, value: Val) -> Val {
-        match (self, value) {
-            (Text, value @ Val::TStr(_))
-            | (Number, value @ Val::Num(_))
-            | (Flag, value @ Val::Bool(_))
-            | (Members, value @ Val::Obj(_)) => value,
-            (Object(members), Val::Obj(mut object)) => {
-                let map = Arc::make_mut(&mut object);
-                for (name, shape) in *members {
-                    if let Some(member) = map.get_mut(&string(name)) {
-                        *member = shape.fit(std::mem::take(member));
-                    }
-                }
-                Val::Obj(object)
-            }
-            (List(shape), Val::Arr(elements)) => {
-                let elements = Arc::unwrap_or_clone(elements).into_iter().map(|element| shape.fit(element));
-                elements.filter(|element| *element != Val::Null).collect()
-            }
-            _ => Val::Null,
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use jaq_json::Val;
+use jq::json::{object, string};
 
 use crate::backup::Backup;
-use crate::json::{object, string};
 
 const SLOTS: [(&str, &[&str]); 3] =
     [("full", &["full"]), ("diff", &["full", "diff"]), ("incr", &["full", "diff", "incr"])];

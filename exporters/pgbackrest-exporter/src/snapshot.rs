@@ -5,10 +5,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use engine::{Reason, SourceError};
 use jaq_json::Val;
+use jq::json::{elements, int, member, object, string};
+use jq::shorten;
 
 use crate::backups::PreparedDocument;
-use crate::json::{elements, int, member, object, string};
-use crate::shorten::shorten;
 use crate::version::BackrestVersion;
 
 /// The results of all runs so far. Immutable: each collection makes a new one.

@@ -1,26 +1,24 @@
 //! The source of rows: runs jq filters on the last snapshot.
 
 use std::future::Future;
-use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use engine::{
     Connections, Fetched, LogLocation, Query, Reason, Role, RowSink, ServerFacts, ServerNotes, ServerProbe, Session,
     Source, SourceError,
 };
 use jaq_json::Val;
+use jq::Runner;
+use jq::json::object;
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::backups::PreparedDocument;
 use crate::collect::InfoCollector;
 use crate::details::details;
-use crate::filter::{FilterError, Variables};
-use crate::filter_cache::FilterCache;
 use crate::jobs::{JobRunner, ProofState, to_val};
-use crate::json::object;
+use crate::language::{LANGUAGE, Variables};
 use crate::log_files::locate;
 use crate::settings::Settings;
 use crate::snapshot::{InfoSnapshot, Timestamp};
@@ -29,8 +27,7 @@ use crate::snapshot::{InfoSnapshot, Timestamp};
 pub(crate) struct BackrestSource {
     settings: Arc<Settings>,
     snapshots: watch::Receiver<Arc<InfoSnapshot>>,
-    filters: Arc<FilterCache>,
-    processors: Arc<Semaphore>,
+    filters: Runner,
     proofs: watch::Receiver<Arc<ProofState>>,
     collecting: Mutex<Option<JoinHandle<()>>>,
     /// Runs jobs, and removes what they have made when it is told to stop.
@@ -49,9 +46,8 @@ impl BackrestSource {
         let (stop, stopped) = watch::channel(false);
         // A command looks once and ends.
         let jobs = Mutex::new((!wait_for_first).then(|| (stop, tokio::spawn(jobs.run(stopped)))));
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let processors = Arc::new(Semaphore::new(processors));
-        Self { settings, snapshots, filters: Arc::default(), processors, proofs, collecting, jobs, wait_for_first }
+        let filters = Runner::new(&LANGUAGE);
+        Self { settings, snapshots, filters, proofs, collecting, jobs, wait_for_first }
     }
 }
 
@@ -77,7 +73,6 @@ impl Source for BackrestSource {
             snapshot,
             proofs: self.proofs.borrow().clone(),
             filters: self.filters.clone(),
-            processors: self.processors.clone(),
             input: OnceLock::new(),
         })
     }
@@ -115,18 +110,16 @@ pub(crate) struct BackrestSession {
     settings: Arc<Settings>,
     snapshot: Arc<InfoSnapshot>,
     proofs: Arc<ProofState>,
-    filters: Arc<FilterCache>,
-    /// As many filters run at a time: a filter's limit is for its own work, and not for its wait behind others.
-    processors: Arc<Semaphore>,
+    filters: Runner,
     input: OnceLock<(Val, Variables)>,
 }
 
 impl BackrestSession {
     /// The input of filters and their variables. All but the time stay the same in a session.
-    fn input(&self) -> (Val, Variables) {
+    fn input(&self) -> (Val, Vec<Val>) {
         let (input, mut variables) = self.input.get_or_init(|| self.prepare_input()).clone();
         variables[0] = Val::from(Timestamp::now().unix_seconds);
-        (input, variables)
+        (input, variables.into())
     }
 
     fn prepare_input(&self) -> (Val, Variables) {
@@ -175,39 +168,6 @@ impl Session for BackrestSession {
     }
 
     async fn fetch(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
-        // Nobody closes it.
-        let _processor = self.processors.acquire().await;
-        let deadline = Instant::now() + query.timeout;
-        let failure = |reason, message: String| SourceError::new(reason, format!("{}: {message}", query.collector));
-        let limit = format!("its limit of {} s (timeout of the collector)", query.timeout.as_secs_f64());
-        let late = || failure(Reason::Timeout, format!("the filter took longer than {limit}"));
-        let Some(filter) = self.filters.start(&query.text)? else {
-            let message = format!("the filter still runs: at an earlier scrape it took longer than {limit}");
-            return Err(failure(Reason::Timeout, message));
-        };
-        let (input, variables) = self.input();
-        let run = tokio::task::spawn_blocking(move || {
-            let begun = Instant::now();
-            let table = filter.table(input, variables, deadline);
-            (table, begun.elapsed())
-        });
-        let (table, took) = match tokio::time::timeout_at(deadline.into(), run).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(panic)) => return Err(failure(Reason::Filter, format!("the filter panicked: {panic}"))),
-            Err(_) => return Err(late()),
-        };
-        match table {
-            Ok(table) => {
-                tracing::debug!(collector = %query.collector, steps = table.steps, "a filter ended");
-                sink.table(&table.columns, &table.cells);
-                if let Some(error) = &table.error {
-                    sink.unreadable(table.failed, error);
-                }
-                Ok(Fetched { took, ..Fetched::default() })
-            }
-            Err(FilterError::Late) => Err(late()),
-            Err(error @ FilterError::Shape { .. }) => Err(failure(Reason::Shape, error.to_string())),
-            Err(error) => Err(failure(Reason::Filter, error.to_string())),
-        }
+        self.filters.run(query, || self.input(), sink).await
     }
 }

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         ],
         rules: EmbeddedFolder::of::<Rules>("findings/pgbouncer"),
         check_query: None,
+        check_rest: None,
         explain_prefix: None,
         grants: None,
         tools: &[],

@@ -135,7 +135,7 @@ impl Session for ConsoleSession {
         }
         let table = shape(result, &command.shape);
         sink.table(&table.columns, &table.cells);
-        Ok(Fetched { received_bytes, took })
+        Ok(Fetched { received_bytes, took, ..Fetched::default() })
     }
 }
 

@@ -47,3 +47,4 @@ pub use slot::ConnectionSlot;
 pub use socket::row_limiter::ROW_TOO_LARGE;
 pub use startup_options::OwnSetting;
 pub use target::Target;
+pub use tls::verifying_client;

@@ -62,7 +62,7 @@ mod vip;
 
 pub use architecture::{
     Alert, Alertmanager, Architecture, Condition, ETCD_MEMBERS, Etcd, EtcdCluster, HaProxy, LEADER_TTL, Member, Node,
-    NodeExporter, Plan, Ports, Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
+    NodeExporter, Plan, Ports, SITE_TAG, Scale, Service, Shipper, Victoria, VictoriaLogs, Webhook, rule_files,
 };
 pub use backends::{BackendWatch, Backends};
 pub use balancer::Balancer;

@@ -3,7 +3,7 @@
 use super::page::Page;
 
 /// A page, what the command begins with, and the reason.
-const EXCEPTIONS: [(&str, &str, &str); 11] = [
+const EXCEPTIONS: [(&str, &str, &str); 12] = [
     ("docs/guide/backups.md", "pgbackrest-exporter", "needs root, and repositories: tests/servers/pgbackrest runs it"),
     ("docs/guide/backups.md", "curl -s localhost:9854", "the same"),
     ("docs/guide/install.md", "apt install", "needs root and packages: tests/packages installs them"),
@@ -17,6 +17,7 @@ const EXCEPTIONS: [(&str, &str, &str); 11] = [
         "needs a cluster: tests/unit/chart renders the chart with these values",
     ),
     ("docs/guide/logs.md", "vector --config", "no package registry has Vector: tests/unit/logs runs its programs"),
+    ("docs/guide/patroni.md", "pg-exporter --patroni-url", "needs Patroni: tests/architecture/switchover.rs starts it"),
     ("docs/guide/pigsty.md", "systemctl", "needs systemd, and Pigsty"),
     ("docs/guide/services.md", "pg-exporter --services", "needs load balancers: tests/servers/services.rs starts them"),
 ];

@@ -129,6 +129,8 @@ fn help_lists_every_flag_with_its_variable_and_default_once() {
         "MAX_CONNECTIONS",
         "LOCK_TIMEOUT",
         "SERVICES",
+        "PATRONI_URL",
+        "PATRONI_CA_FILE",
         "LOG_POSTGRES_PATH",
         "LOG_PATRONI_PATH",
         "STATE_DIR",

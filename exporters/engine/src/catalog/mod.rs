@@ -41,6 +41,8 @@ pub(crate) struct LoadRules {
     pub reserved: Vec<String>,
     /// The source's own check of queries.
     pub check_query: Option<CheckQuery>,
+    /// The check of queries on a REST interface.
+    pub check_rest: Option<CheckQuery>,
 }
 
 /// Sorted by position; what several branches share through an alias is reported once.
@@ -131,8 +133,9 @@ impl Catalog {
         share_queries(&mut collectors, &mut errors);
         check_branches(&collectors, &mut tolerable);
         check_lookups(&collectors, &mut errors);
-        if let Some(check) = rules.check_query {
-            errors.extend(collectors.iter().flat_map(|collector| query_diagnostics(collector, check)));
+        for collector in &collectors {
+            let check = if collector.rest.is_some() { rules.check_rest } else { rules.check_query };
+            errors.extend(check.map(|check| query_diagnostics(collector, check)).into_iter().flatten());
         }
         leave_out_reserved(&mut collectors, &rules.reserved, &mut tolerable);
         collectors.retain(Collector::has_metric);

@@ -1,4 +1,4 @@
-//! The key `access`, and what a collector with it cannot have.
+//! The keys `access` and `rest`, and what a collector with them cannot have: no session runs a query for it.
 
 use std::sync::Arc;
 
@@ -35,6 +35,19 @@ pub(super) fn read_access(key: &str, fields: &Fields<'_>, diagnostics: &mut Diag
     fields.text("access").map(Into::into)
 }
 
+/// Reads `rest`: the program on whose REST interface the query runs, as jq.
+pub(super) fn read_rest(key: &str, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Arc<str>> {
+    let node = fields.get("rest")?;
+    for other in OF_QUERIES.into_iter().filter(|name| *name != "timeout" && fields.get(name).is_some()) {
+        let message = format!("branch {key} has {other} and rest: no server is asked for it");
+        diagnostics.error(fields.position(other, node.position), message);
+    }
+    if fields.get("query").is_none() {
+        diagnostics.error(node.position, format!("branch {key} has rest and no query: expected a jq filter"));
+    }
+    fields.text("rest").map(Into::into)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::collector::read_file;
@@ -53,6 +66,20 @@ mod tests {
             let told: Vec<String> = read.told.errors.iter().map(ToString::to_string).collect();
             assert_eq!(told.first().map(String::as_str), expected, "{more}");
             assert_eq!(read.collectors.len(), usize::from(expected.is_none()));
+        }
+    }
+
+    #[test]
+    fn a_collector_of_a_rest_interface_has_a_filter_and_no_key_about_servers() {
+        for (more, expected) in [
+            ("  query: .cluster\n  timeout: 2\n", None),
+            ("  from: x\n", Some("test.yml:2:9: branch a has rest and no query: expected a jq filter")),
+            ("  query: .\n  ttl: 10\n", Some("test.yml:4:3: branch a has ttl and rest: no server is asked for it")),
+        ] {
+            let text = format!("a:\n  rest: patroni\n{more}  metrics: [{{ ok: {{ usage: GAUGE }} }}]\n");
+            let read = read_file("test.yml", &text, &Tiers::default(), &|_| Err("no such file".to_owned()));
+            let told: Vec<String> = read.told.errors.iter().map(ToString::to_string).collect();
+            assert_eq!(told.first().map(String::as_str), expected, "{more}");
         }
     }
 }

@@ -5,6 +5,9 @@ use super::key::{Item, Key, KeyMap, KeyType};
 /// The values of `access`.
 const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "service_answers", "service_canaries"];
 
+/// The values of `rest`.
+const REST_PROGRAMS: &[&str] = &["patroni"];
+
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
@@ -72,6 +75,12 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
             KeyType::Word(ACCESS_TABLES, false),
             "What the exporter found by using the services of the services file as clients do: their states, the time of each step, each hop on the way, who answered, or their canaries. No query runs.",
             "services",
+        ),
+        Key::ours(
+            "rest",
+            KeyType::Word(REST_PROGRAMS, false),
+            "Program whose REST interface it reads. Its `query` is a jq filter over one document with the answers: `{patroni, cluster, history, config}` of `--patroni-url`. No query runs on the server.",
+            "patroni",
         ),
         Key::new(
             "predicate_queries",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::access::read_access;
+use super::access::{read_access, read_rest};
 use super::ask::{SqlFile, check_macros, read_ask};
 use super::change::Change;
 use super::columns::read_columns;
@@ -129,6 +129,7 @@ fn read_collector(
         source: fields.text("source"),
         query_of: fields.text("query_of"),
         access: read_access(key, &fields, diagnostics),
+        rest: read_rest(key, &fields, diagnostics),
         selected: None,
         predicates,
         search_path: read_search_path(&fields, diagnostics),

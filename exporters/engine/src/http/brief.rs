@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::collector_status::{Kind, TO_SEE_EVERYTHING, status};
+use super::collector_status::{Kind, TO_SEE_EVERYTHING, rest_status, status};
 use super::explain::explain_head;
 use super::humanize::duration;
 use crate::printable::Lines;
@@ -37,7 +37,7 @@ pub(crate) fn explain_briefly<S: Source>(targets: &Targets<S>) -> String {
 /// Whether every server answered and no planned collector of it failed.
 pub(crate) fn all_succeeded<S: Source>(targets: &Targets<S>) -> bool {
     targets.scrapers.iter().all(|scraper| {
-        let is_good = |view: &Snapshot| view.up.is_ok() && view.shown.iter().all(|one| one.state.failure.is_none());
+        let is_good = |view: &Snapshot| view.up.is_ok() && view.running().all(|one| one.state.failure.is_none());
         scraper.last_snapshot().is_some_and(|view| is_good(&view))
     })
 }
@@ -99,6 +99,12 @@ pub(crate) fn attention<S: Source>(scraper: &Scraper<S>, view: &Snapshot) -> (Ve
             found.push(Attention { database, collector, status: status.text });
         } else if let Some((_, grant)) = status.text.split_once(TO_SEE_EVERYTHING) {
             grants.insert(format!("{grant};"));
+        }
+    }
+    for (one, status) in view.rest.iter().map(|one| (one, rest_status(one))) {
+        if status.kind != Kind::Ok {
+            let collector = scraper.catalog.collectors[one.collector].key.to_string();
+            found.push(Attention { database: String::new(), collector, status: status.text });
         }
     }
     (found, grants)

@@ -55,6 +55,15 @@ pub(super) fn status(
     }
 }
 
+/// The status of a collector of a REST interface.
+pub(super) fn rest_status(one: &CollectorView) -> CollectorStatus {
+    match &one.result {
+        _ if one.state.failure.is_some() => CollectorStatus { kind: Kind::Failed, text: failed(one) },
+        Some(result) => fetched(result),
+        None => CollectorStatus { kind: Kind::Absent, text: "not run yet".into() },
+    }
+}
+
 /// The grants that are missing: the one that the server reported, and the one that the collector declares.
 fn advice(collector: &Collector, one: &CollectorView, view: &Snapshot) -> Option<String> {
     let error = one.state.failure.as_ref().map(|failure| &failure.error);

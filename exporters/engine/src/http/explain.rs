@@ -1,11 +1,11 @@
 //! `explain`: what is planned for each database, what is not and why, and what each collector costs.
 
-use super::collector_status::status;
+use super::collector_status::{CollectorStatus, rest_status, status};
 use super::health::word;
 use super::humanize::duration;
 use crate::facts::{Detail, Role, ServerFacts};
 use crate::printable::Lines;
-use crate::scrape::{DatabaseView, Scraper, Snapshot, Targets};
+use crate::scrape::{CollectorView, DatabaseView, Scraper, Snapshot, Targets};
 use crate::source::Source;
 
 /// The plan of every database of every server, as text.
@@ -26,6 +26,33 @@ fn explain_server<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
     for (at, database) in view.databases.iter().enumerate() {
         explain_database(out, scraper, &view, at, database);
     }
+    if !view.rest.is_empty() {
+        out.line("");
+        out.line("## REST interface of Patroni");
+        heading(out, scraper);
+        view.rest.iter().for_each(|one| row(out, scraper, one, &rest_status(one)));
+    }
+}
+
+fn key_width<S: Source>(scraper: &Scraper<S>) -> usize {
+    scraper.catalog.collectors.iter().map(|collector| collector.key.len()).max().unwrap_or_default()
+}
+
+fn heading<S: Source>(out: &mut Lines, scraper: &Scraper<S>) {
+    let width = key_width(scraper);
+    let [collector, ttl, age, ms, rows, series, state] = ["collector", "ttl", "age", "ms", "rows", "series", "state"];
+    out.line(format_args!("{collector:<width$} {ttl:>5} {age:>6} {ms:>8} {rows:>7} {series:>7}  {state}"));
+}
+
+fn row<S: Source>(out: &mut Lines, scraper: &Scraper<S>, one: &CollectorView, status: &CollectorStatus) {
+    let (age, rows, series) = match &one.state.last_success {
+        Some(good) => (good.at.elapsed().as_secs().to_string(), good.result.rows, good.result.series),
+        None => ("-".into(), 0, 0),
+    };
+    let (width, ttl) = (key_width(scraper), scraper.ttl(one.collector).as_secs_f64());
+    let ms = one.state.duration.as_secs_f64() * 1e3;
+    let (key, state) = (&scraper.catalog.collectors[one.collector].key, &status.text);
+    out.line(format_args!("{key:<width$} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}"));
 }
 
 /// What the server is, how it was reached, and what it advises.
@@ -98,20 +125,12 @@ fn explain_database<S: Source>(
         }
         return;
     };
-    let width = scraper.catalog.collectors.iter().map(|collector| collector.key.len()).max().unwrap_or_default();
-    let [collector, ttl, age, ms, rows, series, state] = ["collector", "ttl", "age", "ms", "rows", "series", "state"];
-    out.line(format_args!("{collector:<width$} {ttl:>5} {age:>6} {ms:>8} {rows:>7} {series:>7}  {state}"));
+    heading(out, scraper);
     for one in view.shown.iter().filter(|one| one.database == at) {
         let collector = &scraper.catalog.collectors[one.collector];
-        let (age, rows, series) = match &one.state.last_success {
-            Some(good) => (good.at.elapsed().as_secs().to_string(), good.result.rows, good.result.series),
-            None => ("-".into(), 0, 0),
-        };
-        let ttl = scraper.ttl(one.collector).as_secs_f64();
-        let ms = one.state.duration.as_secs_f64() * 1e3;
-        let (key, state) = (&collector.key, self::status(collector, probe, one, view).text);
-        out.line(format_args!("{key:<width$} {ttl:>5} {age:>6} {ms:>8.1} {rows:>7} {series:>7}  {state}"));
+        row(out, scraper, one, &status(collector, probe, one, view));
     }
+    let width = key_width(scraper);
     for (index, reason) in &*database.skipped {
         out.line(format_args!("{:<width$} not planned: {reason}", scraper.catalog.collectors[*index].key));
     }

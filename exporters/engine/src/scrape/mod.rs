@@ -3,7 +3,7 @@
 //! `schedule` decides what a collection does about each collector (pure), `collect` does it (all I/O), `render` makes pages
 //! of what came; [`crate::store`] is what they remember. `server` keeps the facts between collections, `health` the answers
 //! for load balancers. `scraper` wires these for one server, `targets` puts the page together from one server or several,
-//! `history` remembers the last scrapes.
+//! `history` remembers the last scrapes. `rest` runs what needs no session.
 
 mod collect;
 mod health;
@@ -14,6 +14,7 @@ mod log_status;
 mod pace;
 mod page_time;
 mod render;
+mod rest;
 mod schedule;
 mod scraper;
 mod scrapers;

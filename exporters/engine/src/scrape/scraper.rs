@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::collect::{Collection, Sampling};
 use super::log_reader::LogReaders;
 use super::render::{Snapshot, TargetPage, log_results, own_results, target_page};
+use super::rest::{rest_keys, run_rest};
 use super::scrapers::ScraperId;
 use super::server::ProbeResult;
 use super::settings::ScrapeSettings;
@@ -83,8 +84,9 @@ impl<S: Source> Scraper<S> {
         self.shared.demand.note(gzip);
         self.shared.scrapers.note(scraper, Instant::now());
         let collection = self.join_collection(deadline);
-        collection.wait(until).await;
+        tokio::join!(collection.wait(until), run_rest(&self.shared, &*self.source, deadline));
         let snapshot = Snapshot::new(&self.shared, &collection.schedules, self.probe_since(collection.started()));
+        let snapshot = snapshot.with_rest(&self.shared, &rest_keys(&self.shared, &*self.source));
         let logs = if snapshot.up.is_err() { log_results(&self.shared) } else { Vec::new() };
         let page = target_page(&self.shared, snapshot, self.source.connections());
         let page = page.with(own_results(&self.shared, &*self.source)).with(logs);
@@ -119,7 +121,8 @@ impl<S: Source> Scraper<S> {
         let (probe, _) = self.last_probe()?;
         // One that runs may still get its answer.
         let up = if collection.is_running() { probe } else { self.probe_since(collection.started()) };
-        Some(Snapshot::new(&self.shared, &collection.schedules, up))
+        let snapshot = Snapshot::new(&self.shared, &collection.schedules, up);
+        Some(snapshot.with_rest(&self.shared, &rest_keys(&self.shared, &*self.source)))
     }
 
     /// The outcome of the last probe of any kind, without asking the server.

@@ -14,7 +14,8 @@ use super::server::ServerState;
 use super::settings::ScrapeSettings;
 use crate::catalog::Catalog;
 use crate::counters::Counters;
-use crate::exposition::{Compressors, Demand, DropReason};
+use crate::error::SourceError;
+use crate::exposition::{Compressors, Demand, DropReason, EncodedResult};
 use crate::facts::{ServerFacts, ServerProbe};
 use crate::plan::{Plan, plan};
 use crate::store::{CollectorKey, Store};
@@ -94,6 +95,41 @@ impl Shared {
             }
         }
         schedules
+    }
+
+    /// Notes the result of a collector, and logs what is new about it.
+    pub fn note_success(
+        &self,
+        key: &CollectorKey,
+        result: Arc<EncodedResult>,
+        plan_fingerprint: u64,
+        changes: Option<u64>,
+    ) {
+        let (collector, datname) = (&*self.catalog.collectors[key.collector].key, &*key.database);
+        for (why, (count, example)) in &result.drops {
+            self.note_dropped(key.collector, datname, *why, *count, example);
+        }
+        if let Some(reason) = &result.skipped
+            && self.store.state(key).last_success.is_none_or(|before| before.result.skipped.as_ref() != Some(reason))
+        {
+            tracing::info!(collector, datname, reason, "collector skipped");
+        }
+        let failed_before = self.store.succeeded(key, result, plan_fingerprint, self.ttl(key.collector), changes);
+        if failed_before > 0 {
+            tracing::info!(collector, datname, failed_before, "collector recovered");
+        }
+    }
+
+    /// Notes the failure of a collector; the first of its kind is a warning in the log.
+    pub fn note_failure(&self, key: &CollectorKey, error: SourceError, duration: Duration) {
+        let (collector, datname) = (&*self.catalog.collectors[key.collector].key, &*key.database);
+        let (reason, message) = (error.reason, error.message.clone());
+        self.counters.failed(collector, datname, reason);
+        if self.store.failed(key, error, self.ttl(key.collector), duration) {
+            tracing::warn!(collector, datname, %reason, error = message, "collector failed");
+        } else {
+            tracing::debug!(collector, datname, %reason, error = message, "collector failed again");
+        }
     }
 
     /// Counts samples that were left out, and logs the first of their kind.

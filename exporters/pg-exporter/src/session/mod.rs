@@ -159,7 +159,7 @@ impl PgSession {
             self.limited(run, query.timeout).await
         };
         match run.await {
-            Ok((received_bytes, took)) => Ok(Fetched { received_bytes, took }),
+            Ok((received_bytes, took)) => Ok(Fetched { received_bytes, took, ..Fetched::default() }),
             Err(error) => Err(Failure { error, is_about_encoding }),
         }
     }

@@ -1,7 +1,8 @@
 //! Documents and what is prepared of them.
 
+use jq::json::{elements, member, number};
+
 use super::*;
-use crate::json::{elements, member, number};
 
 fn selection(limit: usize) -> BackupSelection {
     BackupSelection { excluded_stanzas: vec!["out".into()], excluded_types: vec!["diff"], limit, document_limit: 2000 }

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
+use jq::shorten;
+
 use crate::command::{ProcessOutput, RunError};
 use crate::drill::cluster::{Binaries, PORT};
 use crate::drill::error::DrillError;
 use crate::drill::scratch::Scratch;
-use crate::shorten::shorten;
 
 /// Session settings that win over those of roles and databases.
 const OPTIONS: &str = "PGOPTIONS=-c session_preload_libraries= -c local_preload_libraries=";

@@ -1,8 +1,7 @@
 //! Chooses the backup of a drill. Pure: it reads the last document of `info`.
 
 use jaq_json::Val;
-
-use crate::json::{elements, member, number, text};
+use jq::json::{elements, member, number, text};
 
 /// Which backup is restored.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,13 +22,13 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jaq_json::Val;
+use jq::json::text;
+use jq::shorten;
 use tokio::sync::watch;
 
 use crate::command::Program;
-use crate::json::text;
 use crate::output::failure;
 use crate::settings::Settings;
-use crate::shorten::shorten;
 use crate::snapshot::{InfoSnapshot, Timestamp};
 
 use checks::{Client, STOP_LIMIT};

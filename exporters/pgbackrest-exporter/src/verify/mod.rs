@@ -13,12 +13,12 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use engine::Reason;
+use jq::json::{elements, member, number, text};
+use jq::shorten;
 
 use crate::command::LOWEST;
-use crate::json::{elements, member, number, text};
 use crate::output::failure;
 use crate::settings::Settings;
-use crate::shorten::shorten;
 use crate::snapshot::{InfoSnapshot, Timestamp};
 
 pub(crate) use options::VerifyOptions;

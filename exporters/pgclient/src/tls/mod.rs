@@ -8,7 +8,8 @@ mod expiry;
 mod public_key;
 mod verifier;
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
@@ -142,6 +143,23 @@ impl TlsSettings {
     }
 }
 
+/// A TLS client for protocols other than PostgreSQL's. It accepts a server whose certificate is for its name and from an
+/// authority of `ca_file`, or of the system.
+///
+/// # Errors
+/// When the file cannot be read or contains no certificate.
+pub fn verifying_client(
+    ca_file: Option<&Path>,
+    env: &Environment,
+) -> Result<ClientConfig, Box<dyn Error + Send + Sync>> {
+    let files = ca_file.map_or_else(|| system_roots(env), |file| vec![file.to_owned()]);
+    let builder = builder(&[&TLS12, &TLS13])?;
+    let algorithms = builder.crypto_provider().signature_verification_algorithms;
+    let trusted = Some(trusted(&files)?);
+    let verifier = ServerCertVerification::new(trusted, true, algorithms, CertificateExpiry::default());
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+}
+
 fn builder(
     versions: &[&'static SupportedProtocolVersion],
 ) -> Result<ConfigBuilder<ClientConfig, rustls::WantsVerifier>, TlsError> {
@@ -152,13 +170,16 @@ fn builder(
 /// The candidate files for root certificates, of which the first that exists is used; `None` if none are configured.
 fn roots(parameters: &Parameters, env: &Environment) -> Option<Vec<PathBuf>> {
     match parameters.get("sslrootcert").map(String::as_str) {
-        Some("system") => {
-            let own = env.value("SSL_CERT_FILE").map(PathBuf::from);
-            Some(own.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).collect())
-        }
+        Some("system") => Some(system_roots(env)),
         Some(file) => Some(vec![env.expand(file)]),
         None => env.home_file(".postgresql/root.crt").filter(|file| file.exists()).map(|file| vec![file]),
     }
+}
+
+/// The files that may have the system's root certificates.
+fn system_roots(env: &Environment) -> Vec<PathBuf> {
+    let own = env.value("SSL_CERT_FILE").map(PathBuf::from);
+    own.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).collect()
 }
 
 fn versions(parameters: &Parameters) -> Result<Vec<&'static SupportedProtocolVersion>, TargetError> {

@@ -21,6 +21,7 @@ mod node_exporter;
 mod patroni;
 mod ports;
 mod rules;
+mod seat;
 mod shared;
 mod syslog;
 mod victoria;
@@ -35,10 +36,12 @@ pub use etcd_cluster::{ETCD_MEMBERS, EtcdCluster};
 pub use haproxy::{HaProxy, Service};
 pub use node::Node;
 pub use node_exporter::NodeExporter;
-pub use patroni::{LEADER_TTL, Member};
-pub(crate) use patroni::{MAJOR, SPARE_SLOT, Seat};
+pub(crate) use patroni::MAJOR;
+pub use patroni::Member;
 pub use ports::Ports;
 pub use rules::{Condition, Scale, rule_files};
+pub use seat::{LEADER_TTL, SITE_TAG};
+pub(crate) use seat::{SPARE_SLOT, Seat};
 pub(crate) use shared::{SCOPE, START_LIMIT, answers};
 pub use syslog::Shipper;
 pub use victoria::Victoria;
@@ -251,11 +254,12 @@ fn equip(plan: &Plan, member: Member) -> Result<Node, LabError> {
     fs::write(&web_config, "").map_err(LabError::io(format!("writing {}", web_config.display())))?;
     let web_argument = format!("--web.config.file={}", web_config.display());
     let args: Vec<&str> = plan.exporter_args.iter().chain([&web_argument]).map(String::as_str).collect();
-    let exporter =
-        |program: &str, url: &str| Exporter::start(&plan.programs.join(program), &args, &[("PG_EXPORTER_URL", url)]);
+    let exporter = |program: &str, env: &[(&str, &str)]| Exporter::start(&plan.programs.join(program), &args, env);
+    let (server, console) = (member.monitor_url("postgres"), pooler.url("monitor", "pgbouncer"));
+    let patroni = format!("http://{}", member.rest());
     let exporters = [
-        exporter("pg-exporter", &member.monitor_url("postgres"))?,
-        exporter("pgbouncer-exporter", &pooler.url("monitor", "pgbouncer"))?,
+        exporter("pg-exporter", &[("PG_EXPORTER_URL", &server), ("PG_EXPORTER_PATRONI_URL", &patroni)])?,
+        exporter("pgbouncer-exporter", &[("PG_EXPORTER_URL", &console)])?,
     ];
     Ok(Node { exporters, web_config, pooler, member })
 }

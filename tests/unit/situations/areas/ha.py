@@ -71,6 +71,11 @@ second.show(postgres_running=UNTIL, postgres_state={0: 5, 10: 14})
 third.show(postgres_streaming=UNTIL)
 s.expect(35, "PatroniNoFailoverCandidate warning", "PatroniPostgresNotRunning warning")
 
+s = situation("replicas stream, and by their tags none may be promoted", FOUR)
+patroni_cluster(s)
+s.add(Server(1).set("patroni_cluster_candidates", {0: 2, 10: 0}, scope="{cluster}"))
+s.expect(35, "PatroniNoFailoverCandidate warning")
+
 s = situation("cluster of one member", (OURS, PODS))
 s.add(Patroni(1, **LEADER))
 s.expect(30)

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use maud::{Markup, html};
 
 use super::server::Server;
-use crate::http::collector_status::{CollectorStatus, Kind};
+use crate::http::collector_status::{CollectorStatus, Kind, rest_status};
 use crate::http::humanize::{duration, grouped};
 use crate::plan::SkipReason;
 use crate::scrape::{CollectorView, DatabaseView, Snapshot};
@@ -37,6 +37,21 @@ pub(super) fn databases<S: Source>(server: &Server<'_, S>, view: &Snapshot, alon
                 }
                 @if !rows.is_empty() { (table(server, rows)) }
                 (skipped(server, database))
+            }
+        }
+    }
+}
+
+/// The collectors of a REST interface.
+pub(super) fn rest<S: Source>(server: &Server<'_, S>, view: &Snapshot) -> Markup {
+    let states: Vec<CollectorStatus> = view.rest.iter().map(rest_status).collect();
+    let rows: Vec<Row<'_>> = view.rest.iter().zip(&states).collect();
+    let is_bad = states.iter().any(|state| state.kind <= Kind::Flawed);
+    html! {
+        @if !rows.is_empty() {
+            details open[is_bad] {
+                summary { h3 { "REST interface of Patroni" } }
+                (table(server, &rows))
             }
         }
     }

@@ -35,6 +35,7 @@ pub(super) fn section<S: Source>(server: &Server<'_, S>, alone: bool) -> Markup 
                 (parts(&server.scraper.source.details()))
                 (chart::chart(&server.scrapes))
                 (collectors::databases(server, view, alone))
+                (collectors::rest(server, view))
             } @else {
                 p { "no scrape yet: the first one probes the server" }
                 (parts(&server.scraper.source.details()))

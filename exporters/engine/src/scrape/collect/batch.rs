@@ -1,16 +1,11 @@
 //! Everything that is due in one database, asked together on one session.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use reason::Reason;
 use tokio::time::Instant;
 
 use super::collector_run::CollectorRun;
 use super::shared_query::{Part, parts};
-use crate::error::SourceError;
-use crate::exposition::EncodedResult;
 use crate::facts::ServerFacts;
 use crate::plan::Planned;
 use crate::scrape::shared::Shared;
@@ -53,10 +48,10 @@ impl<T: Session> Batch<'_, T> {
             };
             let fetched = run.run(part).await;
             match &fetched {
-                Ok(result) => self.note_success(&key, result.clone(), planned.fingerprint),
+                Ok(result) => self.shared.note_success(&key, result.clone(), planned.fingerprint, self.changes),
                 Err(error) if error.reason == Reason::Closed && self.may_retry => {}
                 Err(_) if !self.is_still_planned(&planned) => {}
-                Err(error) => self.note_failure(&key, error.clone(), begun.elapsed()),
+                Err(error) => self.shared.note_failure(&key, error.clone(), begun.elapsed()),
             }
             fetched
         });
@@ -73,35 +68,5 @@ impl<T: Session> Batch<'_, T> {
         let is_same =
             |planned: &Planned| planned.collector == asked.collector && planned.fingerprint == asked.fingerprint;
         self.shared.plan(&now.facts, self.main).planned.iter().any(is_same)
-    }
-
-    fn note_success(&self, key: &CollectorKey, result: Arc<EncodedResult>, plan_fingerprint: u64) {
-        let (shared, datname) = (self.shared, &*key.database);
-        let collector = &*shared.catalog.collectors[key.collector].key;
-        for (why, (count, example)) in &result.drops {
-            shared.note_dropped(key.collector, datname, *why, *count, example);
-        }
-        if let Some(reason) = &result.skipped
-            && shared.store.state(key).last_success.is_none_or(|before| before.result.skipped.as_ref() != Some(reason))
-        {
-            tracing::info!(collector, datname, reason, "collector skipped");
-        }
-        let ttl = shared.ttl(key.collector);
-        let failed_before = shared.store.succeeded(key, result, plan_fingerprint, ttl, self.changes);
-        if failed_before > 0 {
-            tracing::info!(collector, datname, failed_before, "collector recovered");
-        }
-    }
-
-    fn note_failure(&self, key: &CollectorKey, error: SourceError, duration: Duration) {
-        let (shared, datname) = (self.shared, &*key.database);
-        let collector = &*shared.catalog.collectors[key.collector].key;
-        let (reason, message) = (error.reason, error.message.clone());
-        shared.counters.failed(collector, datname, reason);
-        if shared.store.failed(key, error, shared.ttl(key.collector), duration) {
-            tracing::warn!(collector, datname, %reason, error = message, "collector failed");
-        } else {
-            tracing::debug!(collector, datname, %reason, error = message, "collector failed again");
-        }
     }
 }

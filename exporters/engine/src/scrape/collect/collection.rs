@@ -130,7 +130,8 @@ async fn collect_main<S: Source>(reader: DatabaseReader<S>, probed: oneshot::Sen
                 let main = std::iter::once(found.facts.database.as_str());
                 let names: HashSet<&str> =
                     main.chain(found.databases.iter().map(|other| other.name.as_str())).collect();
-                let is_there = |name: &str| names.contains(name);
+                // What is read without a session is of no database.
+                let is_there = |name: &str| name.is_empty() || names.contains(name);
                 shared.store.retain(is_there);
                 shared.counters.retain_databases(is_there);
                 if let Some(probed) = probed.take() {

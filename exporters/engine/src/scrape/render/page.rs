@@ -43,17 +43,22 @@ pub(in crate::scrape) fn target_page(shared: &Shared, mut snapshot: Snapshot, co
         let key = CollectorKey { collector: one.collector, database };
         one.state = shared.store.wanted(&key, one.success && !one.now);
     }
+    for one in &mut snapshot.rest {
+        one.state = shared.store.wanted(&CollectorKey { collector: one.collector, database: "".into() }, false);
+    }
     shared.counters.scraped(snapshot.up.is_ok());
     let part = |(one, result): (&CollectorView, &Arc<EncodedResult>)| Part {
         collector: one.collector,
         database: one.database,
         result: result.clone(),
     };
-    TargetPage {
+    let rest = snapshot.rest.iter().filter_map(|one| Some((one.collector, one.result.clone()?)));
+    let page = TargetPage {
         parts: snapshot.parts().map(part).collect(),
         own: self_metrics(shared, &snapshot, connections),
         databases: snapshot.databases.len(),
         outcome: snapshot.outcome(),
         begun,
-    }
+    };
+    page.with(rest.collect())
 }

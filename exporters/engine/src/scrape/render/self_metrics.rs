@@ -18,7 +18,7 @@ pub(super) fn self_metrics(shared: &Shared, snapshot: &Snapshot, connections: Co
     if shared.settings.disable_intro {
         return out.metrics;
     }
-    let failed = snapshot.up.is_err() || snapshot.shown.iter().any(|one| !one.success);
+    let failed = snapshot.up.is_err() || snapshot.running().any(|one| !one.success);
     out.gauge(&self_metric::LAST_SCRAPE_ERROR, &[], f64::from(failed));
     server(&mut out, snapshot);
     scrapes(&mut out, shared, connections);
@@ -37,6 +37,9 @@ pub(super) fn self_metrics(shared: &Shared, snapshot: &Snapshot, connections: Co
         if named.insert((datname.clone(), name)) {
             query(&mut out, shared, one, datname);
         }
+    }
+    for one in &snapshot.rest {
+        collector(&mut out, shared, one, &"".into());
     }
     out.metrics.registry(&shared.counters.registry);
     out.metrics

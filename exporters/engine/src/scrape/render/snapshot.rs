@@ -27,6 +27,8 @@ pub(crate) struct Snapshot {
     pub databases: Vec<DatabaseView>,
     /// Every planned collector of every database.
     pub shown: Vec<CollectorView>,
+    /// The collectors of a REST interface, which are of no database.
+    pub rest: Vec<CollectorView>,
 }
 
 /// One database as a page shows it.
@@ -73,7 +75,8 @@ pub(crate) struct CollectorView {
 impl Snapshot {
     /// The server as it is known now, in the collection that made these schedules.
     pub(in crate::scrape) fn new(shared: &Shared, schedules: &Schedules, up: ProbeResult) -> Self {
-        let mut snapshot = Self { started: schedules.started, up, databases: Vec::new(), shown: Vec::new() };
+        let mut snapshot =
+            Self { started: schedules.started, up, databases: Vec::new(), shown: Vec::new(), rest: Vec::new() };
         for (at, (name, probe)) in shared.server.databases().into_iter().enumerate() {
             let state = shared.store.database(&name);
             let schedule = schedules.get(&name);
@@ -85,6 +88,12 @@ impl Snapshot {
             snapshot.databases.push(DatabaseView { name, main: at == 0, probe, skipped, state });
         }
         snapshot
+    }
+
+    /// The same with the collectors of a REST interface, as they ended last.
+    pub(in crate::scrape) fn with_rest(mut self, shared: &Shared, keys: &[CollectorKey]) -> Self {
+        self.rest = keys.iter().map(|key| rest_view(shared, key)).collect();
+        self
     }
 
     /// The collectors of a database. One that is fatal and has failed withholds them all, and of the main database it
@@ -159,6 +168,11 @@ impl Snapshot {
         self.shown.iter().filter(|one| !one.withheld).filter_map(|one| Some((one, one.result.as_ref()?)))
     }
 
+    /// Every collector that runs, whether on a server or not.
+    pub fn running(&self) -> impl Iterator<Item = &CollectorView> {
+        self.shown.iter().chain(&self.rest)
+    }
+
     /// How many databases the exporter has not come to since it started.
     pub fn unread_databases(&self) -> usize {
         self.databases.iter().filter(|database| database.is_unread()).count()
@@ -174,14 +188,33 @@ impl Snapshot {
 
     /// The snapshot in numbers.
     pub fn outcome(&self) -> Outcome {
-        let count = |of: fn(&CollectorView) -> bool| self.shown.iter().filter(|one| of(one)).count();
+        let count = |of: fn(&CollectorView) -> bool| self.running().filter(|one| of(one)).count();
         Outcome {
             took: Duration::ZERO,
             up: self.up.is_ok(),
-            planned: self.shown.len(),
+            planned: self.running().count(),
             failed: count(|one| !one.success),
             fetched: count(|one| one.now),
             series: self.parts().map(|(_, result)| result.series).sum(),
         }
+    }
+}
+
+/// A collector of a REST interface: its result is exported if its last run succeeded.
+fn rest_view(shared: &Shared, key: &CollectorKey) -> CollectorView {
+    let state = shared.store.state(key);
+    let success = state.last_success.as_ref().filter(|_| state.failure.is_none());
+    CollectorView {
+        collector: key.collector,
+        database: 0,
+        result: success.map(|success| success.result.clone()),
+        success: success.is_some(),
+        now: success.is_some(),
+        unchanged: false,
+        postponed: false,
+        age: success.map(|success| success.result.read_at.unwrap_or(success.at).elapsed()),
+        expires_in: None,
+        withheld: false,
+        state,
     }
 }

@@ -7,6 +7,7 @@ mod databases;
 mod encodings;
 mod failures;
 mod own_rows;
+mod rest;
 mod sampled;
 mod script;
 mod self_metrics;

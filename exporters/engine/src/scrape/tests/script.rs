@@ -157,6 +157,17 @@ impl Source for ScriptedSource {
         "script".to_owned()
     }
 
+    fn has_rest(&self) -> bool {
+        true
+    }
+
+    /// One row that was read three seconds ago. The question is `rest` and the query.
+    async fn rest_rows(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
+        let took = self.0.answer(format!("rest {}", query.text)).await?;
+        sink.table(&["n".to_owned()], &[Value::Int(5)]);
+        Ok(Fetched { took, age: Duration::from_secs(3), ..Fetched::default() })
+    }
+
     fn own_rows(&self, table: &str, sink: &mut dyn RowSink) {
         sink.table(&["name".to_owned(), "n".to_owned()], &[Value::Text(table.into()), Value::Int(7)]);
     }

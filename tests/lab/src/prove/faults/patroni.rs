@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use super::fault::{Fault, Place};
 use super::steps::{LIMIT, freeze, kill, pause, resume, set, sql, start_again};
 use crate::architecture::SCOPE;
@@ -22,6 +24,13 @@ pub const FAULTS: &[Fault] = &[
         place: Place::Replica,
         cause: |lab, at| edit(lab, at, "postgresql.parameters.wal_buffers=1MB").map(|()| Vec::new()),
         mend: |lab, at| edit(lab, at, "postgresql.parameters.wal_buffers=null"),
+    },
+    Fault {
+        alerts: &["PatroniNoFailoverCandidate"],
+        what: "tag every replica nofailover",
+        place: Place::Primary,
+        cause: |lab, at| tag_replicas(lab, at, &true.into()).map(|()| Vec::new()),
+        mend: |lab, at| tag_replicas(lab, at, &Value::Null),
     },
     Fault {
         alerts: &["PatroniPostgresNotRunning"],
@@ -92,6 +101,12 @@ pub const FAULTS: &[Fault] = &[
         },
     },
 ];
+
+/// Sets the tag nofailover of all members but the primary, or removes it with null.
+fn tag_replicas(lab: &Architecture, primary: usize, value: &Value) -> Result<(), LabError> {
+    let mut replicas = lab.nodes.iter().enumerate().filter(|(at, _)| *at != primary);
+    replicas.try_for_each(|(_, node)| node.member.tag("nofailover", value))
+}
 
 /// Promotes a replica by PostgreSQL's own means. It archives nothing: the others would follow its timeline from there.
 fn promote(lab: &Architecture, at: usize) -> Result<Vec<Process>, LabError> {

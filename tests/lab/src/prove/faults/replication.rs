@@ -64,7 +64,7 @@ pub const FAULTS: &[Fault] = &[
         mend: |lab, _| sql(lab, primary(lab)?, "alter role replicator login").map(drop),
     },
     Fault {
-        alerts: &["PostgresLastStandbyLost", "PatroniNoFailoverCandidate"],
+        alerts: &["PostgresLastStandbyLost"],
         what: "end all streams, and let their role log in no more",
         place: Place::Primary,
         cause: |lab, at| {

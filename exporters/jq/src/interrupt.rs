@@ -16,10 +16,10 @@ use jaq_json::Val;
 const STEPS: u64 = 1024;
 
 /// Filters over values of jq that have a deadline.
-pub(crate) struct Interruptible;
+pub struct Interruptible;
 
 /// The table of terms of a filter that runs, and its deadline.
-pub(crate) struct Run<'a> {
+pub struct Run<'a> {
     terms: &'a Lut<Native<Interruptible>>,
     deadline: Instant,
     steps: Cell<u64>,

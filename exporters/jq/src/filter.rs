@@ -1,67 +1,59 @@
-//! jq filters: compiles a filter, and runs it on a document to get rows.
-//!
-//! The input of a filter is the document. Its variables are `$now` (Unix seconds), `$run` (one object for the outcome of each
-//! run of pgBackRest), `$options` (the flags and the version), and what is prepared once for each document: `$backups` (those
-//! exported individually), `$newest`, `$last` and `$repo_last` (the newest of them), `$clusters` and `$index`. `$verify` and `$drill`
-//! have the results of `pgbackrest verify` and of restore drills, and when they are due. Every filter can use the definitions in
-//! `prelude.jq`. An error in a row costs that row.
+//! jq filters: compiles a filter, and runs it on a document to get rows. An error in a row costs that row.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use engine::{CellError, Value};
 use jaq_core::load::{Arena, File, Loader};
+use jaq_core::native::Fun;
 use jaq_core::{Compiler, Ctx, Vars, load};
 use jaq_json::{Num, Val};
 
 use crate::interrupt::{Interruptible, Run, interruptible};
-use crate::native::functions;
 use crate::shorten::shorten;
 
-/// The variables of a filter.
-const VARIABLES: [&str; 11] = [
-    "$now",
-    "$run",
-    "$options",
-    "$backups",
-    "$newest",
-    "$last",
-    "$repo_last",
-    "$clusters",
-    "$index",
-    "$verify",
-    "$drill",
-];
-
-/// Their values, in that order.
-pub(crate) type Variables = [Val; VARIABLES.len()];
-
-/// Definitions for every filter.
-const PRELUDE: &str = include_str!("prelude.jq");
+/// What the filters of a source have beside jq's own definitions.
+pub struct Language {
+    /// The variables, such as `$now`; their values are given in this order.
+    pub variables: &'static [&'static str],
+    /// Definitions for every filter, as jq.
+    pub prelude: &'static str,
+    /// Functions in Rust.
+    pub functions: fn() -> Vec<Fun<Interruptible>>,
+}
 
 /// The maximum number of rows; more are a mistake in the filter.
 const MAX_ROWS: usize = 200_000;
 
 /// A compiled filter.
-pub(crate) struct Filter(jaq_core::Filter<Interruptible>);
+pub struct Filter(jaq_core::Filter<Interruptible>);
 
 /// Why a filter failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FilterError {
+pub enum FilterError {
+    /// Every output is an error; this is the first.
     #[error("{0}")]
     Failed(String),
+    /// It took longer than its deadline.
     #[error("the filter did not end in time and was interrupted")]
     Late,
+    /// It does not stop to return rows.
     #[error("the filter returned more than {MAX_ROWS} rows")]
     TooMany,
+    /// An output is no object.
     #[error("the filter returned {found}: expected one object per row, with the columns as keys")]
-    Shape { found: String },
+    Shape {
+        /// The output.
+        found: String,
+    },
 }
 
 /// Rows for the engine: column names, and cells row by row.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct FilterTable {
+pub struct FilterTable {
+    /// The keys of all objects.
     pub columns: Vec<String>,
+    /// The values, row by row.
     pub cells: Vec<Value<'static>>,
     /// How many rows are missing because of an error.
     pub failed: usize,
@@ -71,26 +63,22 @@ pub(crate) struct FilterTable {
     pub steps: u64,
 }
 
-/// Checks the text of a filter.
-pub(crate) fn check(text: &str) -> Result<(), String> {
-    Filter::compile(text).map(drop)
-}
-
 impl Filter {
     /// Compiles a filter.
     ///
     /// # Errors
     /// Lists every mistake with its line and column.
-    pub fn compile(text: &str) -> Result<Self, String> {
-        let prelude = load::parse(PRELUDE, |parser| parser.defs()).ok_or("prelude.jq is invalid")?;
+    pub fn compile(text: &str, language: &Language) -> Result<Self, String> {
+        let prelude = load::parse(language.prelude, |parser| parser.defs()).ok_or("the prelude is invalid")?;
         let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(prelude);
-        let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).chain(functions());
+        let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).chain((language.functions)());
         let arena = Arena::default();
         let modules = Loader::new(defs).load(&arena, File { code: text, path: () }).map_err(|errors| {
             let errors = errors.into_iter().map(|(file, error)| load_errors(file.code, error));
             errors.collect::<Vec<_>>().join("; ")
         })?;
-        let compiled = Compiler::default().with_funs(funs).with_global_vars(VARIABLES).compile(modules);
+        let compiled =
+            Compiler::default().with_funs(funs).with_global_vars(language.variables.iter().copied()).compile(modules);
         compiled.map(Self).map_err(|errors| {
             let errors = errors.into_iter().flat_map(|(file, errors)| {
                 errors.into_iter().map(move |(part, undefined)| {
@@ -103,11 +91,14 @@ impl Filter {
 
     /// Runs it on a document and converts its outputs to rows. The deadline is not exact: some functions of jq work long on
     /// large values without evaluating a term.
-    pub fn table(&self, input: Val, variables: Variables, deadline: Instant) -> Result<FilterTable, FilterError> {
+    ///
+    /// # Errors
+    /// When there is no result.
+    pub fn table(&self, input: Val, variables: Vec<Val>, deadline: Instant) -> Result<FilterTable, FilterError> {
         interruptible(|| self.rows(input, variables, deadline)).unwrap_or(Err(FilterError::Late))
     }
 
-    fn rows(&self, input: Val, variables: Variables, deadline: Instant) -> Result<FilterTable, FilterError> {
+    fn rows(&self, input: Val, variables: Vec<Val>, deadline: Instant) -> Result<FilterTable, FilterError> {
         let run = Run::new(&self.0.lut, deadline);
         let context = Ctx::<Interruptible>::new(&run, Vars::new(variables));
         let mut rows = Rows::default();
@@ -235,10 +226,15 @@ mod tests {
 
     use super::*;
 
+    const LANGUAGE: Language = Language { variables: &["$now"], prelude: "def two: 2;", functions: Vec::new };
+
+    fn compile(text: &str) -> Result<Filter, String> {
+        Filter::compile(text, &LANGUAGE)
+    }
+
     fn run(text: &str, input: &str) -> Result<FilterTable, FilterError> {
         let input = serde_json::from_str(input).unwrap();
-        let variables = std::array::from_fn(|at| if at == 0 { Val::from(1.5) } else { Val::Null });
-        Filter::compile(text).unwrap().table(input, variables, Instant::now() + Duration::from_secs(30))
+        compile(text).unwrap().table(input, vec![Val::from(1.5)], Instant::now() + Duration::from_secs(30))
     }
 
     fn columns(names: &[&str]) -> Vec<String> {
@@ -253,6 +249,11 @@ mod tests {
         let text = Value::Text("t".into());
         let expected = [digits, Value::Float(1.5), Value::Null, Value::Bool(true), Value::Null, text];
         assert_eq!(found.cells, expected);
+    }
+
+    #[test]
+    fn knows_the_definitions_of_its_language() {
+        assert_eq!(run("{a: two}", "null").unwrap().cells, [Value::Int(2)]);
     }
 
     #[test]
@@ -275,9 +276,8 @@ mod tests {
         for text in
             ["repeat({a: 1})", "def f: f; f", "[repeat(1)]", "reduce repeat(1) as $x (0; . + $x)", "repeat(error)"]
         {
-            let variables = std::array::from_fn(|_| Val::Null);
             let deadline = Instant::now() + Duration::from_millis(20);
-            let found = Filter::compile(text).unwrap().table(Val::Null, variables, deadline);
+            let found = compile(text).unwrap().table(Val::Null, vec![Val::Null], deadline);
             assert!(matches!(found, Err(FilterError::Late | FilterError::TooMany)), "{text}");
         }
     }
@@ -291,7 +291,7 @@ mod tests {
             ("{a: \"", "line 1, column 6 of the filter: expected closing quote, found the end"),
             ("import \"x\" as x; .", "line 1, column "),
         ] {
-            let error = check(text).unwrap_err();
+            let error = compile(text).err().unwrap();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
     }

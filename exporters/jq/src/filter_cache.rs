@@ -9,11 +9,11 @@ use engine::{Reason, SourceError};
 use jaq_json::Val;
 use parking_lot::Mutex;
 
-use crate::filter::{Filter, FilterError, FilterTable, Variables};
+use crate::filter::{Filter, FilterError, FilterTable, Language};
 
 /// Compiled filters, by their text.
-#[derive(Default)]
 pub(crate) struct FilterCache {
+    language: &'static Language,
     compiled: Mutex<HashMap<Arc<str>, Arc<CompiledFilter>>>,
 }
 
@@ -27,6 +27,10 @@ struct CompiledFilter {
 pub(crate) struct RunningFilter(Arc<CompiledFilter>);
 
 impl FilterCache {
+    pub(crate) fn new(language: &'static Language) -> Self {
+        Self { language, compiled: Mutex::default() }
+    }
+
     /// Starts a filter; `None` if it still runs.
     ///
     /// # Errors
@@ -40,7 +44,7 @@ impl FilterCache {
         if let Some(known) = compiled.get(text) {
             return Ok(known.clone());
         }
-        let filter = Filter::compile(text).map_err(|error| SourceError::new(Reason::Filter, error))?;
+        let filter = Filter::compile(text, self.language).map_err(|error| SourceError::new(Reason::Filter, error))?;
         let new = Arc::new(CompiledFilter { filter, running: AtomicBool::new(false) });
         compiled.insert(text.clone(), new.clone());
         Ok(new)
@@ -53,12 +57,7 @@ impl RunningFilter {
     }
 
     /// Runs the filter on a document.
-    pub(crate) fn table(
-        &self,
-        input: Val,
-        variables: Variables,
-        deadline: Instant,
-    ) -> Result<FilterTable, FilterError> {
+    pub(crate) fn table(&self, input: Val, variables: Vec<Val>, deadline: Instant) -> Result<FilterTable, FilterError> {
         self.0.filter.table(input, variables, deadline)
     }
 }

@@ -4,7 +4,7 @@
 const MAX_CHARACTERS: usize = 300;
 
 /// The text on one line, cut to the length of a label.
-pub(crate) fn shorten(text: &str) -> String {
+pub fn shorten(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = words.join(" ");
     match text.char_indices().nth(MAX_CHARACTERS) {
