@@ -14,11 +14,12 @@ mod refusals;
 mod slots;
 mod state;
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Connections, SourceError};
-use tokio::time::{Instant, timeout, timeout_at};
+use engine::{Connections, Reason, SourceError};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use self::connector::Connector;
 use self::lease::Lease;
@@ -110,6 +111,8 @@ impl Pool {
             self.slots.lock().note_scrape();
         }
         let mut waits_for_sample = *purpose != Purpose::Sample;
+        // Of an attempt that another request began earlier: this one has time left for its own.
+        let mut earlier: Option<SourceError> = None;
         loop {
             let changed = self.slots.changed();
             if let Some(error) = purpose.database().and_then(|name| self.refusals.current(name)) {
@@ -119,9 +122,13 @@ impl Pool {
                 Next::Take(lease) => return Ok(*lease),
                 Next::WaitForSample => waits_for_sample = timeout(SAMPLE_LIMIT, changed).await.is_ok(),
                 Next::Join(waiter) => tokio::select! {
-                    outcome = waiter.wait() => outcome?,
+                    outcome = waiter.wait() => match outcome {
+                        Err(error) if error.reason == Reason::Timeout && Instant::now() < deadline => earlier = Some(error),
+                        outcome => outcome?,
+                    },
                     // Another connection for the same purpose may have been put back.
                     () = changed => {}
+                    error = at(deadline, &earlier) => return Err(error),
                 },
                 Next::Wait(None) => changed.await,
                 Next::Wait(Some(error)) => timeout_at(deadline, changed).await.map_err(|_| error)?,
@@ -193,6 +200,17 @@ impl Pool {
         let waiter = opening.join();
         slot.used = SlotUse::Opening(opening);
         Some(waiter)
+    }
+}
+
+/// Returns the error at that time; never without one.
+async fn at(time: Instant, error: &Option<SourceError>) -> SourceError {
+    match error {
+        Some(error) => {
+            sleep_until(time).await;
+            error.clone()
+        }
+        None => pending().await,
     }
 }
 

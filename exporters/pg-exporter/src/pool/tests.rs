@@ -1,6 +1,6 @@
 //! The pool on a real server.
 
-use lab::{Major, Postgres};
+use lab::{Major, Postgres, Proxy};
 use pgclient::{Environment, Target};
 
 use super::*;
@@ -30,4 +30,25 @@ async fn closes_unused_connections() {
     assert_eq!(pool.connections().opened, 4, "two of each");
     let log = std::fs::read_to_string(server.log_file()).unwrap();
     assert!(!log.contains("idle-session timeout") && !log.contains("unexpected EOF"), "{log}");
+}
+
+#[tokio::test]
+async fn a_request_outlives_an_attempt_that_began_earlier() {
+    let server = Postgres::start(Major::NEWEST).unwrap();
+    let proxy = Proxy::start(server.port()).unwrap();
+    let url = server.url("monitor", "postgres").replace(&server.port().to_string(), &proxy.port().to_string());
+    let target = Target::parse(&url, &Environment::from_variables([("USER", "x")])).unwrap();
+    let timeout = Duration::from_secs(2);
+    let pool = Pool::new(Connector::new(target, timeout, timeout), IDLE_LIMIT, Some(3));
+    proxy.freeze();
+    let sample = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.take(&Purpose::Sample).await.map(drop) }
+    });
+    tokio::time::sleep(timeout / 2).await;
+    let scrape = tokio::spawn(async move { pool.take(&Purpose::Main).await.map(drop) });
+    let error = sample.await.unwrap().unwrap_err();
+    assert_eq!(error.reason, Reason::Timeout);
+    proxy.thaw();
+    scrape.await.unwrap().unwrap();
 }
