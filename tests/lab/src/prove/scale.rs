@@ -89,6 +89,7 @@ pub const SCALE: Scale = Scale {
         condition("BackupUnobserved", "> 26 * 3600", "> 20"),
         condition("BackupRecoveryWindowShort", "+ 3600", "+ 5"),
         condition("BackupRecoveryWindowShort", "< 86400", "< 60"),
+        condition("ServiceWriteLost", "[15m]", "[1m]"),
         condition("HaproxyServerFlapping", "[15m])) > 3", "[1m])) > 1"),
         condition("PatroniDcsStale", "> 30", "> 10"),
     ],

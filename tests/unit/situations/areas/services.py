@@ -51,6 +51,14 @@ s = situation("service whose address is on two hosts")
 watched(s, split=SINCE)
 s.expect(20, "ServiceSplit critical")
 
+s = situation("service whose commits wait for a standby that is gone")
+watched(s, canary=SINCE)
+s.expect(20, "ServiceCanaryFailing critical")
+
+s = situation("service that leads to a primary without the last commits")
+watched(s).set("pg_service_canary_lost_total", {0: 0, 10: 1}, service="rw")
+s.expect(9).expect(12, "ServiceWriteLost critical").expect(40)
+
 s = situation("service behind a pooler that is slow")
 watched(s, seconds={0: 0.005, 10: 0.4})
 s.expect(12).expect(20, "ServiceSlow warning")

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::fault::{Fault, Place};
-use super::steps::{clients_through, freeze, primary, program_of};
+use super::steps::{LIMIT, clients_through, freeze, primary, program_of, reset, set, sql};
 use crate::architecture::{SCOPE, Service};
 use crate::port::free_port;
 use crate::prove::standbys::StandbyPlan;
@@ -50,17 +50,66 @@ pub const FAULTS: &[Fault] = &[
         cause: split,
         mend,
     },
+    Fault {
+        alerts: &["ServiceCanaryFailing"],
+        what: "let commits wait for a standby that does not exist",
+        place: Place::Primary,
+        cause: |lab, at| {
+            let watching = watch_canary(lab, at)?;
+            set(lab, at, "synchronous_standby_names = 'nobody'")?;
+            Ok(watching)
+        },
+        mend: |lab, at| {
+            reset(lab, at, "synchronous_standby_names")?;
+            forget_canary(lab, at)
+        },
+    },
+    Fault {
+        alerts: &["ServiceWriteLost"],
+        what: "delete a row that was committed through a service",
+        place: Place::Primary,
+        cause: |lab, at| {
+            let watching = watch_canary(lab, at)?;
+            sql(lab, at, "delete from canary")?;
+            Ok(watching)
+        },
+        mend: forget_canary,
+    },
 ];
 
-/// Starts one more exporter of the primary, which watches one service, and has it scraped.
+/// Watches one service.
 fn watch(lab: &Architecture, at: usize, role: &str, port: u16, login: &str) -> Result<Vec<Process>, LabError> {
+    let url = format!("postgres://{login}@127.0.0.1:{port}/postgres?sslmode=disable");
+    watch_all(lab, at, &format!("orders:\n  url: {url}\n  role: {role}\n  interval: 2\n  timeout: 8\n"))
+}
+
+/// Watches a service with a canary, which has been written when it returns.
+fn watch_canary(lab: &Architecture, at: usize) -> Result<Vec<Process>, LabError> {
+    sql(
+        lab,
+        at,
+        "create table canary (service text primary key, number bigint not null, written timestamptz not null);
+         grant select, insert, update on canary to monitor",
+    )?;
+    let url = lab.nodes[at].member.monitor_url("postgres");
+    let service =
+        format!("orders:\n  url: {url}\n  role: primary\n  canary: public.canary\n  interval: 2\n  timeout: 3\n");
+    let watching = watch_all(lab, at, &service)?;
+    lab.prometheus.wait_for("pg_service_canary_writes_total > 0", LIMIT)?;
+    Ok(watching)
+}
+
+fn forget_canary(lab: &mut Architecture, at: usize) -> Result<(), LabError> {
+    sql(lab, at, "drop table canary")?;
+    mend(lab, at)
+}
+
+/// Starts one more exporter of the primary with this services file, and has it scraped.
+fn watch_all(lab: &Architecture, at: usize, services: &str) -> Result<Vec<Process>, LabError> {
     let node = &lab.nodes[at];
     let program = program_of(&node.exporters[0].process().pid().to_string())?;
     let file = node.member.socket_dir().join("services.yml");
-    let service = format!(
-        "orders:\n  url: postgres://{login}@127.0.0.1:{port}/postgres?sslmode=disable\n  role: {role}\n  interval: 2\n  timeout: 8\n"
-    );
-    fs::write(&file, service).map_err(LabError::io(format!("writing {}", file.display())))?;
+    fs::write(&file, services).map_err(LabError::io(format!("writing {}", file.display())))?;
     let services = format!("--services={}", file.display());
     let url = node.member.monitor_url("postgres");
     let exporter = Exporter::start(&program, &[&services, "--disable-sampling"], &[("PG_EXPORTER_URL", &url)])?;
@@ -79,7 +128,7 @@ fn split(lab: &mut Architecture, at: usize) -> Result<Vec<Process>, LabError> {
     let copy = plan.start(member)?;
     let data = plan.folder(member).display().to_string();
     let promotion = member.start_client("pg_ctl", &["-D", &data, "promote"])?;
-    if !promotion.wait(super::steps::LIMIT).is_some_and(|status| status.success()) {
+    if !promotion.wait(LIMIT).is_some_and(|status| status.success()) {
         return Err(LabError::Unexpected(format!("promoting a copy: {}", promotion.log_tail())));
     }
     let both = Balancer::start(&[(member.port(), ""), (plan.port, "")])?;
