@@ -335,12 +335,17 @@ fn measured_time_is_that_of_a_restore_by_hand() {
 
 /// The same by pgbackrest restore and pg_ctl.
 fn by_hand(rehearsal: &Rehearsal) -> Duration {
-    let folder = rehearsal.backrest.folder().join("by-hand");
+    // On the file system of the drill.
+    let folder = rehearsal.folder.path().join("by-hand");
+    fs::create_dir(&folder).unwrap();
+    if let Some(user) = rehearsal.backrest.user() {
+        assert!(Command::new("chown").arg(user).arg(&folder).status().unwrap().success());
+    }
     let data = folder.display();
     let begun = Instant::now();
     rehearsal.backrest.run(STANZA, &[&format!("--pg1-path={data}"), "--archive-mode=off", "restore"]).unwrap();
     let pg_ctl = rehearsal.server.bin_dir().join("pg_ctl");
-    let options = format!("-c listen_addresses='' -c unix_socket_directories={data} -c hot_standby=off");
+    let options = format!("-c listen_addresses='' -c unix_socket_directories={data} -c port=5432 -c hot_standby=off");
     let log = rehearsal.backrest.folder().join("by-hand.log");
     let pg_ctl = |words: &[&str]| {
         let mut command = match rehearsal.backrest.user() {
@@ -355,6 +360,11 @@ fn by_hand(rehearsal: &Rehearsal) -> Duration {
         assert!(command.status().unwrap().success(), "{}", fs::read_to_string(&log).unwrap_or_default());
     };
     pg_ctl(&["-l", &log.display().to_string(), "-o", &options, "-w", "start"]);
+    // pg_ctl waits for the start of recovery, not for its end.
+    let mut psql = Command::new(rehearsal.server.bin_dir().join("psql"));
+    psql.args(["-X", "-U", "postgres", "-d", "postgres", "-c", "select 1", "-p", "5432", "-h"]).arg(&folder);
+    psql.stdout(Stdio::null()).stderr(Stdio::null());
+    until("the server accepts connections", || psql.status().unwrap().success());
     let took = begun.elapsed();
     pg_ctl(&["-m", "immediate", "stop"]);
     took
