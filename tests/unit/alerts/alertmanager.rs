@@ -164,6 +164,16 @@ pub fn keeps_quiet_what_follows(settings: &str) {
 
         let causes = [at("HostDown", "critical", 0), at("PostgresUnreachable", "critical", 0)];
         told(settings, scheme, &causes, &[at("ExporterDown", "warning", 0)], &[at("ExporterDown", "warning", 1)]);
+
+        let failing = |collector: &str, server| {
+            let mut labels = at("ExporterCollectorFailing", "warning", server);
+            labels.insert("collector".to_owned(), collector.to_owned());
+            labels
+        };
+        if scheme.names_servers() {
+            let stand = [failing("pg_table", 0), failing("patroni_member", 1)];
+            told(settings, scheme, &[at("PatroniDown", "warning", 0)], &[failing("patroni_member", 0)], &stand);
+        }
     }
 }
 
