@@ -34,6 +34,7 @@ mod refused;
 mod runbooks;
 mod services;
 mod settings;
+mod stat_monitor;
 mod statement_logs;
 mod statement_texts;
 mod tracking;

@@ -79,6 +79,7 @@ const OFF: &[(&str, &str)] = &[
     ("pg_citus_node", "no Citus to be had"),
     ("pg_heartbeat", "off as there; needs a table of one's own"),
     ("pg_index_bloat", "off as there; needs views of one's own"),
+    ("pg_monitor_response", "no pg_stat_monitor to be had"),
     ("pg_origin", "off as there; pg_monitor may not read it"),
     ("pg_shmem", "off as there; needs a function of one's own"),
     ("pg_shmem_14", "off as there; needs a function of one's own"),

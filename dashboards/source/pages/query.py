@@ -70,11 +70,16 @@ page.row(
 )
 LATENCY = "Needs log_min_duration_sample and jsonlog or csvlog"
 BUCKETS = f"sum by (le) (rate(pg_statement_query_duration_seconds_bucket{{{Q}}}[R]))"
+MONITOR = f"sum by (le) (pg_monitor_response_seconds_bucket{{{Q}}})"
+
+
+def percentile(share):
+    """From the log, else from pg_stat_monitor."""
+    return f"(histogram_quantile({share}, {BUCKETS}) or histogram_quantile({share}, {MONITOR}))"
 
 page.row(
     "Latency and plans (server log)",
-    graph("Latency percentiles", "Duration of executions, with those that sampling left out of the log.", (f"histogram_quantile(0.5, {BUCKETS})", "P50"), (f"histogram_quantile(0.95, {BUCKETS})", "P95"),
-          (f"histogram_quantile(0.99, {BUCKETS})", "P99"), unit="s", none=LATENCY),
+    graph("Latency percentiles", "Duration of executions, with those that sampling left out of the log.", (percentile(0.5), "P50"), (percentile(0.95), "P95"), (percentile(0.99), "P99"), unit="s", none=LATENCY),
     graph("Mean time by plan", "A step with another plan is a plan flip: see the shapes below.",
           (f"sum by (query, plan) (rate(pg_plan_seconds_total{{{Q}}}[R])) / (sum by (query, plan) (rate(pg_plan_calls_total{{{Q}}}[R])) > 0)", "{{query}} {{plan}}"), unit="s", none="Needs auto_explain"),
     graph("Plan changes", "Times that a statement got another plan.", (f"sum by (query) (increase(pg_plan_changes_total{{{Q}}}[R]))", "{{query}}"), unit="short", none="None, or no auto_explain"),

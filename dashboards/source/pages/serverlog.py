@@ -13,12 +13,19 @@ PLANS = "Needs auto_explain: see guide/slow.md"
 # The target of the alerts, in seconds.
 TARGET = "0.1"
 BUCKETS = "sum by (le) (rate(pg_statement_duration_seconds_bucket{@ins}[R]))"
+# Of the last minute, where the log has no durations.
+MONITOR = "sum by (le) (pg_monitor_response_seconds_bucket{@ins})"
 OF_QUERY = 'sum by (datname, query, le) (rate(pg_statement_query_duration_seconds_bucket{@ins}[R]))'
 
 
 def percentile(share, buckets=BUCKETS):
     """A percentile of the duration of statements."""
     return f"histogram_quantile({share}, {buckets})"
+
+
+def of_all(share):
+    """The same of all statements, from the log, else from pg_stat_monitor."""
+    return f"({percentile(share)} or {percentile(share, MONITOR)})"
 
 # The statements that ran, of which a table shows the slowest.
 SLOWEST = f"topk(20, {percentile(0.95, OF_QUERY)} >= 0)"
@@ -34,7 +41,7 @@ page = Page("serverlog", "Latency, errors, plan changes and maintenance from the
 
 page.row(
     None,
-    stat("P95 of statements", "95 % of the statements take at most this long. Select slow statements below.", (percentile(0.95), ""), unit="s", steps=above((0.1, 1)), none=LATENCY),
+    stat("P95 of statements", "95 % of the statements take at most this long. Select slow statements below.", (of_all(0.95), ""), unit="s", steps=above((0.1, 1)), none=LATENCY),
     stat(f"Statements within {TARGET} s", "Share of statements within the target of the alerts.",
          (f'sum(increase(pg_statement_duration_seconds_bucket{{@ins,le="{TARGET}"}}[$__range])) / sum(increase(pg_statement_duration_seconds_count{{@ins}}[$__range]))', ""),
          unit="percentunit", steps=below((0.99, 0.95)), none=LATENCY),
@@ -47,7 +54,7 @@ page.row(
 page.row(
     "Latency of statements",
     graph("Latency percentiles", "Duration of statements, with those that sampling left out of the log. A step in all of them is the server, in p99 alone a few statements.",
-          (percentile(0.5), "P50"), (percentile(0.95), "P95"), (percentile(0.99), "P99"), unit="s", none=LATENCY, w=12),
+          (of_all(0.5), "P50"), (of_all(0.95), "P95"), (of_all(0.99), "P99"), unit="s", none=LATENCY, w=12),
     graph(f"Share of statements within {TARGET} s", "The objective of the alerts is 99 %.",
           (f'sum(rate(pg_statement_duration_seconds_bucket{{@ins,le="{TARGET}"}}[R])) / sum(rate(pg_statement_duration_seconds_count{{@ins}}[R]))', "Share"), unit="percentunit", top=1, none=LATENCY, w=12),
     table("Slow statements", "The busiest statements by their 95th percentile. Select one for its plans, waits and trends.", ["datname", "query", "text"],
