@@ -283,8 +283,11 @@ fn schedule_exports_the_result_and_cleans_up() {
     assert!(value("rto_seconds") > 0.0 && value("rpo_seconds") > 0.0 && value("restored_bytes") > 1e7);
     assert_eq!((value("runs_total"), value("failures_total"), value("amcheck")), (1.0, 0.0, 1.0));
     assert_eq!(value("proven_timestamp_seconds"), value("started_timestamp_seconds"));
-    let shown = scheduled.get("/").unwrap().text();
-    assert!(shown.contains("restores in") && shown.contains("next run at"), "{shown}");
+    // The result is there a moment before the run has ended.
+    until("the status page has the result and the next run", || {
+        let shown = scheduled.get("/").unwrap().text();
+        shown.contains("restores in") && shown.contains("next run at")
+    });
     drop(scheduled);
 
     // By hand, with the same folder for results: the exporter has it, without a schedule of its own.
