@@ -80,7 +80,7 @@ pub fn run(programs: &Programs, cores: usize, rounds: usize, seconds: Duration) 
         }
         eprintln!("lab: round {number} of {rounds}");
     }
-    print(&all, rounds, seconds);
+    print("logging latency and plans", MODES.iter().map(|mode| mode.name), &all, rounds, seconds);
     Ok(())
 }
 
@@ -115,23 +115,34 @@ pub(super) fn log_bytes(server: &Postgres) -> Result<f64, LabError> {
     size.parse().map_err(|_| LabError::Unexpected(format!("pg_ls_logdir: {size}")))
 }
 
-fn print(all: &[Vec<(Round, f64)>], rounds: usize, seconds: Duration) {
-    let mut table =
-        Table::new("logged | TPS median | min | max | ÷ nothing | p99 ms median | log MB/s | exporter CPU % of a core");
-    for (mode, turns) in MODES.iter().zip(all) {
+/// Prints a row for each mode; the first of them is nothing.
+pub(super) fn print(
+    what: &str,
+    names: impl Iterator<Item = &'static str>,
+    all: &[Vec<(Round, f64)>],
+    rounds: usize,
+    seconds: Duration,
+) {
+    let mut table = Table::new(
+        "with | TPS median | min | max | ÷ nothing | p99 ms median | log MB/s | ms of a scrape | \
+         exporter CPU % of a core | sessions CPU % of the machine",
+    );
+    for (name, turns) in names.zip(all) {
         let median = |of: &dyn Fn(&(Round, f64)) -> f64| spread(turns.iter().map(of).collect());
         let (tps, least, most) = median(&|(round, _)| round.tps);
         let share = turns.iter().zip(&all[0]).map(|((round, _), (alone, _))| round.tps / alone.tps);
         table.row([
-            mode.name.to_owned(),
+            name.to_owned(),
             number(tps),
             number(least),
             number(most),
             format!("{:.3}", spread(share.collect()).0),
             number(median(&|(round, _)| ms(round.p99)).0),
             format!("{:.2}", median(&|(_, bytes)| bytes / 1e6).0),
+            number(median(&|(round, _)| ms(round.scrape)).0),
             number(median(&|(round, _)| 100.0 * round.exporter).0),
+            number(median(&|(round, _)| 100.0 * round.sessions).0),
         ]);
     }
-    table.print(&format!("The cost of logging latency and plans: {rounds} rounds of {} s each", seconds.as_secs()));
+    table.print(&format!("The cost of {what}: {rounds} rounds of {} s each", seconds.as_secs()));
 }

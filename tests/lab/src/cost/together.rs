@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use lab::{Exporter, LabError};
 
-use super::logging::{Mode, SAMPLED, apply, log_bytes, server};
-use super::spread::spread;
+use super::logging::{Mode, SAMPLED, apply, log_bytes, print, server};
 use super::watched::{Round, Watched};
 use crate::bench::program::{Caching, Programs};
-use crate::bench::table::{Table, number};
-use crate::meter::ms;
 
 const INTERVAL: Duration = Duration::from_secs(15);
 
@@ -39,7 +36,8 @@ pub fn run(programs: &Programs, cores: usize, rounds: usize, seconds: Duration) 
         }
         eprintln!("lab: round {number} of {rounds}");
     }
-    print(&all, rounds, seconds);
+    let names = TURNS.iter().map(|(mode, _)| mode.name);
+    print("everything together", names, &all, rounds, seconds);
     Ok(())
 }
 
@@ -51,29 +49,4 @@ fn round(watched: &Watched<'_>, exporter: &Exporter, is_watched: bool, seconds: 
     let round = watched.round(None, seconds);
     exporter.signal("CONT")?;
     round
-}
-
-fn print(all: &[Vec<(Round, f64)>], rounds: usize, seconds: Duration) {
-    let mut table = Table::new(
-        "with | TPS median | min | max | ÷ nothing | p99 ms median | log MB/s | ms of a scrape | \
-         exporter CPU % of a core | sessions CPU % of the machine",
-    );
-    for ((mode, _), turns) in TURNS.iter().zip(all) {
-        let median = |of: &dyn Fn(&(Round, f64)) -> f64| spread(turns.iter().map(of).collect());
-        let (tps, least, most) = median(&|(round, _)| round.tps);
-        let share = turns.iter().zip(&all[0]).map(|((round, _), (alone, _))| round.tps / alone.tps);
-        table.row([
-            mode.name.to_owned(),
-            number(tps),
-            number(least),
-            number(most),
-            format!("{:.3}", spread(share.collect()).0),
-            number(median(&|(round, _)| ms(round.p99)).0),
-            format!("{:.2}", median(&|(_, bytes)| bytes / 1e6).0),
-            number(median(&|(round, _)| ms(round.scrape)).0),
-            number(median(&|(round, _)| 100.0 * round.exporter).0),
-            number(median(&|(round, _)| 100.0 * round.sessions).0),
-        ]);
-    }
-    table.print(&format!("The cost of everything together: {rounds} rounds of {} s each", seconds.as_secs()));
 }
