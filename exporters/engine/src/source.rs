@@ -67,14 +67,15 @@ pub trait Source: Send + Sync + 'static {
         false
     }
 
-    /// Runs the query of a collector with the key `rest` on what that interface said last, without a session: also while the
-    /// server is down. It asks the interface for nothing, so it ends soon.
+    /// Runs the query of a collector with the key `rest` on what these endpoints of that interface said last, without a
+    /// session: also while the server is down. It asks the interface for nothing, so it ends soon.
     ///
     /// # Errors
-    /// When the last read of the interface failed, or the query fails.
+    /// When the last read of one of the endpoints failed, or the query fails.
     fn rest_rows(
         &self,
         query: &Query,
+        _endpoints: &[Arc<str>],
         _sink: &mut dyn RowSink,
     ) -> impl Future<Output = Result<Fetched, SourceError>> + Send {
         let message = format!("{}: no REST interface is read", query.collector);

@@ -85,9 +85,14 @@ impl Source for PostgresSource {
         self.beside.patroni.is_some()
     }
 
-    async fn rest_rows(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
+    async fn rest_rows(
+        &self,
+        query: &Query,
+        endpoints: &[Arc<str>],
+        sink: &mut dyn RowSink,
+    ) -> Result<Fetched, SourceError> {
         match &self.beside.patroni {
-            Some(patroni) => patroni.rows(query, sink).await,
+            Some(patroni) => patroni.rows(query, endpoints, sink).await,
             None => Err(SourceError::new(Reason::Missing, format!("{}: --patroni-url is not set", query.collector))),
         }
     }

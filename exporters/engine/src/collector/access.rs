@@ -1,9 +1,10 @@
-//! The keys `access` and `rest`, and what a collector with them cannot have: no session runs a query for it.
+//! The keys `access`, `rest` and `endpoints`, and what a collector with them cannot have: no session runs a query for it.
 
 use std::sync::Arc;
 
 use super::diagnostic::Diagnostics;
 use super::fields::Fields;
+use super::keys::REST_ENDPOINTS;
 
 /// Keys about queries, and about results that are fetched and kept.
 const OF_QUERIES: [&str; 16] = [
@@ -35,9 +36,14 @@ pub(super) fn read_access(key: &str, fields: &Fields<'_>, diagnostics: &mut Diag
     fields.text("access").map(Into::into)
 }
 
-/// Reads `rest`: the program on whose REST interface the query runs, as jq.
-pub(super) fn read_rest(key: &str, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Arc<str>> {
-    let node = fields.get("rest")?;
+/// Reads `rest` and `endpoints`: the answers of a REST interface on which the query runs, as jq.
+pub(super) fn read_rest(key: &str, fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Arc<[Arc<str>]>> {
+    let Some(node) = fields.get("rest") else {
+        if let Some(endpoints) = fields.get("endpoints") {
+            diagnostics.error(endpoints.position, format!("branch {key} has endpoints and no rest"));
+        }
+        return None;
+    };
     for other in OF_QUERIES.into_iter().filter(|name| *name != "timeout" && fields.get(name).is_some()) {
         let message = format!("branch {key} has {other} and rest: no server is asked for it");
         diagnostics.error(fields.position(other, node.position), message);
@@ -45,7 +51,24 @@ pub(super) fn read_rest(key: &str, fields: &Fields<'_>, diagnostics: &mut Diagno
     if fields.get("query").is_none() {
         diagnostics.error(node.position, format!("branch {key} has rest and no query: expected a jq filter"));
     }
-    fields.text("rest").map(Into::into)
+    Some(read_endpoints(fields, diagnostics))
+}
+
+fn read_endpoints(fields: &Fields<'_>, diagnostics: &mut Diagnostics) -> Arc<[Arc<str>]> {
+    if fields.get("endpoints").is_none() {
+        return REST_ENDPOINTS.map(Arc::from).into();
+    }
+    let mut named = Vec::new();
+    for node in fields.list("endpoints") {
+        match node.scalar().filter(|name| REST_ENDPOINTS.contains(name)) {
+            Some(name) => named.push(Arc::from(name)),
+            None => {
+                let message = format!("expected one of {}, found {}", REST_ENDPOINTS.join(", "), node.describe());
+                diagnostics.error(node.position, message);
+            }
+        }
+    }
+    named.into()
 }
 
 #[cfg(test)]
@@ -73,6 +96,11 @@ mod tests {
     fn a_collector_of_a_rest_interface_has_a_filter_and_no_key_about_servers() {
         for (more, expected) in [
             ("  query: .cluster\n  timeout: 2\n", None),
+            ("  query: .cluster\n  endpoints: [cluster, config]\n", None),
+            (
+                "  query: .\n  endpoints: [cluster, leader]\n",
+                Some("test.yml:4:24: expected one of patroni, cluster, history, config, found \"leader\""),
+            ),
             ("  from: x\n", Some("test.yml:2:9: branch a has rest and no query: expected a jq filter")),
             ("  query: .\n  ttl: 10\n", Some("test.yml:4:3: branch a has ttl and rest: no server is asked for it")),
         ] {

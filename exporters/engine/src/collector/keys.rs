@@ -8,6 +8,9 @@ const ACCESS_TABLES: &[&str] = &["services", "service_steps", "service_hops", "s
 /// The values of `rest`.
 const REST_PROGRAMS: &[&str] = &["patroni"];
 
+/// The endpoints of Patroni's REST interface that are read, as members of the document.
+pub(super) const REST_ENDPOINTS: [&str; 4] = ["patroni", "cluster", "history", "config"];
+
 /// The body of a collector.
 pub(crate) const COLLECTOR: KeyMap = KeyMap {
     title: "Collector",
@@ -82,6 +85,13 @@ pub(crate) const COLLECTOR: KeyMap = KeyMap {
             "Program whose REST interface it reads. Its `query` is a jq filter over one document with the answers: `{patroni, cluster, history, config}` of `--patroni-url`. No query runs on the server.",
             "patroni",
         ),
+        Key::ours(
+            "endpoints",
+            KeyType::List(Item::Text),
+            "Endpoints that a collector with `rest` needs: `patroni`, `cluster`, `history`, `config`. The document has no others, and the collector runs while others cannot be read.",
+            "[patroni, cluster]",
+        )
+        .default("all four"),
         Key::new(
             "predicate_queries",
             KeyType::List(Item::Map(&PREDICATE)),

@@ -27,8 +27,8 @@ pub(crate) struct Collector {
     pub query_of: Option<String>,
     /// The table of the source that has its rows, without a session.
     pub access: Option<Arc<str>>,
-    /// The program on whose REST interface its query runs, without a session.
-    pub rest: Option<Arc<str>>,
+    /// The endpoints of a REST interface on whose answers its query runs, without a session.
+    pub rest: Option<Arc<[Arc<str>]>>,
     /// The columns of all collectors that share the query; `None`: its own.
     pub selected: Option<Arc<[Column]>>,
     pub predicates: Vec<Predicate>,

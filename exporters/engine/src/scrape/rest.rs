@@ -69,7 +69,8 @@ async fn fetch<S: Source>(shared: &Shared, source: &S, key: &CollectorKey) -> Re
         most_bytes: shared.settings.most_result_bytes,
         before: None,
     });
-    let fetched = source.rest_rows(&query, &mut encoder).await?;
+    let endpoints = collector.rest.as_deref().unwrap_or_default();
+    let fetched = source.rest_rows(&query, endpoints, &mut encoder).await?;
     let mut result = encoder.finish(fetched.took)?;
     result.read_at = Instant::now().checked_sub(fetched.age);
     Ok(Arc::new(result))

@@ -1,5 +1,7 @@
 //! The answers of Patroni's REST interface as one document for filters.
 
+use std::sync::Arc;
+
 use engine::{Reason, SourceError};
 use jq::Shape::{self, Items, List, Members, Object, Text};
 use jq::json::{elements, member, object, text};
@@ -32,33 +34,47 @@ pub(crate) fn check(filter: &str) -> Result<(), String> {
     Filter::compile(filter, &LANGUAGE).map(drop)
 }
 
-/// The document of these answers, in the order of [`ENDPOINTS`].
+/// The outcome of reading each of [`ENDPOINTS`].
+pub(super) type Answers = [Result<Val, SourceError>; ENDPOINTS.len()];
+
+/// What an endpoint of [`ENDPOINTS`] answered, for filters.
 ///
 /// # Errors
-/// When an answer is not JSON, or is not what Patroni answers.
-pub(super) fn document(answers: &[impl AsRef<[u8]>; 4]) -> Result<Val, SourceError> {
-    let mut parts = [const { Val::Null }; 4];
-    for (at, (answer, (_, path))) in answers.iter().zip(ENDPOINTS).enumerate() {
-        let read: Val = serde_json::from_slice(answer.as_ref())
-            .map_err(|error| SourceError::new(Reason::Json, format!("the answer of {path} is not JSON: {error}")))?;
-        parts[at] = SHAPES[at].fit(read);
-        if parts[at] == Val::Null {
-            let expected = if path == "/history" { "an array" } else { "an object" };
-            let message = format!("the answer of {path} is not {expected}: is --patroni-url Patroni's REST interface?");
-            return Err(SourceError::new(Reason::Json, message));
-        }
+/// When the answer is not JSON, or is not what Patroni answers.
+pub(super) fn answer(at: usize, body: &[u8]) -> Result<Val, SourceError> {
+    let path = ENDPOINTS[at].1;
+    let bad = |why: String| SourceError::new(Reason::Json, format!("the answer of {path} {why}"));
+    let read: Val = serde_json::from_slice(body).map_err(|error| bad(format!("is not JSON: {error}")))?;
+    let fitted = SHAPES[at].fit(read);
+    let expected = match path {
+        _ if fitted != Val::Null => None,
+        "/history" => Some("is not an array"),
+        _ => Some("is not an object"),
+    };
+    let has_no_members = || path == "/cluster" && !matches!(member(&fitted, "members"), Some(Val::Arr(_)));
+    match expected.or_else(|| has_no_members().then_some("has no members")) {
+        Some(why) => Err(bad(format!("{why}: is --patroni-url Patroni's REST interface?"))),
+        None => Ok(fitted),
     }
-    let [patroni, cluster, history, config] = parts;
-    if !matches!(member(&cluster, "members"), Some(Val::Arr(_))) {
-        let message = "the answer of /cluster has no members: is --patroni-url Patroni's REST interface?";
-        return Err(SourceError::new(Reason::Json, message));
-    }
-    Ok(object([("patroni", patroni), ("cluster", cluster), ("history", history), ("config", config)]))
 }
 
-/// The document in a few words, for a person.
-pub(super) fn summary(document: &Val) -> String {
-    let members = member(document, "cluster").and_then(|cluster| member(cluster, "members")).map_or(&[][..], elements);
+/// The document of those endpoints that a filter needs; the others are null.
+///
+/// # Errors
+/// When one of them could not be read.
+pub(super) fn document(answers: &Answers, needed: &[Arc<str>]) -> Result<Val, SourceError> {
+    let mut members = ENDPOINTS.map(|(name, _)| (name, Val::Null));
+    for ((name, value), answer) in members.iter_mut().zip(answers) {
+        if needed.iter().any(|one| **one == **name) {
+            *value = answer.clone()?;
+        }
+    }
+    Ok(object(members))
+}
+
+/// The answer of `/cluster` in a few words, for a person.
+pub(super) fn summary(cluster: &Val) -> String {
+    let members = member(cluster, "members").map_or(&[][..], elements);
     let is_leader = |member: &&Val| {
         text(member, "role").is_some_and(|role| matches!(role.as_str(), "leader" | "standby_leader" | "master"))
     };

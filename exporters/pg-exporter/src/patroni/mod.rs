@@ -12,6 +12,7 @@ mod document;
 mod reading;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Detail, Fetched, Query, Reason, RowSink, SourceError};
@@ -25,8 +26,8 @@ use tokio::time::timeout;
 use self::address::{AddressError, RestAddress};
 use self::client::RestClient;
 pub(crate) use self::document::check;
-use self::document::{LANGUAGE, summary};
-use self::reading::{LastReading, READ_LIMIT, keep_reading};
+use self::document::{LANGUAGE, document, summary};
+use self::reading::{LastReading, READ_LIMIT, Reading, keep_reading};
 
 /// The longest time that a scrape waits for the first read.
 const FIRST_READ_LIMIT: Duration = Duration::from_secs(1);
@@ -68,14 +69,19 @@ impl Patroni {
         Ok(Self { name, runner: Runner::new(&LANGUAGE), readings, first_read_limit, task: Mutex::new(task) })
     }
 
-    /// Runs the query of a collector on the last document.
-    pub(crate) async fn rows(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
+    /// Runs the query of a collector on what these endpoints answered last.
+    pub(crate) async fn rows(
+        &self,
+        query: &Query,
+        endpoints: &[Arc<str>],
+        sink: &mut dyn RowSink,
+    ) -> Result<Fetched, SourceError> {
         let mut readings = self.readings.clone();
         let first = timeout(self.first_read_limit, readings.wait_for(Option::is_some)).await;
         let Some(reading) = first.ok().and_then(Result::ok).and_then(|reading| reading.clone()) else {
             return Err(SourceError::new(Reason::Starting, format!("{}: not read yet", self.name)));
         };
-        let document = reading.document.clone()?;
+        let document = document(&reading.answers, endpoints)?;
         let fetched = self.runner.run(query, || (document, Vec::new()), sink).await?;
         Ok(Fetched { age: reading.at.elapsed(), ..fetched })
     }
@@ -83,11 +89,7 @@ impl Patroni {
     /// The outcome of the last read, for a person.
     pub(crate) fn detail(&self) -> Detail {
         let reading = self.readings.borrow().clone();
-        let (state, well) = match reading.as_ref().map(|reading| &reading.document) {
-            None => ("not read yet".to_owned(), true),
-            Some(Ok(document)) => (summary(document), true),
-            Some(Err(error)) => (format!("cannot be read ({}): {error}", error.reason), false),
-        };
+        let (state, well) = reading.as_deref().map_or_else(|| ("not read yet".to_owned(), true), described);
         Detail { name: self.name.clone(), state, well, since: reading.map(|reading| reading.since) }
     }
 
@@ -95,6 +97,19 @@ impl Patroni {
     pub(crate) fn close(&self) {
         self.task.lock().abort_all();
     }
+}
+
+/// A read for a person, and whether all of it succeeded.
+fn described(reading: &Reading) -> (String, bool) {
+    let [_, cluster, ..] = &reading.answers;
+    let Some(error) = reading.errors().next() else {
+        return (cluster.as_ref().map_or_else(ToString::to_string, summary), true);
+    };
+    let failed = match reading.errors().count() {
+        failed if failed == reading.answers.len() => String::new(),
+        failed => format!("{failed} of {} endpoints ", reading.answers.len()),
+    };
+    (format!("{failed}cannot be read ({}): {error}", error.reason), false)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use engine::{YamlKind, YamlNode, parse_yaml};
 use jq::{Filter, FilterTable};
 
-use super::document::{document, summary};
+use super::document::{Answers, answer, document, summary};
 use super::*;
 
 const PATRONI: &str =
@@ -25,9 +25,13 @@ const HISTORY: &str = r#"[[1,25165920,"no recovery target specified","2026-11-30
     [2,50331808,"no recovery target specified"]]"#;
 const CONFIG: &str = r#"{"ttl":20,"loop_wait":"1","maximum_lag_on_failover":1048576,"failsafe_mode":true}"#;
 
+fn read(answers: &[&str; 4]) -> Answers {
+    std::array::from_fn(|at| answer(at, answers[at].as_bytes()))
+}
+
 /// The rows of an embedded collector, each as `column=value`; empty and missing values are left out.
 fn rows(collector: &str, answers: &[&str; 4]) -> Vec<String> {
-    let document = document(answers).unwrap_or_else(|error| panic!("{error}"));
+    let document = document(&read(answers), &endpoints(collector)).unwrap_or_else(|error| panic!("{error}"));
     let filter = Filter::compile(&query(collector), &LANGUAGE).unwrap_or_else(|error| panic!("{collector}: {error}"));
     let deadline = Instant::now() + Duration::from_secs(10);
     let FilterTable { columns, cells, error, .. } = filter.table(document, Vec::new(), deadline).unwrap();
@@ -40,6 +44,18 @@ fn rows(collector: &str, answers: &[&str; 4]) -> Vec<String> {
 }
 
 fn query(collector: &str) -> String {
+    value(collector, "query").scalar().unwrap().to_owned()
+}
+
+fn endpoints(collector: &str) -> Vec<Arc<str>> {
+    let YamlKind::List(names) = value(collector, "endpoints").kind else {
+        panic!("{collector} has no list of endpoints")
+    };
+    names.iter().map(|name| name.scalar().unwrap().into()).collect()
+}
+
+/// The value of a key of an embedded collector.
+fn value(collector: &str, key: &str) -> YamlNode {
     let (root, _) = parse_yaml(include_str!("../../../../collectors/pg/patroni_rest.yml")).unwrap();
     let member = |node: &YamlNode, name: &str| match &node.kind {
         YamlKind::Map(entries) => {
@@ -47,7 +63,7 @@ fn query(collector: &str) -> String {
         }
         _ => None,
     };
-    member(&root, collector).and_then(|body| member(&body, "query")?.scalar().map(str::to_owned)).unwrap()
+    member(&root, collector).and_then(|body| member(&body, key)).unwrap()
 }
 
 #[test]
@@ -139,7 +155,7 @@ fn members_of_other_types_cost_no_row() {
 
 #[test]
 fn answers_that_are_not_patronis_are_errors() {
-    let error = |answers: [&str; 4]| document(&answers).unwrap_err();
+    let error = |answers: [&str; 4]| read(&answers).into_iter().find_map(Result::err).unwrap();
     for (answers, expected) in [
         (["{}", "{", "[]", "{}"], "the answer of /cluster is not JSON: "),
         (["{}", "[]", "[]", "{}"], "the answer of /cluster is not an object"),
@@ -150,12 +166,24 @@ fn answers_that_are_not_patronis_are_errors() {
         assert!(error.message.starts_with(expected) && error.reason == Reason::Json, "{error}");
     }
     let deep = "[".repeat(100_000);
-    assert_eq!(error(["{}", "{}", &deep, "{}"]).reason, Reason::Json);
+    assert_eq!(error(["{}", r#"{"members":[]}"#, &deep, "{}"]).reason, Reason::Json);
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_read_costs_the_filters_that_need_it() {
+    let answers = read(&[PATRONI, "{", HISTORY, CONFIG]);
+    let failed = |collector| document(&answers, &endpoints(collector)).is_err();
+    for collector in
+        ["patroni_cluster", "patroni_member", "patroni_member_state", "patroni_member_tag", "patroni_switchover"]
+    {
+        assert!(failed(collector), "{collector}");
+    }
+    assert!(!failed("patroni_history") && !failed("patroni_setting"));
 }
 
 #[test]
 fn a_person_reads_how_many_members_there_are() {
-    let of = |cluster: &str| summary(&document(&["{}", cluster, "[]", "{}"]).unwrap());
+    let of = |cluster: &str| summary(&answer(1, cluster.as_bytes()).unwrap());
     assert_eq!(of(CLUSTER), "6 members, leader demo-1");
     assert_eq!(of(r#"{"members":[{"name":"a"}]}"#), "1 member, no leader");
 }

@@ -162,7 +162,7 @@ impl Source for ScriptedSource {
     }
 
     /// One row that was read three seconds ago. The question is `rest` and the query.
-    async fn rest_rows(&self, query: &Query, sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
+    async fn rest_rows(&self, query: &Query, _: &[Arc<str>], sink: &mut dyn RowSink) -> Result<Fetched, SourceError> {
         let took = self.0.answer(format!("rest {}", query.text)).await?;
         sink.table(&["n".to_owned()], &[Value::Int(5)]);
         Ok(Fetched { took, age: Duration::from_secs(3), ..Fetched::default() })
