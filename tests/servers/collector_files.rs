@@ -7,6 +7,7 @@ use std::path::Path;
 
 use lab::{Major, Postgres};
 use support::golden::expect;
+use support::outcome::scrape_until;
 use support::{Page, exporter, path, scrape};
 
 #[test]
@@ -16,7 +17,8 @@ fn shipped_files_are_the_same_from_folder_file_and_program() {
     let collectors = path("collectors/pg");
     let config = |path: &Path| format!("--config={}", path.display());
     let page = |args: &[&str]| {
-        let page = scrape(&exporter(&server, "postgres", args));
+        let exporter = exporter(&server, "postgres", args);
+        let page = scrape_until(&exporter, "all is read", |page| page.is_up() && page.failed().is_empty());
         page.assert_clean(&format!("{args:?}"));
         page
     };
