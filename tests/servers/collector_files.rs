@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use lab::{Major, Postgres};
+use lab::{Exporter, Major, Postgres};
 use support::golden::expect;
-use support::outcome::scrape_until;
+use support::outcome::{exporter_with_log, scrape_until};
 use support::{Page, exporter, path, scrape};
 
 #[test]
@@ -16,12 +16,13 @@ fn shipped_files_are_the_same_from_folder_file_and_program() {
     let server = Postgres::builder(Major::NEWEST).setting("track_functions", "none").start().unwrap();
     let collectors = path("collectors/pg");
     let config = |path: &Path| format!("--config={}", path.display());
-    let page = |args: &[&str]| {
-        let exporter = exporter(&server, "postgres", args);
-        let page = scrape_until(&exporter, "all is read", |page| page.is_up() && page.failed().is_empty());
-        page.assert_clean(&format!("{args:?}"));
+    let whole = |exporter: &Exporter| {
+        let page = scrape_until(exporter, "all is read", |page| page.is_up() && page.failed().is_empty());
+        page.assert_clean("a shipped file");
         page
     };
+    // The collectors of the log are planned once it is found.
+    let page = |args: &[&str]| whole(&exporter_with_log(&server.url("monitor", "postgres"), args));
     let embedded = page(&[]);
     let planned = |page: &Page| {
         let collectors = page.label_values("pg_exporter_collector_success", "collector");
@@ -30,7 +31,7 @@ fn shipped_files_are_the_same_from_folder_file_and_program() {
     assert!(planned(&embedded).len() > 30, "{:?}", planned(&embedded));
     assert_eq!(planned(&page(&[&config(&collectors)])), planned(&embedded));
     assert_eq!(planned(&page(&["--config=builtin:pg"])), planned(&embedded));
-    let one = page(&[&config(&collectors.join("pg_db.yml"))]);
+    let one = whole(&exporter(&server, "postgres", &[&config(&collectors.join("pg_db.yml"))]));
     assert_eq!(planned(&one), BTreeSet::from(["pg_db".to_owned()]));
     let of_pg_db = |page: &Page| {
         page.families().into_iter().filter(|name| name.starts_with("pg_db_")).map(str::to_owned).collect::<Vec<_>>()
