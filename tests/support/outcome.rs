@@ -106,13 +106,18 @@ pub fn scrape_timed(exporter: &Exporter, seconds: f64) -> (Page, Duration) {
 
 /// Scrapes until the page is as wanted.
 pub fn scrape_until(exporter: &Exporter, what: &str, wanted: impl Fn(&Page) -> bool) -> Page {
-    let deadline = Instant::now() + LIMIT;
+    scrape_for(LIMIT, exporter, what, wanted)
+}
+
+/// The same, for at most so long.
+pub fn scrape_for(limit: Duration, exporter: &Exporter, what: &str, wanted: impl Fn(&Page) -> bool) -> Page {
+    let deadline = Instant::now() + limit;
     loop {
         let page = scrape(exporter);
         if wanted(&page) {
             return page;
         }
-        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}\n{}\n{}", page.text, exporter.log());
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}\n{}\n{}", page.text, exporter.log());
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -1,9 +1,10 @@
 //! A repository in S3: backups, verification, a restore drill, a server that does not answer, and its secret.
 
 use std::process::Command;
+use std::time::Duration;
 
 use lab::{Backrest, BackrestRelease, Proxy, S3};
-use support::outcome::scrape_until;
+use support::outcome::{scrape_for, scrape_until};
 use support::{Page, pgbackrest_exporter};
 
 use super::{STANZA, exporter, first_page, is_up, server_for};
@@ -31,7 +32,9 @@ fn repository_in_s3_is_observed_verified_and_restored() {
     let exporter = exporter(&backrest, &["--verify.every=1h", "--collect.timeout=10"]);
     let page = first_page(&exporter);
     assert_eq!(page.value("pgbackrest_stanza_status", &[("stanza", STANZA)]), Some(0.0));
-    let page = scrape_until(&exporter, "a verification", |page| page.value("pgbackrest_verify_success", &[]).is_some());
+    // The store is a program in Python, which answers some ten requests a second on a machine with other work.
+    let is_verified = |page: &Page| page.value("pgbackrest_verify_success", &[]).is_some();
+    let page = scrape_for(Duration::from_secs(180), &exporter, "a verification", is_verified);
     assert_eq!(page.value("pgbackrest_verify_success", &[]), Some(1.0), "{}", page.text);
 
     let mut drill = Command::new(pgbackrest_exporter());
