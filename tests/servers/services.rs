@@ -38,12 +38,21 @@ impl Watch {
         failing(&page, service) == hop && page.value("pg_service_ok", &[("service", service)]).is_some()
     }
 
-    /// Waits until it does, and looks for the words on the page.
-    fn awaits(&self, service: &str, hop: &str, words: &str) -> Page {
-        until(&format!("{service} fails at {hop:?}"), || self.fails_at(service, hop));
+    /// What `explain` says of a service.
+    fn explained(&self, service: &str) -> String {
         let explain = self.exporter.get("/explain").unwrap().text();
-        let line = explain.lines().find(|line| line.starts_with(&format!("# service {service}: "))).unwrap_or(&explain);
-        assert!(line.contains(words), "{words}: {line}");
+        explain.lines().find(|line| line.starts_with(&format!("# service {service}: "))).unwrap_or(&explain).to_owned()
+    }
+
+    /// Waits until it does, with these words on the page.
+    fn awaits(&self, service: &str, hop: &str, words: &str) -> Page {
+        let mut line = String::new();
+        // The page and the line may be of two probes.
+        until(&format!("{service} fails at {hop:?}: {words}"), || {
+            let fails = self.fails_at(service, hop);
+            line = self.explained(service);
+            fails && line.contains(words)
+        });
         assert!(!line.contains(MONITOR_PASSWORD), "{line}");
         assert!(self.exporter.get("/").unwrap().text().contains(&format!("service {service}")));
         scrape(&self.exporter)

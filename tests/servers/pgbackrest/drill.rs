@@ -45,7 +45,11 @@ impl Rehearsal {
 
     fn segments(&self) -> Vec<PathBuf> {
         let all = files(&self.repository("archive"));
-        let is_segment = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().get(24..25) == Some("-");
+        // One that is being copied ends in .tmp.
+        let is_segment = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            name.get(24..25) == Some("-") && !name.ends_with(".tmp")
+        };
         all.into_iter().filter(is_segment).collect()
     }
 
